@@ -1,0 +1,26 @@
+#ifndef LK_WIRE_TLS_H
+#define LK_WIRE_TLS_H
+
+#include <stdbool.h>
+
+#include "wire/error.h"
+
+/* TLS settings for `tls+tcp://` URLs. Immutable once made; any number of listeners and links may share one, from any
+ * thread. Reference-counted: what uses it keeps it alive. */
+typedef struct wire_tls wire_tls;
+
+struct wire_tls_options {
+	const char *ca_file;     /* PEM. Server: demands client certificates signed by it. Client: verifies the server. */
+	const char *cert_file;   /* PEM, chain, and */
+	const char *key_file;    /* PEM. Required for a server; optional for a client (mutual TLS). */
+	const char *server_name; /* Client: the name expected in the server's certificate. NULL: the URL's host. */
+	bool is_server;
+};
+
+/* WIRE_TLS when a file cannot be read or parsed; *ret is untouched on failure. Reads the files now, never again. */
+enum wire_error wire_tls_new(const struct wire_tls_options *options, wire_tls **ret) __attribute__((warn_unused_result));
+
+/* Drops the caller's reference and nulls *tls; accepts NULL in it. */
+void wire_tls_release(wire_tls **tls);
+
+#endif

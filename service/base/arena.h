@@ -1,0 +1,34 @@
+#ifndef LK_BASE_ARENA_H
+#define LK_BASE_ARENA_H
+
+#include "base/span.h"
+
+/* Bump allocation with a hard cap, freed as a whole. One owner at a time; not thread-safe.
+ *
+ * An arena lives at the head of its own first block, so that a request with all that belongs to it costs one malloc
+ * in the common case. When the cap is reached, or memory is out, arena_alloc returns NULL and the arena stays usable:
+ * the caller refuses the request. */
+typedef struct arena arena;
+
+/* first_bytes: usable bytes of the first block. cap_bytes: over all blocks. Returns NULL when memory is out. */
+arena *arena_new(size_t first_bytes, size_t cap_bytes) __attribute__((warn_unused_result));
+
+/* Frees and nulls *a; accepts NULL in it. Wipes every block: requests carry tokens and attributes. */
+void arena_free(arena **a);
+
+/* Zeroed memory, aligned for any type. NULL beyond the cap. bytes may be 0: a valid pointer comes back. */
+void *arena_alloc(arena *a, size_t bytes) __attribute__((warn_unused_result));
+
+/* As arena_alloc for an array; NULL also when the product overflows. */
+void *arena_array(arena *a, size_t count, size_t bytes_each) __attribute__((warn_unused_result));
+
+/* Copies; *ret is untouched on failure. */
+bool arena_copy(arena *a, span s, span *ret) __attribute__((warn_unused_result));
+
+/* printf into the arena. The span excludes the terminating NUL, which is there. SPAN_EMPTY beyond the cap. */
+span arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Bytes handed out so far, with alignment. */
+size_t arena_used(const arena *a);
+
+#endif

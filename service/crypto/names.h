@@ -1,0 +1,21 @@
+#ifndef LK_CRYPTO_NAMES_H
+#define LK_CRYPTO_NAMES_H
+
+/* Keyed BLAKE2b under the keyring's names key: what is in Redis tells nobody whose it is, and a key name is no
+ * credential. Each purpose has its own subkey; inputs are length-prefixed, so no two lists of inputs collide. */
+
+#include "crypto/keyring.h"
+
+enum name_purpose {
+	NAME_USER_TAG,    /* realm, user */
+	NAME_SESSION,     /* session id */
+	NAME_SCOPE,       /* realm; realm, class */
+	NAME_IDEMPOTENCY, /* realm, caller, method, key */
+	NAME_PURPOSES
+};
+
+/* out_len 2..64 bytes. */
+void name_hash(const keyring *kr, enum name_purpose purpose, const span *inputs, size_t count, uint8_t *out,
+	       size_t out_len);
+
+#endif

@@ -1,0 +1,54 @@
+#ifndef LK_SESSION_POLICY_H
+#define LK_SESSION_POLICY_H
+
+/* Realms and their classes: what a session may be. Built once from the config, immutable, shared by all threads. */
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "crypto/keyring.h"
+
+/* Names of realms and classes: a-z 0-9 . _ - */
+#define REALM_NAME_BYTES_MAX 64
+#define CLASS_NAME_BYTES_MAX 32
+/* The most sessions that a user may have alive at once. A create at the cap looks at each of them in its script:
+ * 0.3 us each, so 10,000 take 3 ms. */
+#define SESSIONS_MAX_MAX 10000
+
+enum at_cap { AT_CAP_EVICT_OLDEST, AT_CAP_REFUSE };
+
+struct session_policy {
+	uint32_t idle_timeout_s;
+	uint32_t absolute_timeout_s;
+	uint32_t sessions_max;
+	enum at_cap at_cap;
+	uint32_t tombstone_s; /* how long the reason of a revocation is remembered */
+};
+
+struct session_class {
+	span name;
+	uint16_t tag; /* in the records' headers, for scripts; distinct within the realm */
+	struct session_policy policy;
+};
+
+struct session_realm {
+	span name;
+	uint16_t tag; /* distinct within the service */
+	size_t class_count;
+	struct session_class *classes; /* the first is the default */
+};
+
+struct session_realms {
+	size_t count;
+	struct session_realm *realms;
+};
+
+/* Fills in the tags (NAME_SCOPE) and checks names, order of timeouts and distinctness; all else is the config's.
+ * INVALID_ARGUMENT with the realm, the limit and the remedy. */
+enum status_code session_realms_seal(struct session_realms *realms, const keyring *kr, struct status *st) MUST_CHECK;
+
+/* NULL when there is none. An empty name is "default". */
+const struct session_realm *session_realm_find(const struct session_realms *realms, span name);
+const struct session_class *session_class_find(const struct session_realm *realm, span name);
+const struct session_class *session_class_by_tag(const struct session_realm *realm, uint16_t tag);
+
+#endif

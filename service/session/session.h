@@ -1,0 +1,261 @@
+#ifndef LK_SESSION_SESSION_H
+#define LK_SESSION_SESSION_H
+
+/* The life of a session, as plans and answers. A plan turns a request into one store command (or answers at once, with
+ * none); an answer turns the store's reply into the result. Both are pure but for random ids and nonces: time is a
+ * parameter, everything allocated is in the caller's arena and lives as long as it.
+ *
+ * Use: X_plan(); if it fails, that is the answer. If plan.has_command, carry plan.command out; unless the store
+ * REPLIED, the rpc layer answers from the outcome. Then X_answer(). If that says PLAN_AGAIN, plan.command holds a
+ * further command (the header of X says when and why), and so on, at most PLAN_STEPS_MAX times. */
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "session/policy.h"
+#include "store/store.h"
+
+#define TOKEN_CHARS 101       /* "lks1_" and 72 bytes in base64url */
+#define HANDLE_CHARS 39       /* TAG (16 hex) "." NAME (22 base64url) */
+#define USER_BYTES_MAX 256
+#define ATTRIBUTES_MAX 64     /* in a request */
+#define ATTRIBUTES_STORED_MAX 256
+#define ATTRIBUTE_KEY_BYTES_MAX 64
+#define ATTRIBUTE_VALUE_BYTES_MAX 16384
+#define RECORD_BYTES_MAX 32768
+#define IDEMPOTENCY_KEY_BYTES_MAX 64
+#define IDEMPOTENCY_S 600
+#define LIST_PAGE_MAX 500
+#define LIST_PAGE_DEFAULT 100
+#define PLAN_STEPS_MAX 64
+
+/* Numbers as in proto/latchkey/v1/sessions.proto; a unit test holds the two together. */
+enum session_verdict { VERDICT_VALID = 1, VERDICT_INVALID = 2, VERDICT_UNKNOWN = 3 };
+
+#define SESSION_REASON_MAP(X)                                                                                          \
+	X(NONE, 0)                                                                                                     \
+	X(MALFORMED, 1)                                                                                                \
+	X(FORGED, 2)                                                                                                   \
+	X(RETIRED_KEY, 3)                                                                                              \
+	X(ABSOLUTE_TIMEOUT, 4)                                                                                         \
+	X(IDLE_TIMEOUT, 5)                                                                                             \
+	X(NOT_FOUND_IN_STORE, 6)                                                                                       \
+	X(LOGOUT, 7)                                                                                                   \
+	X(LOGOUT_EVERYWHERE, 8)                                                                                        \
+	X(ADMIN, 9)                                                                                                    \
+	X(EVICTED, 10)                                                                                                 \
+	X(ROTATED, 11)                                                                                                 \
+	X(REUSE_DETECTED, 12)                                                                                          \
+	X(REALM_REVOKED, 13)                                                                                           \
+	X(CREDENTIAL_CHANGE, 14)                                                                                       \
+	X(UNREADABLE, 15)                                                                                              \
+	X(NEWER_FORMAT, 16)                                                                                            \
+	X(ASSURANCE_TOO_LOW, 17)
+
+enum session_reason {
+#define X(name, number) REASON_##name = number,
+	SESSION_REASON_MAP(X)
+#undef X
+};
+
+struct session_attribute {
+	span key;
+	span value;
+};
+
+struct session_device {
+	span user_agent; /* at most 512 bytes */
+	span ip;         /* at most 45 */
+	span label;      /* at most 64 */
+};
+
+#define AMR_MAX 8
+#define AMR_BYTES_MAX 16
+
+struct session_authentication {
+	uint64_t at_ms; /* 0: at creation */
+	uint32_t aal;   /* 0..3 */
+	size_t amr_count;
+	span amr[AMR_MAX];
+};
+
+struct session_info {
+	char handle[HANDLE_CHARS];
+	span user;
+	span class_name;
+	uint64_t created_at_ms;
+	uint64_t last_seen_at_ms;
+	uint64_t idle_expires_at_ms;
+	uint64_t expires_at_ms;
+	uint64_t version;
+	struct session_device device;
+	struct session_authentication authentication;
+};
+
+/* What every plan and answer needs. Borrowed until the answer. */
+struct session_env {
+	const keyring *keys;
+	const struct session_realm *realm;
+	arena *arena;
+	uint64_t now_ms;       /* wall clock: set anew before each plan and answer */
+	span caller;           /* id of the credential; scopes idempotency keys. May be empty */
+	span idempotency_key;  /* empty: none */
+};
+
+enum plan_next { PLAN_DONE, PLAN_AGAIN };
+
+struct session_state; /* private to the folder: what an answer remembers of its plan */
+
+struct session_plan {
+	bool has_command;
+	struct store_command command;
+	struct session_state *state;
+};
+
+/* What is known of a session that was asked about. */
+struct session_outcome {
+	enum session_verdict verdict;
+	enum session_reason reason;
+	uint64_t revoked_at_ms; /* 0: not known */
+};
+
+/* ---- Create: mints a token, stores the record, enters it in the index, makes room at the cap, in one script. ---- */
+
+struct session_create_request {
+	span user;
+	span class_name; /* empty: the realm's first class */
+	size_t attribute_count;
+	const struct session_attribute *attributes;
+	uint32_t idle_timeout_s;     /* 0: the policy's */
+	uint32_t absolute_timeout_s; /* 0: the policy's */
+	struct session_device device;
+	struct session_authentication authentication;
+};
+
+struct session_create_result {
+	char token[TOKEN_CHARS];
+	struct session_info info;
+	size_t evicted_count;
+	char (*evicted)[HANDLE_CHARS];
+};
+
+/* INVALID_ARGUMENT, NOT_FOUND (class); answer: RESOURCE_EXHAUSTED (cap, when the policy refuses), ALREADY_EXISTS
+ * (idempotency key used for another request), DATA_LOSS. */
+enum status_code session_create_plan(const struct session_env *env, const struct session_create_request *req,
+				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_create_answer(const struct session_env *env, struct session_plan *plan,
+				       const struct store_reply *reply, struct session_create_result *ret,
+				       struct status *st) MUST_CHECK;
+
+/* ---- Get: GETEX key PX min(idle, deadline - now). With peek: session_peek (value and time left, no sliding). ---- */
+
+struct session_get_request {
+	span token;
+	bool peek;
+	uint32_t minimum_aal;
+	uint32_t authenticated_within_s; /* 0: no demand */
+};
+
+struct session_get_result {
+	struct session_outcome outcome;
+	struct session_info info; /* VALID */
+	size_t attribute_count;
+	const struct session_attribute *attributes; /* sorted by key */
+};
+
+/* No command is planned for a token that is malformed, forged, under a retired key or past its deadline: then
+ * has_command is false and the answer (reply NULL) has the reason. */
+enum status_code session_get_plan(const struct session_env *env, const struct session_get_request *req,
+				  struct session_plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
+				    const struct store_reply *reply, struct session_get_result *ret,
+				    struct status *st) MUST_CHECK;
+
+/* ---- Update: appends one sealed change to a living record, in one script. When the record has no room for another
+ * change (DELTAS_MAX of them, or RECORD_BYTES_MAX) the script answers with the record instead, and a second command
+ * replaces it by the merged one: PLAN_AGAIN, once in DELTAS_MAX updates, and again if another update came between. ---- */
+
+struct session_update_request {
+	span token;
+	size_t set_count;
+	const struct session_attribute *set;
+	size_t remove_count;
+	const span *remove;
+	bool has_expected_version;
+	uint64_t expected_version;
+};
+
+struct session_update_result {
+	struct session_outcome outcome;
+	uint64_t version;
+	uint64_t idle_expires_at_ms;
+};
+
+/* Answer: ABORTED (ret is filled: the version stored), RESOURCE_EXHAUSTED (record too large), ALREADY_EXISTS. */
+enum status_code session_update_plan(const struct session_env *env, const struct session_update_request *req,
+				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_update_answer(const struct session_env *env, struct session_plan *plan,
+				       const struct store_reply *reply, enum plan_next *ret_next,
+				       struct session_update_result *ret, struct status *st) MUST_CHECK;
+
+/* ---- Revoke: puts a tombstone in the record's place and takes it off the index. By token it leaves a tombstone even
+ * where no record is (an earlier write may yet arrive by a failover); by handle only on a record of this realm. ---- */
+
+struct session_revoke_request {
+	span token;  /* one of the two */
+	span handle;
+	enum session_reason reason; /* NONE: LOGOUT */
+};
+
+struct session_revoke_result {
+	bool was_alive;
+};
+
+enum status_code session_revoke_plan(const struct session_env *env, const struct session_revoke_request *req,
+				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_revoke_answer(const struct session_env *env, struct session_plan *plan,
+				       const struct store_reply *reply, struct session_revoke_result *ret,
+				       struct status *st) MUST_CHECK;
+
+/* ---- RevokeUser: a tombstone for each session in the user's index. One script does up to REVOKE_CHUNK of them (about
+ * 1 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition finishes. ---- */
+
+struct session_revoke_user_request {
+	span user;  /* one of the two */
+	span token;
+	span except;     /* empty: none. A token of the same user */
+	span class_name; /* empty: all */
+	enum session_reason reason; /* NONE: LOGOUT_EVERYWHERE */
+};
+
+struct session_revoke_user_result {
+	uint32_t revoked;
+};
+
+enum status_code session_revoke_user_plan(const struct session_env *env,
+					  const struct session_revoke_user_request *req,
+					  struct session_plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_revoke_user_answer(const struct session_env *env, struct session_plan *plan,
+					    const struct store_reply *reply, enum plan_next *ret_next,
+					    struct session_revoke_user_result *ret, struct status *st) MUST_CHECK;
+
+/* ---- List: a page of the user's living sessions; entries of dead ones leave the index in the same script. ---- */
+
+struct session_list_request {
+	span user;
+	uint32_t page_size; /* 0: LIST_PAGE_DEFAULT */
+	span page_token;    /* empty: the first page */
+};
+
+struct session_list_result {
+	size_t count;
+	const struct session_info *sessions;
+	span next_page_token;
+};
+
+enum status_code session_list_plan(const struct session_env *env, const struct session_list_request *req,
+				   struct session_plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_list_answer(const struct session_env *env, struct session_plan *plan,
+				     const struct store_reply *reply, struct session_list_result *ret,
+				     struct status *st) MUST_CHECK;
+
+#endif
