@@ -1,4 +1,414 @@
-int main(void)
+/* Composition root: parse, wire the parts together, run, drain.
+ *
+ * Threads. Signals are blocked before the first thread is there; the main thread starts everything, then only waits for
+ * signals. Everything else runs on nng's threads.
+ *
+ * Life. struct service is built up in the order of its members and taken down in the reverse one; service_free takes
+ * what a failed start has left as well. */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "crypto/keyring.h"
+#include "ops/args.h"
+#include "ops/harden.h"
+#include "ops/signals.h"
+#include "ops/state_dir.h"
+#include "ops/welcome.h"
+#include "redis/redis.h"
+#include "rpc/server.h"
+#include "session/policy.h"
+#include "wire/link.h"
+#include "wire/tls.h"
+
+enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* Standard streams, nng's epoll and event descriptors, the embedded server's pipes, resolver and log: about 20 in use. */
+#define FILES_SPARE 64
+/* A link that was closed is gone at once, unless the peer must still take what was flushed. */
+#define LINKS_GONE_MS 1000
+/* A Redis URL in a log line, which holds 1024 bytes in all; a longer one is cut. */
+#define LOG_URL_BYTES 256
+/* Realms and classes as the domain holds them, for the largest configuration: 1024 realms of 32 classes. */
+#define REALMS_ARENA_BYTES (4UL * 1024 * 1024)
+
+_Static_assert(CONFIG_REALM_NAME_BYTES_MAX == REALM_NAME_BYTES_MAX, "config lets through what the domain takes");
+_Static_assert(CONFIG_CLASS_NAME_BYTES_MAX == CLASS_NAME_BYTES_MAX, "config lets through what the domain takes");
+_Static_assert(CONFIG_SESSIONS_MAX_MAX == SESSIONS_MAX_MAX, "config lets through what the domain takes");
+_Static_assert((int)CONFIG_EVICT_OLDEST == (int)AT_CAP_EVICT_OLDEST, "at_cap is handed over as it is");
+_Static_assert((int)CONFIG_REFUSE == (int)AT_CAP_REFUSE, "at_cap is handed over as it is");
+_Static_assert(sizeof(struct session_class) * CONFIG_REALMS_MAX * CONFIG_CLASSES_MAX < REALMS_ARENA_BYTES,
+	       "the largest configuration fits");
+
+struct service {
+	struct config *config;
+	keyring *keys;
+	arena *memory; /* of realms */
+	struct session_realms realms;
+	wire_tls *redis_tls;
+	redis *redis;
+	rpc_server *rpc;
+};
+
+static enum exit_status fail(enum exit_status status, const char *text)
 {
-	return 0;
+	fprintf(stderr, "latchkeyd: %s\n", text);
+	return status;
+}
+
+/* service/redis's events, from any thread. */
+static void log_redis_event(void *owner, bool is_problem, const char *event, const char *text)
+{
+	(void)owner;
+	log_event(is_problem ? LOG_WARN : LOG_INFO, event, LOG_STR("text", text));
+}
+
+static enum status_code allow_files(const struct config *c, struct status *st)
+{
+	return harden_allow_files((uint64_t)c->connections.max + c->redis.connections + c->listener_count + FILES_SPARE,
+				  st);
+}
+
+static enum status_code prepare_state_dir(const struct config *c, struct status *st)
+{
+	const bool is_used = c->keyring == NULL || strcmp(c->redis.url, "embedded:") == 0;
+
+	return is_used ? state_dir_prepare(c->state_dir, st) : STATUS_OK;
+}
+
+/* A keyring is made at the first start only. Where the embedded Redis has data already it is no first start, and other
+ * keys would log everybody out and leave the data unreadable for good. */
+static enum status_code make_keyring(const struct config *c, const char *path, struct status *st)
+{
+	char data[PATH_MAX];
+	enum status_code code;
+
+	if (snprintf(data, sizeof(data), "%s/redis", c->state_dir) < (int)sizeof(data) && path_exists(data))
+		return status_set(st, STATUS_FAILED_PRECONDITION,
+				  "%s is missing, but %s has data sealed under it: restore it, or remove the data",
+				  path, data);
+	code = keyring_create(path, st);
+	if (code == STATUS_OK)
+		log_event(LOG_INFO, "keyring_created", LOG_STR("file", path),
+			  LOG_STR("advice", "back it up; every instance on the same Redis needs this same file"));
+	return code == STATUS_ALREADY_EXISTS ? STATUS_OK : code;
+}
+
+static enum status_code load_keyring(struct service *s, struct status *st)
+{
+	const struct config *c = s->config;
+	char path[PATH_MAX];
+	enum status_code code;
+
+	if (c->keyring != NULL)
+		return keyring_load(c->keyring, &s->keys, st);
+	if (snprintf(path, sizeof(path), "%s/keyring", c->state_dir) >= (int)sizeof(path))
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "state_dir is too long: %d bytes with /keyring behind it", PATH_MAX - 1);
+	if (!path_exists(path) && (code = make_keyring(c, path, st)) != STATUS_OK)
+		return code;
+	return keyring_load(path, &s->keys, st);
+}
+
+static bool fill_realm(arena *memory, const struct config_realm *from, struct session_realm *to)
+{
+	to->name = span_str(from->name);
+	to->class_count = from->class_count;
+	to->classes = arena_array(memory, from->class_count, sizeof(*to->classes));
+	if (to->classes == NULL)
+		return false;
+	for (size_t i = 0; i < from->class_count; i++) {
+		const struct config_class *class = &from->classes[i];
+
+		to->classes[i].name = span_str(class->name);
+		to->classes[i].policy = (struct session_policy){.idle_timeout_s = class->idle_timeout_s,
+								.absolute_timeout_s = class->absolute_timeout_s,
+								.sessions_max = class->sessions_max,
+								.at_cap = (enum at_cap) class->at_cap,
+								.tombstone_s = class->tombstone_s};
+	}
+	return true;
+}
+
+static enum status_code make_realms(struct service *s, struct status *st)
+{
+	const struct config *c = s->config;
+	bool ok = true;
+
+	s->memory = arena_new(1024, REALMS_ARENA_BYTES);
+	if (s->memory != NULL)
+		s->realms.realms = arena_array(s->memory, c->realm_count, sizeof(*s->realms.realms));
+	if (s->realms.realms == NULL)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory for the realms");
+	s->realms.count = c->realm_count;
+	for (size_t i = 0; i < c->realm_count && ok; i++)
+		ok = fill_realm(s->memory, &c->realms[i], &s->realms.realms[i]);
+	if (!ok)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory for the realms");
+	return session_realms_seal(&s->realms, s->keys, st);
+}
+
+static enum status_code make_tls(const struct wire_tls_options *o, const char *of, wire_tls **ret, struct status *st)
+{
+	const enum wire_error err = wire_tls_new(o, ret);
+
+	if (err == WIRE_OK)
+		return STATUS_OK;
+	return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot use certificate \"%s\", key \"%s\", CA \"%s\": %s",
+			  of, o->cert_file == NULL ? "" : o->cert_file, o->key_file == NULL ? "" : o->key_file,
+			  o->ca_file == NULL ? "" : o->ca_file, wire_error_text(err));
+}
+
+static enum status_code make_redis_tls(struct service *s, struct status *st)
+{
+	const struct config *c = s->config;
+	const struct wire_tls_options o = {.ca_file = c->redis.tls_ca,
+					   .cert_file = c->redis.tls_cert,
+					   .key_file = c->redis.tls_key,
+					   .server_name = c->redis.tls_server_name};
+
+	if (strncmp(c->redis.url, "rediss://", strlen("rediss://")) != 0)
+		return STATUS_OK;
+	return make_tls(&o, "redis", &s->redis_tls, st);
+}
+
+static enum status_code open_redis(struct service *s, struct status *st)
+{
+	const struct config *c = s->config;
+	char password[CONFIG_PASSWORD_BYTES_MAX + 1];
+	struct config_error error;
+	struct redis_options o = {.url = c->redis.url,
+				  .user = c->redis.user,
+				  .state_dir = c->state_dir,
+				  .server_binary = c->redis.server_binary,
+				  .connections = c->redis.connections,
+				  .connect_timeout_ms = c->redis.connect_timeout_ms,
+				  .response_timeout_ms = c->redis.response_timeout_ms,
+				  .commands_in_flight_max = c->redis.commands_in_flight_max,
+				  .tls = s->redis_tls,
+				  .events = {.report = log_redis_event}};
+	enum status_code code;
+
+	if (!config_read_password(c, password, &error))
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s", error.text);
+	o.password = password[0] == 0 ? NULL : password;
+	code = redis_open(&o, &s->redis, st);
+	explicit_bzero(password, sizeof(password));
+	return code;
+}
+
+static enum status_code open_rpc(struct service *s, struct status *st)
+{
+	const struct config *c = s->config;
+	const struct rpc_options o = {.realms = &s->realms,
+				      .keys = s->keys,
+				      .store = redis_store(s->redis),
+				      .timeout_default_ms = c->calls.timeout_default_ms,
+				      .timeout_max_ms = c->calls.timeout_max_ms,
+				      .connections_max = c->connections.max,
+				      .frames_in_flight_max = c->calls.frames_in_flight_max,
+				      .frames_in_flight_per_connection_max =
+					  c->calls.frames_in_flight_per_connection_max,
+				      .limits = {.connect_timeout_ms = c->connections.handshake_timeout_ms,
+						 .idle_timeout_ms = c->connections.idle_timeout_ms,
+						 .stall_timeout_ms = c->connections.stall_timeout_ms,
+						 .input_bytes_max = RPC_FRAME_BYTES_MAX,
+						 .output_bytes_max = c->connections.output_bytes_max}};
+
+	return rpc_server_new(&o, &s->rpc, st);
+}
+
+static enum status_code listen_on(struct service *s, const struct config_listener *l, struct status *st)
+{
+	const struct wire_tls_options o = {
+	    .ca_file = l->tls.client_ca, .cert_file = l->tls.cert, .key_file = l->tls.key, .is_server = true};
+	wire_tls *tls = NULL;
+	enum status_code code = STATUS_OK;
+
+	if (l->tls.cert != NULL)
+		code = make_tls(&o, l->url, &tls, st);
+	if (code == STATUS_OK)
+		code = rpc_server_listen(s->rpc, l->url, tls, l->ipc_mode, st);
+	wire_tls_release(&tls);
+	return code;
+}
+
+/* Waits a moment for Redis, so that the first calls are not refused; one that is down is no reason not to start. */
+static void await_redis(struct service *s)
+{
+	if (!redis_wait_ready(s->redis, s->config->redis.connect_timeout_ms))
+		log_event(LOG_WARN, "redis_unavailable",
+			  LOG_STR("text", "not reached yet; calls are answered UNAVAILABLE until it is"));
+}
+
+static enum status_code service_start(struct service *s, struct status *st)
+{
+	enum status_code code;
+
+	if ((code = harden_process(st)) != STATUS_OK || (code = allow_files(s->config, st)) != STATUS_OK ||
+	    (code = prepare_state_dir(s->config, st)) != STATUS_OK || (code = load_keyring(s, st)) != STATUS_OK ||
+	    (code = make_realms(s, st)) != STATUS_OK || (code = make_redis_tls(s, st)) != STATUS_OK ||
+	    (code = open_redis(s, st)) != STATUS_OK || (code = open_rpc(s, st)) != STATUS_OK)
+		return code;
+	await_redis(s);
+	for (size_t i = 0; i < s->config->listener_count && code == STATUS_OK; i++)
+		code = listen_on(s, &s->config->listeners[i], st);
+	return code;
+}
+
+static void announce(const struct service *s, const char *program)
+{
+	struct store_state state;
+
+	store_get_state(redis_store(s->redis), &state);
+	for (size_t i = 0; rpc_server_url(s->rpc, i) != NULL; i++)
+		log_event(LOG_INFO, "listening", LOG_STR("url", rpc_server_url(s->rpc, i)));
+	log_event(LOG_INFO, "ready", LOG_STR("url", rpc_server_url(s->rpc, 0)), LOG_STR("redis", state.mode),
+		  LOG_UINT("realms", s->realms.count));
+	if (welcome_is_wanted())
+		welcome_print(rpc_server_url(s->rpc, 0), program, s->config->state_dir);
+}
+
+static void log_change(void *owner, const char *path, bool is_reloadable)
+{
+	(void)owner;
+	if (is_reloadable)
+		log_event(LOG_INFO, "config_reloaded", LOG_STR("key", path));
+	else
+		log_event(LOG_WARN, "config_needs_restart", LOG_STR("key", path));
+}
+
+/* The configuration in force stays the one of the start, but for the one reloadable key. */
+static void reload(struct service *s)
+{
+	struct config *new = NULL;
+	struct config_error error;
+
+	if (!config_load(s->config->file, environ, &new, &error)) {
+		log_event(LOG_ERROR, "config_refused", LOG_STR("text", error.text));
+		return;
+	}
+	log_set_level((enum log_level) new->log_level);
+	log_event(LOG_INFO, "config_read", LOG_STR("file", new->file == NULL ? "none" : new->file));
+	config_compare(s->config, new, log_change, NULL);
+	s->config->log_level = new->log_level;
+	config_free(&new);
+}
+
+static void sleep_ms(uint32_t ms)
+{
+	struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	while (nanosleep(&left, &left) != 0 && errno == EINTR)
+		;
+}
+
+static enum exit_status service_drain(struct service *s)
+{
+	const struct config *c = s->config;
+	bool is_whole;
+
+	signals_end_at_once();
+	log_event(LOG_INFO, "draining", LOG_UINT("delay_ms", c->drain.delay_ms),
+		  LOG_UINT("timeout_ms", c->drain.timeout_ms));
+	rpc_server_set_draining(s->rpc);
+	sleep_ms(c->drain.delay_ms);
+	is_whole = rpc_server_drain(s->rpc, c->drain.timeout_ms);
+	if (!is_whole)
+		log_event(LOG_WARN, "calls_cut_off", LOG_UINT("timeout_ms", c->drain.timeout_ms));
+	return is_whole ? EXIT_DONE : EXIT_FAILED;
+}
+
+static void service_free(struct service *s)
+{
+	rpc_server_free(&s->rpc);
+	redis_close(&s->redis);
+	wire_tls_release(&s->redis_tls);
+	(void)wire_drain(LINKS_GONE_MS);
+	arena_free(&s->memory);
+	keyring_release(&s->keys);
+	config_free(&s->config);
+}
+
+static enum exit_status service_run(struct service *s, const char *program)
+{
+	char redis_url[LOG_URL_BYTES];
+	struct status st;
+
+	config_mask_url(s->config->redis.url, redis_url, sizeof(redis_url));
+	log_event(LOG_INFO, "starting", LOG_STR("version", LK_VERSION),
+		  LOG_STR("config", s->config->file == NULL ? "none" : s->config->file), LOG_STR("redis", redis_url));
+	if (service_start(s, &st) != STATUS_OK)
+		return fail(EXIT_FAILED, st.text);
+	announce(s, program);
+	while (signals_wait() == SIGNAL_RELOAD)
+		reload(s);
+	return service_drain(s);
+}
+
+static enum exit_status run(struct config *c, const char *program)
+{
+	struct service s = {.config = c};
+	enum exit_status status;
+
+	log_set_level((enum log_level)c->log_level);
+	status = service_run(&s, program);
+	service_free(&s);
+	log_event(LOG_INFO, "stopped", LOG_INT("status", (int)status));
+	return status;
+}
+
+static enum exit_status new_keyring(const char *path)
+{
+	struct status st;
+
+	if (harden_process(&st) != STATUS_OK || keyring_create(path, &st) != STATUS_OK)
+		return fail(EXIT_FAILED, st.text);
+	printf("wrote %s; every instance on the same Redis needs this same file\n", path);
+	return EXIT_DONE;
+}
+
+static enum exit_status print_config(struct config *c)
+{
+	const bool ok = config_print(c, stdout);
+
+	config_free(&c);
+	return ok ? EXIT_DONE : fail(EXIT_FAILED, "cannot write the configuration to standard output");
+}
+
+static enum exit_status check_config(struct config *c)
+{
+	printf("%s: valid\n", c->file == NULL ? "the environment, with no file" : c->file);
+	config_free(&c);
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	struct args args;
+	struct config *c = NULL;
+	struct config_error error;
+
+	signals_block();
+	args = args_parse(argc, argv);
+	if (!crypto_start())
+		return fail(EXIT_FAILED, "libsodium cannot start: no randomness to be had");
+	if (args.action == ARGS_NEW_KEYRING)
+		return new_keyring(args.keyring);
+	if (!config_load(args.config_file == NULL ? config_find_file(environ) : args.config_file, environ, &c, &error))
+		return fail(EXIT_USAGE, error.text);
+	switch (args.action) {
+	case ARGS_CHECK_CONFIG:
+		return check_config(c);
+	case ARGS_PRINT_CONFIG:
+		return print_config(c);
+	default:
+		return run(c, argv[0]);
+	}
 }

@@ -81,6 +81,25 @@ void arena_free(arena **a)
 	}
 }
 
+void arena_reset(arena *a)
+{
+	const size_t own = align_up(sizeof(struct arena));
+	struct block *b = a->current;
+
+	while (b->next != NULL) {
+		struct block *next = b->next;
+
+		explicit_bzero(b->data, b->used);
+		a->total_bytes -= b->bytes;
+		free(b);
+		b = next;
+	}
+	explicit_bzero(b->data + own, b->used - own);
+	b->used = own;
+	a->current = b;
+	a->used_bytes = 0;
+}
+
 void *arena_alloc(arena *a, size_t bytes)
 {
 	size_t wanted;

@@ -16,6 +16,10 @@ arena *arena_new(size_t first_bytes, size_t cap_bytes) __attribute__((warn_unuse
 /* Frees and nulls *a; accepts NULL in it. Wipes every block: requests carry tokens and attributes. */
 void arena_free(arena **a);
 
+/* Gives everything back but the first block, which is wiped and kept: for a loop that needs the same little memory again
+ * and again. What was allocated before is gone. */
+void arena_reset(arena *a);
+
 /* Zeroed memory, aligned for any type. NULL beyond the cap. bytes may be 0: a valid pointer comes back. */
 void *arena_alloc(arena *a, size_t bytes) __attribute__((warn_unused_result));
 

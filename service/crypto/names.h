@@ -11,6 +11,7 @@ enum name_purpose {
 	NAME_SESSION,     /* session id */
 	NAME_SCOPE,       /* realm; realm, class */
 	NAME_IDEMPOTENCY, /* realm, caller, method, key */
+	NAME_FINGERPRINT, /* method, and a request's fields */
 	NAME_PURPOSES
 };
 

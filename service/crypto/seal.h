@@ -17,7 +17,8 @@ enum seal_key {
  * key_id must be in the keyring. */
 void seal(const keyring *kr, uint16_t key_id, enum seal_key which, span secret, span ad, span text, uint8_t *out);
 
-/* False: forged, damaged, bound to something else, or the key id is unknown. out has sealed.len - SEAL_OVERHEAD_BYTES and is untouched then. */
+/* False: forged, damaged, bound to something else, or the key id is unknown. out has sealed.len - SEAL_OVERHEAD_BYTES
+ * and holds what it held or zeros then, never text that did not verify. */
 bool seal_open(const keyring *kr, uint16_t key_id, enum seal_key which, span secret, span ad, span sealed,
 	       uint8_t *out) MUST_CHECK;
 

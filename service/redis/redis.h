@@ -17,16 +17,16 @@ struct redis_events {
 };
 
 struct redis_options {
-	const char *url;      /* redis://[user:password@]host[:port][/db], unix:///path[?db=N], embedded: or embedded:/dir */
-	const char *user;     /* overrides the URL's; NULL: none */
-	const char *password; /* the same */
-	const char *state_dir;     /* where `embedded:` without a folder keeps its data */
-	const char *server_binary; /* embedded: "redis-server", found in PATH, or a path */
-	uint32_t connections;         /* a node; 1..16 */
-	uint32_t connect_timeout_ms;  /* and for the greeting (AUTH, SELECT, HELLO) */
-	uint32_t response_timeout_ms; /* a connection whose oldest command has waited so long is given up */
+	const char *url; /* redis://[user:password@]host[:port][/db], unix:///path[?db=N], embedded: or embedded:/dir */
+	const char *user;		 /* overrides the URL's; NULL: none */
+	const char *password;		 /* the same */
+	const char *state_dir;		 /* where `embedded:` without a folder keeps its data */
+	const char *server_binary;	 /* embedded: "redis-server", found in PATH, or a path */
+	uint32_t connections;		 /* a node; 1..16 */
+	uint32_t connect_timeout_ms;	 /* and for the greeting (AUTH, SELECT, HELLO) */
+	uint32_t response_timeout_ms;	 /* a connection whose oldest command has waited so long is given up */
 	uint32_t commands_in_flight_max; /* a connection; beyond it OVERLOADED */
-	wire_tls *tls;                /* for rediss://; retained */
+	wire_tls *tls;			 /* for rediss://; borrowed until redis_close */
 	struct redis_events events;
 };
 

@@ -10,27 +10,34 @@
 #include "store/store.h"
 #include "wire/listener.h"
 
-#define RPC_PROTOCOL 1
+#define RPC_PROTOCOL	    1
 #define RPC_FRAME_BYTES_MAX 65536
-#define RPC_CALLS_MAX 64
+#define RPC_CALLS_MAX	    64
+/* The longest reply frame: what a caller must be ready to read. A List page of 500 sessions with all of their metadata
+ * comes to 0.6 MiB, a session with as many attributes as it can have to 33 KiB, sixty of them in one frame to 2 MiB. A
+ * call whose response has no room left is answered RESOURCE_EXHAUSTED. */
+#define RPC_REPLY_BYTES_MAX (2U << 20)
 
 typedef struct rpc_server rpc_server;
 
 struct rpc_options {
 	const struct session_realms *realms; /* lives as long as the server */
-	keyring *keys;                       /* retained */
-	const struct store *store;           /* lives as long as the server */
-	uint32_t timeout_default_ms;         /* of a call that names none */
+	keyring *keys;			     /* retained */
+	const struct store *store;	     /* lives as long as the server */
+	uint32_t timeout_default_ms;	     /* of a call that names none */
 	uint32_t timeout_max_ms;
 	uint32_t connections_max;
-	uint32_t frames_in_flight_max;            /* in all; beyond it RESOURCE_EXHAUSTED at once */
-	uint32_t frames_in_flight_per_connection_max; /* beyond it the connection is not read until some are answered */
-	struct wire_limits limits;           /* of a caller's connection */
+	/* Frames held in memory, in all and of one connection; a frame beyond is answered RESOURCE_EXHAUSTED at once. A
+	 * frame whose time ran out is answered by then, and still held until the store is done with its commands. */
+	uint32_t frames_in_flight_max;
+	uint32_t frames_in_flight_per_connection_max;
+	struct wire_limits limits; /* of a caller's connection */
 };
 
 enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **ret, struct status *st) MUST_CHECK;
 
-/* Any number of listeners. INVALID_ARGUMENT (URL), FAILED_PRECONDITION (in use, not bindable). */
+/* Any number of listeners; one thread at a time, before rpc_server_drain. INVALID_ARGUMENT (URL; or an address beyond
+ * loopback, which demands credentials), FAILED_PRECONDITION (in use, not bindable). */
 enum status_code rpc_server_listen(rpc_server *s, const char *url, wire_tls *tls, uint32_t ipc_mode,
 				   struct status *st) MUST_CHECK;
 
@@ -40,11 +47,13 @@ const char *rpc_server_url(const rpc_server *s, size_t i);
 /* From now on Health says NOT_SERVING; everything else goes on. */
 void rpc_server_set_draining(rpc_server *s);
 
-/* Stops accepting, lets what is in flight be answered (at most timeout_ms), closes all connections with their replies
- * flushed. True: nothing was cut off. Afterwards only rpc_server_free. */
+/* Stops accepting, refuses new frames as UNAVAILABLE, lets what is in flight be answered (at most timeout_ms; what is
+ * left then is answered UNAVAILABLE), closes all connections with their replies flushed (at most a second more). True:
+ * nothing was cut off. Afterwards only rpc_server_free. */
 bool rpc_server_drain(rpc_server *s, uint32_t timeout_ms);
 
-/* Nulls *s; accepts NULL in it. The store must have no operation of this server's left. */
+/* Drains with no patience if that was not done. The store may still have operations of this server's: their memory goes
+ * when they are done, and nothing is made of their replies. Nulls *s; accepts NULL in it. */
 void rpc_server_free(rpc_server **s);
 
 #endif

@@ -46,9 +46,12 @@ struct session_realms {
  * INVALID_ARGUMENT with the realm, the limit and the remedy. */
 enum status_code session_realms_seal(struct session_realms *realms, const keyring *kr, struct status *st) MUST_CHECK;
 
-/* NULL when there is none. An empty name is "default". */
+/* NULL when there is none. An empty name is the realm called "default"; the realm's first class. */
 const struct session_realm *session_realm_find(const struct session_realms *realms, span name);
 const struct session_class *session_class_find(const struct session_realm *realm, span name);
 const struct session_class *session_class_by_tag(const struct session_realm *realm, uint16_t tag);
+
+/* How long a tombstone is kept whose session's class is not known: as long as the realm's longest. */
+uint32_t session_realm_tombstone_s(const struct session_realm *realm);
 
 #endif

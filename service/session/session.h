@@ -21,12 +21,18 @@
 #define ATTRIBUTES_STORED_MAX 256
 #define ATTRIBUTE_KEY_BYTES_MAX 64
 #define ATTRIBUTE_VALUE_BYTES_MAX 16384
+/* A session's attributes as stored, four bytes and key and value each, uncompressed: an answer with all of them, and
+ * several such answers, fit a reply frame whatever zstd makes of the record. */
+#define ATTRIBUTES_TEXT_BYTES_MAX 32768
 #define RECORD_BYTES_MAX 32768
 #define IDEMPOTENCY_KEY_BYTES_MAX 64
 #define IDEMPOTENCY_S 600
 #define LIST_PAGE_MAX 500
 #define LIST_PAGE_DEFAULT 100
 #define PLAN_STEPS_MAX 64
+/* Room that one call's plan and answers need in the arena at most: a List of LIST_PAGE_MAX sessions with full-size
+ * metadata (about 1.9 KiB each opened, listed and read), or a Create that evicts SESSIONS_MAX_MAX sessions (39 bytes each). */
+#define SESSION_CALL_BYTES_MAX (1024 * 1024)
 
 /* Numbers as in proto/latchkey/v1/sessions.proto; a unit test holds the two together. */
 enum session_verdict { VERDICT_VALID = 1, VERDICT_INVALID = 2, VERDICT_UNKNOWN = 3 };

@@ -1,0 +1,75 @@
+#ifndef LK_CLI_LINE_H
+#define LK_CLI_LINE_H
+
+/* The command line, and the environment under it, as one struct. */
+
+#include <stdbool.h>
+
+#include <latchkey/latchkey.h>
+
+/* As many attributes as a request takes, with TOKEN in front. */
+#define WORDS_MAX      80
+#define ATTRIBUTES_MAX 64
+
+/* Exit statuses; --help explains them. */
+enum exit_status { EXIT_DONE = 0, EXIT_INVALID = 1, EXIT_USAGE = 2, EXIT_UNKNOWN = 3, EXIT_REFUSED = 4 };
+
+struct line;
+
+/* One row of the table of verbs. */
+struct verb {
+	const char *words; /* "session create" */
+	const char *args;  /* "USER" */
+	const char *help;
+	unsigned args_min;
+	unsigned args_max;
+	int (*run)(const struct line *line, lk_client *client);
+};
+
+struct line {
+	const struct verb *verb;
+	unsigned arg_count; /* behind the verb's words */
+	char *args[WORDS_MAX];
+	bool help;
+	bool version;
+	/* Of every verb. */
+	const char *servers;
+	const char *realm;
+	const char *credential_file;
+	const char *ca_file;
+	const char *cert_file;
+	const char *key_file;
+	const char *server_name;
+	uint32_t timeout_ms;
+	bool json;
+	/* Of some. */
+	const char *session_class;
+	unsigned attribute_count;
+	const char *attributes[ATTRIBUTES_MAX]; /* K=V */
+	unsigned remove_count;
+	const char *remove[ATTRIBUTES_MAX];
+	uint32_t idle_s;
+	uint32_t max_s;
+	const char *user_agent;
+	const char *ip;
+	const char *label;
+	bool peek;
+	uint64_t expected_version;
+	const char *except;
+	enum lk_reason reason;
+};
+
+extern const struct verb verbs[];
+extern const unsigned verb_count;
+
+/* Reads the environment, then the line. Ends the program with EXIT_USAGE, and a sentence that names the mistake, when
+ * it makes no sense. */
+void line_read(int argc, char **argv, struct line *ret);
+
+/* The help of one verb, or of everything. */
+void line_print_help(const struct verb *verb);
+
+/* "latchkey: ..." on stderr. Returns EXIT_USAGE. */
+int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,21 @@
+#ifndef LK_CLI_VERBS_H
+#define LK_CLI_VERBS_H
+
+/* What the verbs do. Each returns the exit status. */
+
+#include "line.h"
+
+int verb_session_create(const struct line *line, lk_client *client);
+int verb_session_get(const struct line *line, lk_client *client);
+int verb_session_list(const struct line *line, lk_client *client);
+int verb_session_update(const struct line *line, lk_client *client);
+int verb_session_revoke(const struct line *line, lk_client *client);
+int verb_session_revoke_user(const struct line *line, lk_client *client);
+int verb_info(const struct line *line, lk_client *client);
+int verb_health(const struct line *line, lk_client *client);
+int verb_stats(const struct line *line, lk_client *client);
+
+/* The sentence of a failure on stderr, and the exit status for it. */
+int report(const struct lk_error *error);
+
+#endif

@@ -1,0 +1,43 @@
+#ifndef LK_CLIENT_BLOB_H
+#define LK_CLIENT_BLOB_H
+
+/* One block of memory filled from the front: first measured, with the same calls, then allocated, then filled. While
+ * measuring, `start` is NULL and what the calls return must not be used. */
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "latchkey/latchkey.h"
+
+struct blob {
+	uint8_t *start; /* zeroed memory */
+	size_t used;
+};
+
+/* Room for a struct or an array. */
+static inline void *blob_room(struct blob *blob, size_t bytes)
+{
+	size_t at = (blob->used + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+
+	blob->used = at + bytes;
+	return blob->start != NULL ? blob->start + at : NULL;
+}
+
+/* A copy, with a NUL behind it. Nothing given: nothing taken. */
+static inline struct lk_bytes blob_copy(struct blob *blob, ProtobufCBinaryData from)
+{
+	size_t at = blob->used;
+
+	if (from.data == NULL)
+		return (struct lk_bytes){NULL, 0};
+	blob->used += from.len + 1;
+	if (blob->start == NULL)
+		return (struct lk_bytes){NULL, 0};
+	memcpy(blob->start + at, from.data, from.len);
+	return (struct lk_bytes){(const char *)blob->start + at, from.len};
+}
+
+#endif

@@ -1,0 +1,39 @@
+#ifndef LK_CLIENT_CLIENT_H
+#define LK_CLIENT_CLIENT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "endpoint.h"
+#include "options.h"
+#include "retry.h"
+#include "slots.h"
+#include "wire/ticker.h"
+
+/* Deadlines, retries, cancellations and redials are looked after on each tick. */
+#define TICK_MS 10
+
+struct lk_client {
+	atomic_uint refs; /* the handle, each call object, each channel */
+	struct options options;
+	wire_tls *tls;
+	wire_ticker *ticker;
+
+	pthread_mutex_t lock;	/* of all that follows, of calls and of endpoints. No other is taken under it */
+	pthread_cond_t settled; /* `busy` or `channels` fell to zero */
+	bool closing;
+	uint64_t random;
+	struct retry_budget budget;
+	struct slots slots;
+	lk_call *queue_first;
+	lk_call *queue_last;
+	uint64_t due_ms; /* no slot is due before */
+	size_t busy;	 /* calls in flight or in a callback */
+	size_t channels;
+	struct endpoint endpoints[LK_ENDPOINTS_MAX]; /* options.endpoint_count of them */
+};
+
+lk_client *client_retain(lk_client *client);
+void client_release(lk_client **client);
+
+#endif

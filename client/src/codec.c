@@ -1,0 +1,89 @@
+#include "codec.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "error.h"
+
+static enum lk_err pack(const Latchkey__V1__RequestFrame *message, struct frame **ret, struct lk_error *error)
+{
+	size_t len = latchkey__v1__request_frame__get_packed_size(message);
+	struct frame *frame;
+
+	if (len > LK_REQUEST_BYTES_MAX)
+		return error_set(error, LK_E_INVALID_ARGUMENT,
+				 "the request has %zu bytes, at most %d: send less at once", len, LK_REQUEST_BYTES_MAX);
+	frame = malloc(sizeof(*frame) + len);
+	if (frame == NULL)
+		return error_set(error, LK_E_NO_MEMORY, "out of memory");
+	atomic_init(&frame->refs, 1);
+	frame->len = len;
+	latchkey__v1__request_frame__pack(message, frame->bytes);
+	*ret = frame;
+	return LK_OK;
+}
+
+enum lk_err frame_new(const struct envelope *envelope, struct frame **ret, struct lk_error *error)
+{
+	Latchkey__V1__RequestFrame message = LATCHKEY__V1__REQUEST_FRAME__INIT;
+	Latchkey__V1__Call call = LATCHKEY__V1__CALL__INIT;
+	Latchkey__V1__Call *calls[] = {&call};
+
+	message.has_protocol = true;
+	message.protocol = PROTOCOL_VERSION;
+	message.has_credential = envelope->credential[0] != '\0';
+	message.credential = binary_of(lk_text(envelope->credential));
+	message.n_calls = 1;
+	message.calls = calls;
+	call.has_method = true;
+	call.method = binary_of(lk_text(envelope->method));
+	call.has_body = true;
+	call.body = binary_of(lk_bytes_of(envelope->body, envelope->body_bytes));
+	call.has_timeout_ms = true;
+	call.timeout_ms = envelope->timeout_ms;
+	call.has_idempotency_key = envelope->key_bytes > 0;
+	call.idempotency_key = binary_of(lk_bytes_of(envelope->key, envelope->key_bytes));
+	call.has_traceparent = envelope->traceparent[0] != '\0';
+	call.traceparent = binary_of(lk_text(envelope->traceparent));
+	return pack(&message, ret, error);
+}
+
+struct frame *frame_retain(struct frame *frame)
+{
+	(void)atomic_fetch_add_explicit(&frame->refs, 1, memory_order_relaxed);
+	return frame;
+}
+
+void frame_release(struct frame **frame)
+{
+	struct frame *own = *frame;
+
+	*frame = NULL;
+	if (own == NULL || atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	/* It holds a token and a credential. */
+	explicit_bzero(own->bytes, own->len);
+	free(own);
+}
+
+bool reply_open(const uint8_t *bytes, size_t len, struct pool *pool, struct reply *ret)
+{
+	Latchkey__V1__ReplyFrame *frame = latchkey__v1__reply_frame__unpack(&pool->allocator, len, bytes);
+	const Latchkey__V1__Reply *reply;
+
+	if (frame == NULL || !frame->has_protocol)
+		return false;
+	/* A frame refused as a whole has no replies: what it says is the answer of its one call. */
+	if (frame->has_code && frame->code != LATCHKEY__V1__CODE__OK) {
+		*ret = (struct reply){.err = error_of_code(frame->code), .message = frame->message};
+		return true;
+	}
+	if (frame->protocol != PROTOCOL_VERSION || frame->n_replies != 1)
+		return false;
+	reply = frame->replies[0];
+	*ret = (struct reply){.err = reply->has_code ? error_of_code(reply->code) : LK_OK,
+			      .retry_after_ms = reply->retry_after_ms,
+			      .message = reply->message,
+			      .body = reply->body};
+	return true;
+}

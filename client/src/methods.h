@@ -1,0 +1,45 @@
+#ifndef LK_CLIENT_METHODS_H
+#define LK_CLIENT_METHODS_H
+
+/* The methods of the wire that this library calls: their names, and how an answer becomes results. */
+
+#include "codec.h"
+
+enum method {
+	METHOD_CREATE,
+	METHOD_GET,
+	METHOD_UPDATE,
+	METHOD_REVOKE,
+	METHOD_REVOKE_USER,
+	METHOD_LIST,
+	METHOD_HEALTH,
+	METHOD_INFO,
+	METHOD_STATS,
+	METHODS
+};
+
+/* Of one call; what its method does not give is zero. */
+struct results {
+	enum lk_verdict verdict;
+	uint64_t version;
+	uint64_t idle_expires_at_ms;
+	bool was_alive;
+	uint32_t revoked;
+	enum lk_serving serving;
+	lk_session *session;
+	lk_sessions *sessions;
+	lk_info *info;
+	lk_stats *stats;
+};
+
+const char *method_path(enum method method);
+bool method_is_mutating(enum method method);
+
+/* Turns a reply into results and an error, which is LK_OK or what the reply, or its body, says. Results that are not
+ * given stay zero. */
+enum lk_err method_answer(enum method method, const struct reply *reply, struct pool *pool, struct results *results,
+			  struct lk_error *error);
+
+void results_clear(struct results *results);
+
+#endif

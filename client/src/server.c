@@ -1,0 +1,111 @@
+/* The calls of latchkey.v1.Health and latchkey.v1.Server, as in session.c. */
+
+#include <assert.h>
+
+#include "call.h"
+#include "client.h"
+#include "latchkey/v1/health.pb-c.h"
+#include "latchkey/v1/server.pb-c.h"
+#include "options.h"
+
+/* Ready to be packed, or an error and the call is idle again. */
+static enum lk_err begin(lk_call *call, const struct lk_server_request *request, struct lk_server_request *ret)
+{
+	enum lk_err err = call_begin(call);
+
+	if (err != LK_OK)
+		return err;
+	err = struct_take(request, ret, sizeof(*ret), sizeof(*ret), "lk_server_request", &call->error);
+	return err == LK_OK ? LK_OK : call_abandon(call, err);
+}
+
+static enum lk_err submit(lk_call *call, enum method method, const ProtobufCMessage *message,
+			  const struct lk_server_request *r)
+{
+	const struct call_terms terms = {.timeout_ms = r->timeout_ms, .traceparent = r->traceparent};
+	enum lk_err err = call_pack(call, message);
+
+	return err == LK_OK ? call_submit(call, method, &terms) : call_abandon(call, err);
+}
+
+enum lk_err lk_health_async(lk_call *call, const struct lk_server_request *request)
+{
+	Latchkey__V1__HealthCheckRequest message = LATCHKEY__V1__HEALTH_CHECK_REQUEST__INIT;
+	struct lk_server_request r;
+	enum lk_err err = begin(call, request, &r);
+
+	if (err != LK_OK)
+		return err;
+	message.has_service = r.service != NULL;
+	message.service = binary_of(lk_text(r.service));
+	return submit(call, METHOD_HEALTH, &message.base, &r);
+}
+
+enum lk_err lk_server_info_async(lk_call *call, const struct lk_server_request *request)
+{
+	const Latchkey__V1__ServerInfoRequest message = LATCHKEY__V1__SERVER_INFO_REQUEST__INIT;
+	struct lk_server_request r;
+	enum lk_err err = begin(call, request, &r);
+
+	return err == LK_OK ? submit(call, METHOD_INFO, &message.base, &r) : err;
+}
+
+enum lk_err lk_server_stats_async(lk_call *call, const struct lk_server_request *request)
+{
+	const Latchkey__V1__ServerStatsRequest message = LATCHKEY__V1__SERVER_STATS_REQUEST__INIT;
+	struct lk_server_request r;
+	enum lk_err err = begin(call, request, &r);
+
+	return err == LK_OK ? submit(call, METHOD_STATS, &message.base, &r) : err;
+}
+
+enum lk_err lk_health(lk_client *client, const struct lk_server_request *request, enum lk_serving *ret_serving,
+		      struct lk_error *error)
+{
+	lk_call *call;
+	enum lk_err err;
+
+	assert(ret_serving != NULL);
+	err = call_sync_begin(client, error, &call);
+	if (err != LK_OK)
+		return err;
+	err = call_sync_wait(call, lk_health_async(call, request));
+	if (err == LK_OK)
+		*ret_serving = lk_call_serving(call);
+	call_sync_end(&call, error);
+	return err;
+}
+
+enum lk_err lk_server_info(lk_client *client, const struct lk_server_request *request, lk_info **ret_info,
+			   struct lk_error *error)
+{
+	lk_call *call;
+	enum lk_err err;
+
+	assert(ret_info != NULL);
+	err = call_sync_begin(client, error, &call);
+	if (err != LK_OK)
+		return err;
+	err = call_sync_wait(call, lk_server_info_async(call, request));
+	if (err == LK_OK)
+		*ret_info = lk_call_take_info(call);
+	call_sync_end(&call, error);
+	return err;
+}
+
+enum lk_err lk_server_stats(lk_client *client, const struct lk_server_request *request, lk_stats **ret_stats,
+			    struct lk_error *error)
+{
+	lk_call *call;
+	enum lk_err err;
+
+	assert(ret_stats != NULL);
+	err = call_sync_begin(client, error, &call);
+	if (err != LK_OK)
+		return err;
+	err = call_sync_wait(call, lk_server_stats_async(call, request));
+	if (err == LK_OK)
+		*ret_stats = lk_call_take_stats(call);
+	call_sync_end(&call, error);
+	return err;
+}

@@ -1,0 +1,52 @@
+/* Holding output back while this thread runs an event: the links written to meanwhile are listed, each with a
+ * reference, and get one write each at the end. The list is this thread's alone, empty whenever nothing is corked. */
+
+#include <assert.h>
+
+#include "wire/private.h"
+
+/* A full list is flushed early: 64 writes in a row already share the cost of the event. */
+#define CORK_LINKS_MAX 64
+
+static _Thread_local struct {
+	unsigned depth;
+	unsigned count;
+	wire_link *links[CORK_LINKS_MAX];
+} cork;
+
+static void flush_all(void)
+{
+	for (unsigned i = 0; i < cork.count; i++) {
+		link_flush(cork.links[i]);
+		wire_link_release(&cork.links[i]);
+	}
+	cork.count = 0;
+}
+
+bool cork_hold(wire_link *link)
+{
+	if (cork.depth == 0)
+		return false;
+	/* From the back: most events write to one link, again and again. */
+	for (unsigned i = cork.count; i > 0; i--) {
+		if (cork.links[i - 1] == link)
+			return true;
+	}
+	if (cork.count == CORK_LINKS_MAX)
+		flush_all();
+	wire_link_retain(link);
+	cork.links[cork.count++] = link;
+	return true;
+}
+
+void wire_cork(void)
+{
+	cork.depth++;
+}
+
+void wire_uncork(void)
+{
+	assert(cork.depth > 0);
+	if (--cork.depth == 0)
+		flush_all();
+}

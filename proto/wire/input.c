@@ -1,0 +1,168 @@
+/* A link's reading side. At most one read is under way; its buffer grows while reads fill it, up to READ_MAX, and
+ * shrinks when they do not or when nothing comes for a while. A message larger than the buffer makes it grow further,
+ * up to input_bytes_max, and gives that memory back when it has been consumed.
+ *
+ * Reading stops, and the peer with it, while more than output_bytes_max wait to be written. */
+
+#include <assert.h>
+#include <string.h>
+
+#include "wire/private.h"
+#include "wire/ticker.h"
+
+/* What a quiet link holds: 10,000 of them 40 MB. */
+#define READ_MIN 4096U
+
+/* Beyond this, larger reads no longer save measurable time: it is some thousand small messages. */
+#define READ_MAX (256U * 1024U)
+
+/* A TLS record is at most 16 KiB, and nng reads record by record. */
+#define READ_MAX_TLS (16U * 1024U)
+
+/* After that many reads in a row that used less than a quarter of the buffer, it is halved. */
+#define SMALL_READS 64U
+
+/* A buffer that waits for so long without a byte is exchanged for the smallest. */
+#define QUIET_MS 1000
+
+/* There is room for at least READ_MIN more, or none and memory is out. */
+static bool make_room(wire_link *link)
+{
+	struct wire_buffer *in = &link->in;
+	size_t len = wire_buffer_len(in);
+
+	if (len == 0) {
+		if (link->read_size == 0)
+			link->read_size = READ_MIN;
+		if (in->cap != link->read_size)
+			wire_buffer_drop(in);
+		in->start = in->end = 0;
+		return wire_buffer_reserve(in, link->read_size);
+	}
+	/* Doubling in wire_buffer_reserve makes the cost of moving a large message's bytes linear. */
+	if (in->cap - in->end >= in->cap / 2)
+		return true;
+	return wire_buffer_reserve(in, in->start >= len ? in->cap - len : READ_MIN);
+}
+
+static void adapt(wire_link *link, size_t n)
+{
+	size_t max = link->is_tls ? READ_MAX_TLS : READ_MAX;
+
+	if (n == link->offered) {
+		link->small_reads = 0;
+		if (link->read_size < max)
+			link->read_size *= 2;
+	} else if (n > link->read_size / 4 || link->read_size == READ_MIN) {
+		link->small_reads = 0;
+	} else if (++link->small_reads == SMALL_READS) {
+		link->small_reads = 0;
+		link->read_size /= 2;
+	}
+}
+
+void link_receive_locked(wire_link *link)
+{
+	bool can_shrink;
+	nng_iov iov;
+
+	assert(link->state == LINK_OPEN || link->state == LINK_FLUSHING || link->state == LINK_LINGERING);
+
+	if (link->receiving || link->receive_done || link->input_running)
+		return;
+	if (link->state != LINK_OPEN) {
+		link->in.start = link->in.end = 0;
+	} else if (link_output_locked(link) > link->limits.output_bytes_max) {
+		link->paused = true;
+		return;
+	}
+	if (!make_room(link)) {
+		link_fail_locked(link, WIRE_NO_MEMORY);
+		return;
+	}
+	iov.iov_buf = link->in.data + link->in.end;
+	iov.iov_len = link->in.cap - link->in.end;
+	link->offered = iov.iov_len;
+	link->receiving = true;
+	wire_link_retain(link);
+	/* On a plain socket a time-out does the stream no harm; it is there to take a large buffer away. */
+	can_shrink = !link->is_tls && link->in.cap > READ_MIN;
+	nng_aio_set_timeout(link->receive_aio, can_shrink ? QUIET_MS : NNG_DURATION_INFINITE);
+	nng_aio_set_iov(link->receive_aio, 1, &iov);
+	nng_stream_recv(link->stream, link->receive_aio);
+}
+
+static void deliver_locked(wire_link *link)
+{
+	size_t len = wire_buffer_len(&link->in);
+	size_t left;
+	ssize_t consumed;
+
+	link->input_running = true;
+	pthread_mutex_unlock(&link->lock);
+	wire_cork();
+	consumed = link->events->input(link->owner, link, link->in.data + link->in.start, len);
+	wire_uncork();
+	pthread_mutex_lock(&link->lock);
+	link->input_running = false;
+
+	if (link->state != LINK_OPEN)
+		return;
+	if (consumed < 0) {
+		link_end_locked(link, WIRE_PROTOCOL, true);
+		return;
+	}
+	assert((size_t)consumed <= len);
+	wire_buffer_consume(&link->in, (size_t)consumed);
+	left = len - (size_t)consumed;
+	if (left > link->limits.input_bytes_max)
+		link_end_locked(link, WIRE_TOO_LARGE, true);
+	if (left == 0)
+		link->partial_ms = 0;
+	else if (consumed > 0 || link->partial_ms == 0)
+		link->partial_ms = link->input_ms;
+}
+
+static void take_bytes_locked(wire_link *link, size_t n)
+{
+	assert(n <= link->offered);
+	link->heard = true;
+	link->input_ms = wire_now_ms();
+	if (link->state == LINK_OPEN) {
+		if (!link->greeting)
+			link->deadline_ms = 0;
+		link->in.end += n;
+		adapt(link, n);
+		deliver_locked(link);
+	}
+	if (link->state != LINK_DEAD)
+		link_receive_locked(link);
+}
+
+void link_take_input_locked(wire_link *link)
+{
+	int rv = nng_aio_result(link->receive_aio);
+	size_t n = nng_aio_count(link->receive_aio);
+
+	link->receive_done = false;
+	if (rv == NNG_ETIMEDOUT && !link->is_tls) {
+		link->read_size = READ_MIN;
+		link_receive_locked(link);
+	} else if (rv != 0 || n == 0) {
+		link_fail_locked(link, link_stream_error(rv));
+	} else {
+		take_bytes_locked(link, n);
+	}
+}
+
+void link_on_received(void *arg)
+{
+	wire_link *link = arg;
+
+	pthread_mutex_lock(&link->lock);
+	link->receiving = false;
+	link->receive_done = true;
+	link_run_locked(link);
+	pthread_mutex_unlock(&link->lock);
+	wire_link_release(&link);
+}

@@ -1,0 +1,246 @@
+/* Looks at every live link now and then, so that time-outs need no timer each, and counts links for wire_drain.
+ *
+ * A wheel of SLOTS lists, one tick each: a link lies in the list of the tick at which it wants to be looked at, and
+ * moves on from there. What happens on a link costs the wheel nothing. The wheel turns while links exist.
+ *
+ * It also frees links that were dialed: freeing an nng dialer waits for other callbacks on nng's task threads, so if
+ * all of those threads did it at once none would come back. The wheel turns on one of them at a time.
+ *
+ * This is the process's only shared state in this folder. `lock` guards it; nothing is called with it held. */
+
+#include <assert.h>
+#include <errno.h>
+#include <time.h>
+
+#include "wire/private.h"
+#include "wire/ticker.h"
+
+#define TICK_MS 20U
+#define SLOTS   64U
+
+static struct {
+	pthread_once_t once;
+	pthread_mutex_t lock;
+	pthread_cond_t quiet;
+	nng_aio *aio;
+	bool turning;
+	size_t live;
+	uint64_t tick; /* the last one done */
+	struct watch_node slots[SLOTS];
+	struct watch_node graves;
+} watch = {.once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void list_init(struct watch_node *head)
+{
+	head->next = head->prev = head;
+}
+
+static void list_append(struct watch_node *head, struct watch_node *node)
+{
+	node->prev = head->prev;
+	node->next = head;
+	head->prev->next = node;
+	head->prev = node;
+}
+
+static void list_remove(struct watch_node *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+	node->next = node->prev = NULL;
+}
+
+/* Moves what is in `from` to the empty list `to`. */
+static void list_move(struct watch_node *from, struct watch_node *to)
+{
+	list_init(to);
+	while (from->next != from) {
+		struct watch_node *node = from->next;
+
+		list_remove(node);
+		list_append(to, node);
+	}
+}
+
+/* The first link of the list, taken off it, or NULL. */
+static wire_link *pop(struct watch_node *head)
+{
+	struct watch_node *node;
+
+	pthread_mutex_lock(&watch.lock);
+	node = head->next;
+	if (node != head)
+		list_remove(node);
+	pthread_mutex_unlock(&watch.lock);
+	return node != head ? (wire_link *)(void *)node : NULL;
+}
+
+static void place_locked(wire_link *link, uint32_t ms)
+{
+	uint64_t ticks = 1 + ms / TICK_MS;
+
+	assert(ticks < SLOTS);
+	list_append(&watch.slots[(watch.tick + ticks) % SLOTS], &link->node);
+}
+
+static void look_at(wire_link *link, uint64_t now)
+{
+	uint32_t ms = link_check(link, now);
+	bool done;
+
+	pthread_mutex_lock(&watch.lock);
+	done = link->unwatched;
+	if (!done)
+		place_locked(link, ms);
+	pthread_mutex_unlock(&watch.lock);
+	if (done)
+		wire_link_release(&link);
+}
+
+static void turn(uint64_t now)
+{
+	uint64_t until = now / TICK_MS;
+	struct watch_node due;
+	wire_link *link;
+
+	pthread_mutex_lock(&watch.lock);
+	/* After a standstill one round sees every link. */
+	if (until - watch.tick > SLOTS)
+		watch.tick = until - SLOTS;
+	while (watch.tick < until) {
+		watch.tick++;
+		list_move(&watch.slots[watch.tick % SLOTS], &due);
+		pthread_mutex_unlock(&watch.lock);
+		while ((link = pop(&due)) != NULL)
+			look_at(link, now);
+		pthread_mutex_lock(&watch.lock);
+	}
+	pthread_mutex_unlock(&watch.lock);
+}
+
+static void dig(void)
+{
+	wire_link *link;
+
+	while ((link = pop(&watch.graves)) != NULL)
+		link_free(link);
+}
+
+static void on_tick(void *arg)
+{
+	bool stop;
+
+	(void)arg;
+	turn(wire_now_ms());
+	dig();
+	pthread_mutex_lock(&watch.lock);
+	stop = watch.live == 0;
+	if (stop) {
+		watch.turning = false;
+		pthread_cond_broadcast(&watch.quiet);
+	}
+	pthread_mutex_unlock(&watch.lock);
+	if (!stop)
+		nng_sleep_aio(TICK_MS, watch.aio);
+}
+
+static void init_once(void)
+{
+	pthread_condattr_t attr;
+
+	for (size_t i = 0; i < SLOTS; i++)
+		list_init(&watch.slots[i]);
+	list_init(&watch.graves);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&watch.quiet, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+enum wire_error watch_born(void)
+{
+	enum wire_error err = WIRE_OK;
+	bool start = false;
+
+	pthread_once(&watch.once, init_once);
+	pthread_mutex_lock(&watch.lock);
+	if (watch.aio == NULL && nng_aio_alloc(&watch.aio, on_tick, NULL) != 0) {
+		err = WIRE_NO_MEMORY;
+	} else {
+		watch.live++;
+		start = !watch.turning;
+		watch.turning = true;
+		if (start)
+			watch.tick = wire_now_ms() / TICK_MS;
+	}
+	pthread_mutex_unlock(&watch.lock);
+	if (start)
+		nng_sleep_aio(TICK_MS, watch.aio);
+	return err;
+}
+
+void watch_died(void)
+{
+	pthread_mutex_lock(&watch.lock);
+	assert(watch.live > 0);
+	watch.live--;
+	pthread_mutex_unlock(&watch.lock);
+}
+
+void watch_add(wire_link *link)
+{
+	wire_link_retain(link);
+	pthread_mutex_lock(&watch.lock);
+	place_locked(link, TICK_MS);
+	pthread_mutex_unlock(&watch.lock);
+}
+
+void watch_remove(wire_link *link)
+{
+	bool listed;
+
+	pthread_mutex_lock(&watch.lock);
+	/* Not listed: look_at has it in hand and sees the flag, or it was never added. */
+	listed = link->node.next != NULL;
+	link->unwatched = true;
+	if (listed)
+		list_remove(&link->node);
+	pthread_mutex_unlock(&watch.lock);
+	if (listed)
+		wire_link_release(&link);
+}
+
+void watch_bury(wire_link *link)
+{
+	pthread_mutex_lock(&watch.lock);
+	list_append(&watch.graves, &link->node);
+	pthread_mutex_unlock(&watch.lock);
+}
+
+static struct timespec in_ms(uint32_t ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_sec += ms / 1000U;
+	ts.tv_nsec += (long)(ms % 1000U) * 1000000L;
+	if (ts.tv_nsec >= 1000000000L) {
+		ts.tv_sec++;
+		ts.tv_nsec -= 1000000000L;
+	}
+	return ts;
+}
+
+bool wire_drain(uint32_t timeout_ms)
+{
+	struct timespec deadline = in_ms(timeout_ms);
+	bool drained;
+
+	pthread_once(&watch.once, init_once);
+	pthread_mutex_lock(&watch.lock);
+	while (watch.turning && pthread_cond_timedwait(&watch.quiet, &watch.lock, &deadline) != ETIMEDOUT)
+		;
+	drained = !watch.turning;
+	pthread_mutex_unlock(&watch.lock);
+	return drained;
+}

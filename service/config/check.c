@@ -1,0 +1,191 @@
+#include "config/check.h"
+
+#include "config/keys.h"
+#include "config/url.h"
+
+struct check {
+	const struct config *c;
+	const struct origins *o;
+	struct config_error *error;
+};
+
+static bool check_tls(const struct check *k, const struct config_listener *l, const struct listen_url *url,
+		      const char *path)
+{
+	const bool has_pair = l->tls.cert != NULL && l->tls.key != NULL;
+
+	if (url->scheme == LISTEN_TLS && !has_pair)
+		return origin_fail(k->o, k->error, path,
+				   "tls+tcp:// needs tls.cert and tls.key beside it; or listen on tcp://");
+	if (url->scheme != LISTEN_TLS && (l->tls.cert != NULL || l->tls.key != NULL || l->tls.client_ca != NULL))
+		return origin_fail(k->o, k->error, path, "has a tls section but is not tls+tcp://; change one of them");
+	/* Whoever can reach the service can log anybody in. */
+	if (!url->is_loopback)
+		return origin_fail(k->o, k->error, path,
+				   "is reachable from other machines, whose callers nothing here can tell apart; "
+				   "allowed: a loopback address, such as tcp://127.0.0.1:7373, or ipc:///path");
+	return true;
+}
+
+static bool check_listener(const struct check *k, size_t i)
+{
+	const struct config_listener *l = &k->c->listeners[i];
+	char path[ORIGIN_PATH_BYTES];
+	char shown[KEY_QUOTED_BYTES];
+	struct listen_url url;
+	const char *wrong = listen_url_check(l->url, &url);
+
+	snprintf(path, sizeof(path), "listen[%zu].url", i);
+	key_quote(l->url, shown);
+	if (wrong != NULL)
+		return origin_fail(k->o, k->error, path, "found %s, which %s", shown, wrong);
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(k->c->listeners[j].url, l->url) == 0 && (url.scheme == LISTEN_IPC || url.port != 0))
+			return origin_fail(k->o, k->error, path, "found %s a second time; remove it", shown);
+	if (!check_tls(k, l, &url, path))
+		return false;
+	snprintf(path, sizeof(path), "listen[%zu].ipc_mode", i);
+	if (url.scheme != LISTEN_IPC && origin_find(k->o, path) != NULL && origin_find(k->o, path)->variable == NULL)
+		return origin_fail(k->o, k->error, path, "is for ipc:// only; remove it");
+	return true;
+}
+
+static bool check_redis(const struct check *k)
+{
+	const struct config *c = k->c;
+	char masked[KEY_MESSAGE_BYTES];
+	char shown[KEY_QUOTED_BYTES];
+
+	config_mask_url(c->redis.url, masked, sizeof(masked));
+	key_quote(masked, shown);
+	if (!redis_url_is_known(c->redis.url))
+		return origin_fail(k->o, k->error, "redis.url",
+				   "found %s, allowed: redis://host, rediss://host, unix:///path, embedded: or "
+				   "embedded:/folder",
+				   shown);
+	if (url_is_masked(c->redis.url))
+		return origin_fail(k->o, k->error, "redis.url",
+				   "found %s, whose password --print-config has masked; use redis.password_file",
+				   shown);
+	if ((c->redis.tls_cert == NULL) != (c->redis.tls_key == NULL))
+		return origin_fail(k->o, k->error, c->redis.tls_cert == NULL ? "redis.tls_key" : "redis.tls_cert",
+				   "is set alone; redis.tls_cert and redis.tls_key belong together");
+	return true;
+}
+
+/* Settings that would be ignored in silence, above all those that somebody relies on for safety. */
+static bool check_redis_mode(const struct check *k)
+{
+	static const enum key_id tls_keys[] = {KEY_redis_tls_ca, KEY_redis_tls_cert, KEY_redis_tls_key,
+					       KEY_redis_tls_server_name};
+	static const enum key_id login_keys[] = {KEY_redis_user, KEY_redis_password_file};
+	const bool is_tls = strncmp(k->c->redis.url, "rediss://", 9) == 0;
+	const bool is_embedded = strncmp(k->c->redis.url, "embedded:", 9) == 0;
+
+	for (size_t i = 0; !is_tls && i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)
+		if (key_text(&config_keys[tls_keys[i]], k->c) != NULL)
+			return origin_fail(k->o, k->error, config_keys[tls_keys[i]].path,
+					   "is set, but redis.url is not rediss://; remove it or use rediss://");
+	for (size_t i = 0; is_embedded && i < sizeof(login_keys) / sizeof(login_keys[0]); i++)
+		if (key_text(&config_keys[login_keys[i]], k->c) != NULL)
+			return origin_fail(k->o, k->error, config_keys[login_keys[i]].path,
+					   "is set, but redis.url is embedded:, which has no accounts; remove it");
+	return true;
+}
+
+/* small may not be over large; the mistake is told where it was made: at the one that is set. */
+static bool check_order(const struct check *k, const char *base, const struct config_key *small,
+			const struct config_key *large, const void *of)
+{
+	const uint32_t a = key_number(small, of);
+	const uint32_t b = key_number(large, of);
+	char path[ORIGIN_PATH_BYTES];
+	char other[ORIGIN_PATH_BYTES];
+
+	if (a <= b)
+		return true;
+	snprintf(path, sizeof(path), "%s%s", base, small->path);
+	snprintf(other, sizeof(other), "%s%s", base, large->path);
+	if (origin_find(k->o, path) == NULL)
+		return origin_fail(k->o, k->error, other, "found %u, allowed: at least %s, which is %u", b, small->path,
+				   a);
+	return origin_fail(k->o, k->error, path, "found %u, allowed: at most %s, which is %u", a, large->path, b);
+}
+
+static bool is_name(const char *name)
+{
+	return name[0] != 0 && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-")] == 0;
+}
+
+static bool check_name(const struct check *k, const char *path, const char *name, size_t bytes_max)
+{
+	char shown[KEY_QUOTED_BYTES];
+
+	if (is_name(name) && strlen(name) <= bytes_max)
+		return true;
+	key_quote(name, shown);
+	return origin_fail(k->o, k->error, path, "found %s, allowed: 1..%zu of a-z 0-9 . _ -", shown, bytes_max);
+}
+
+static bool check_class(const struct check *k, size_t realm, size_t i)
+{
+	const struct config_realm *r = &k->c->realms[realm];
+	const struct config_class *class = &r->classes[i];
+	char path[ORIGIN_PATH_BYTES];
+
+	snprintf(path, sizeof(path), "realms[%zu].classes[%zu].name", realm, i);
+	if (!check_name(k, path, class->name, CONFIG_CLASS_NAME_BYTES_MAX))
+		return false;
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(r->classes[j].name, class->name) == 0)
+			return origin_fail(k->o, k->error, path,
+					   "class \"%s\" is already there in realm \"%s\"; rename one", class->name,
+					   r->name);
+	snprintf(path, sizeof(path), "realms[%zu].classes[%zu].", realm, i);
+	return check_order(k, path, &class_keys[CLASS_IDLE], &class_keys[CLASS_ABSOLUTE], class);
+}
+
+static bool check_realm(const struct check *k, size_t i)
+{
+	const struct config_realm *r = &k->c->realms[i];
+	char path[ORIGIN_PATH_BYTES];
+
+	snprintf(path, sizeof(path), "realms[%zu].name", i);
+	if (!check_name(k, path, r->name, CONFIG_REALM_NAME_BYTES_MAX))
+		return false;
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(k->c->realms[j].name, r->name) == 0)
+			return origin_fail(k->o, k->error, path, "realm \"%s\" is already there; rename one", r->name);
+	for (size_t j = 0; j < r->class_count; j++)
+		if (!check_class(k, i, j))
+			return false;
+	return true;
+}
+
+/* The service keeps them while it runs; a relative one would depend on where it was started. */
+static bool check_state_dir(const struct check *k)
+{
+	char shown[KEY_QUOTED_BYTES];
+
+	if (k->c->state_dir[0] == '/')
+		return true;
+	key_quote(k->c->state_dir, shown);
+	return origin_fail(k->o, k->error, "state_dir", "found %s, allowed: an absolute path", shown);
+}
+
+bool check_config(const struct config *c, const struct origins *o, struct config_error *error)
+{
+	const struct check k = {.c = c, .o = o, .error = error};
+
+	for (size_t i = 0; i < c->listener_count; i++)
+		if (!check_listener(&k, i))
+			return false;
+	for (size_t i = 0; i < c->realm_count; i++)
+		if (!check_realm(&k, i))
+			return false;
+	return check_state_dir(&k) && check_redis(&k) && check_redis_mode(&k) &&
+	       check_order(&k, "", &config_keys[KEY_calls_timeout_default_ms], &config_keys[KEY_calls_timeout_max_ms],
+			   c) &&
+	       check_order(&k, "", &config_keys[KEY_calls_frames_in_flight_per_connection_max],
+			   &config_keys[KEY_calls_frames_in_flight_max], c);
+}

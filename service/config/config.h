@@ -1,0 +1,140 @@
+#ifndef LK_CONFIG_CONFIG_H
+#define LK_CONFIG_CONFIG_H
+
+/* The service's configuration: one YAML file, overridden key by key by the environment. config.def is the table of all
+ * keys: defaults, ranges, the environment's names and --print-config come from it.
+ *
+ * Immutable once loaded; thread-safe to read. */
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/status.h"
+
+/* A thousand realms with ten classes each, every key written out and commented, take half of it. */
+#define CONFIG_FILE_BYTES_MAX (1024UL * 1024)
+/* Loopback and a public address over tcp, tls+tcp and ipc are six. */
+#define CONFIG_LISTENERS_MAX 16
+/* Realms are told apart by 16 bits in a record's header: with 1024 of them the chance that a new name meets the tag of
+ * another is 1.6 %, and the remedy is another name. */
+#define CONFIG_REALMS_MAX 1024
+/* Web, "remember me", mobile, API, administrator, step-up: few need ten. */
+#define CONFIG_CLASSES_MAX	    32
+#define CONFIG_REALM_NAME_BYTES_MAX 64
+#define CONFIG_CLASS_NAME_BYTES_MAX 32
+#define CONFIG_SESSIONS_MAX_MAX	    10000
+/* Where file, key, finding and remedy fit even with a long path; longer ones are cut. */
+#define CONFIG_ERROR_BYTES 1024
+/* Redis itself takes passwords of any length; 512 hexadecimal characters are 2048 bits. */
+#define CONFIG_PASSWORD_BYTES_MAX 512
+
+/* One sentence: file, line and column or variable; key; what was found; what is allowed. */
+struct config_error {
+	char text[CONFIG_ERROR_BYTES];
+};
+
+enum config_at_cap { CONFIG_EVICT_OLDEST, CONFIG_REFUSE };
+
+struct config_listener {
+	const char *url;
+	struct {
+		const char *cert; /* NULL, as key, unless the URL is tls+tcp:// */
+		const char *key;
+		const char *client_ca; /* NULL: callers show no certificate */
+	} tls;
+	uint32_t ipc_mode;
+};
+
+struct config_class {
+	const char *name;
+	uint32_t idle_timeout_s;
+	uint32_t absolute_timeout_s;
+	uint32_t sessions_max;
+	uint32_t at_cap; /* enum config_at_cap */
+	uint32_t tombstone_s;
+};
+
+struct config_realm {
+	const char *name;
+	size_t class_count; /* at least 1; the first is the default */
+	struct config_class *classes;
+};
+
+struct config {
+	arena *memory;
+	const char *file; /* NULL: none was read */
+
+	const char *state_dir;
+	const char *keyring; /* NULL: STATE_DIR/keyring, made at the first start */
+	uint32_t log_level;  /* enum log_level */
+
+	struct {
+		const char *url;
+		const char *user; /* NULL, as the others down to server_binary: not set */
+		const char *password_file;
+		const char *tls_ca;
+		const char *tls_cert;
+		const char *tls_key;
+		const char *tls_server_name;
+		const char *server_binary;
+		uint32_t connections;
+		uint32_t connect_timeout_ms;
+		uint32_t response_timeout_ms;
+		uint32_t commands_in_flight_max;
+	} redis;
+
+	struct {
+		uint32_t timeout_default_ms;
+		uint32_t timeout_max_ms;
+		uint32_t frames_in_flight_max;
+		uint32_t frames_in_flight_per_connection_max;
+	} calls;
+
+	struct {
+		uint32_t max;
+		uint32_t idle_timeout_ms;
+		uint32_t stall_timeout_ms;
+		uint32_t handshake_timeout_ms;
+		uint32_t output_bytes_max;
+	} connections;
+
+	struct {
+		uint32_t timeout_ms;
+		uint32_t delay_ms;
+	} drain;
+
+	size_t listener_count; /* at least 1 */
+	struct config_listener *listeners;
+	size_t realm_count; /* at least 1 */
+	struct config_realm *realms;
+};
+
+/* file NULL: defaults and environment only. environment is a NULL-terminated array of NAME=VALUE, as environ.
+ * *ret is untouched on failure. */
+bool config_load(const char *file, char *const *environment, struct config **ret,
+		 struct config_error *error) MUST_CHECK;
+
+/* The file to read when the command line names none: LATCHKEY_CONFIG, else /etc/latchkey/latchkeyd.yaml if there is
+ * one, else NULL. Borrowed from environment. */
+const char *config_find_file(char *const *environment);
+
+/* Writes YAML that loads to the same again, each key explained; passwords masked. False: out cannot be written. */
+bool config_print(const struct config *c, FILE *out) MUST_CHECK;
+
+/* Calls report for each key and list that differs. */
+void config_compare(const struct config *a, const struct config *b,
+		    void (*report)(void *owner, const char *path, bool is_reloadable), void *owner);
+
+/* The contents of redis.password_file without the newline at the end, wiped by the caller; out is untouched on
+ * failure, and empty when no file is set. */
+bool config_read_password(const struct config *c, char out[static CONFIG_PASSWORD_BYTES_MAX + 1],
+			  struct config_error *error) MUST_CHECK;
+
+/* The URL without its password, for logs. Cut at len. */
+void config_mask_url(const char *url, char *out, size_t len);
+
+/* Nulls *c; accepts NULL in it. */
+void config_free(struct config **c);
+
+#endif

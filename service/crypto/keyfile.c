@@ -1,0 +1,187 @@
+/* Reads and writes keyring files. Writing goes by a temporary file in the same folder and a hard link: whatever stops
+ * it half-way, the name either holds a whole keyring or nothing, and an existing one is never replaced. */
+
+#include "crypto/keyfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "crypto/codec.h"
+#include "crypto/keyring.h"
+
+#define KEY_CHARS BASE64_CHARS(KEYFILE_KEY_BYTES)
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static span take_line(struct keyfile_reader *r)
+{
+	const uint8_t *end = memchr(r->rest.ptr, '\n', r->rest.len);
+	const size_t len = end == NULL ? r->rest.len : (size_t)(end - r->rest.ptr);
+	const span line = span_of(r->rest.ptr, len);
+	const size_t taken = end == NULL ? len : len + 1;
+
+	r->rest = span_of(r->rest.ptr + taken, r->rest.len - taken);
+	r->line++;
+	return line;
+}
+
+static span take_word(span *line)
+{
+	size_t start = 0;
+	size_t end;
+	span word;
+
+	while (start < line->len && is_blank(line->ptr[start]))
+		start++;
+	end = start;
+	while (end < line->len && !is_blank(line->ptr[end]))
+		end++;
+	word = span_of(line->ptr + start, end - start);
+	*line = span_of(line->ptr + end, line->len - end);
+	return word;
+}
+
+static bool parse_id(span word, uint16_t *ret)
+{
+	uint32_t id = 0;
+
+	if (word.len == 0 || word.len > 5 || word.ptr[0] == '0')
+		return false;
+	for (size_t i = 0; i < word.len; i++) {
+		if (word.ptr[i] < '0' || word.ptr[i] > '9')
+			return false;
+		id = id * 10 + (uint32_t)(word.ptr[i] - '0');
+	}
+	if (id > UINT16_MAX)
+		return false;
+	*ret = (uint16_t)id;
+	return true;
+}
+
+static const char *parse_line(span first, span line, struct keyfile_entry *ret)
+{
+	const span key = take_word(&line);
+
+	ret->is_names = span_eq(first, SPAN_LIT("names"));
+	if (!ret->is_names && !parse_id(first, &ret->id))
+		return "a line starts with `names` or a key's number, 1 to 65535";
+	if (!base64_decode(key, ret->key, sizeof(ret->key)))
+		return "a key is 32 bytes in base64url: 43 characters, no padding";
+	if (take_word(&line).len > 0)
+		return "something follows the key; a line is a name or number and a key";
+	return NULL;
+}
+
+bool keyfile_next(struct keyfile_reader *r, struct keyfile_entry *ret)
+{
+	while (r->rest.len > 0) {
+		span line = take_line(r);
+		const span first = take_word(&line);
+
+		if (first.len == 0 || first.ptr[0] == '#')
+			continue;
+		*ret = (struct keyfile_entry){.line = r->line};
+		ret->mistake = parse_line(first, line, ret);
+		return true;
+	}
+	return false;
+}
+
+static bool write_key(FILE *f, const char *name)
+{
+	uint8_t key[KEYFILE_KEY_BYTES];
+	char text[KEY_CHARS];
+	bool done;
+
+	random_fill(key, sizeof(key));
+	base64_encode(span_of(key, sizeof(key)), text);
+	done = fprintf(f, "%-6s %.*s\n", name, (int)sizeof(text), text) > 0;
+	secret_wipe(key, sizeof(key));
+	secret_wipe(text, sizeof(text));
+	return done;
+}
+
+/* Closes fd. errno tells what failed. */
+static bool write_file(int fd)
+{
+	char buffer[512];
+	FILE *f = fdopen(fd, "w");
+	bool done;
+
+	if (f == NULL) {
+		close(fd);
+		return false;
+	}
+	/* stdio's own buffer would keep the keys in the heap. */
+	(void)setvbuf(f, buffer, _IOFBF, sizeof(buffer));
+	done = fputs("# Latchkey's secret keys. Whoever has this file can forge sessions; without it all are lost.\n"
+		     "# names: never changes. Numbered keys: the first one seals and signs, all open and verify.\n",
+		     f) >= 0 &&
+	       write_key(f, "names") && write_key(f, "1") && fflush(f) == 0 && fsync(fd) == 0;
+	if (fclose(f) != 0)
+		done = false;
+	secret_wipe(buffer, sizeof(buffer));
+	return done;
+}
+
+/* A name is durable only when its folder is. */
+static bool sync_folder_of(const char *path)
+{
+	char *copy = strdup(path);
+	bool done = false;
+	int fd;
+
+	if (copy == NULL)
+		return false;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (fd >= 0) {
+		done = fsync(fd) == 0;
+		close(fd);
+	}
+	return done;
+}
+
+static enum status_code publish(const char *temporary, const char *path, struct status *st)
+{
+	if (link(temporary, path) != 0) {
+		if (errno == EEXIST)
+			return status_set(st, STATUS_ALREADY_EXISTS,
+					  "%s: there is a keyring already; it is never overwritten", path);
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot name the new keyring: %m", path);
+	}
+	if (!sync_folder_of(path))
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot make it durable: %m", path);
+	return STATUS_OK;
+}
+
+enum status_code keyring_create(const char *path, struct status *st)
+{
+	enum status_code code;
+	char *temporary = NULL;
+	int fd;
+
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "%s: no memory", path);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0) {
+		code = status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot make a file there: %m", path);
+		goto out;
+	}
+	if (write_file(fd))
+		code = publish(temporary, path, st);
+	else
+		code = status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot write it: %m", path);
+	(void)unlink(temporary);
+out:
+	free(temporary);
+	return code;
+}

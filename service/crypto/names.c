@@ -1,0 +1,30 @@
+#include "crypto/names.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+#include "crypto/subkeys.h"
+
+void name_hash(const keyring *kr, enum name_purpose purpose, const span *inputs, size_t count, uint8_t *out,
+	       size_t out_len)
+{
+	uint8_t whole[crypto_generichash_BYTES_MAX];
+	crypto_generichash_state state;
+
+	assert(out_len >= 2 && out_len <= sizeof(whole));
+	(void)crypto_generichash_init(&state, keyring_name_key(kr, purpose), SUBKEY_BYTES, sizeof(whole));
+	for (size_t i = 0; i < count; i++) {
+		const uint64_t len = inputs[i].len;
+		uint8_t prefix[sizeof(len)];
+
+		for (size_t b = 0; b < sizeof(prefix); b++)
+			prefix[b] = (uint8_t)(len >> (8 * b));
+		(void)crypto_generichash_update(&state, prefix, sizeof(prefix));
+		(void)crypto_generichash_update(&state, inputs[i].ptr, inputs[i].len);
+	}
+	/* BLAKE2b itself makes no less than 16 bytes in this library: shorter names are its first bytes. */
+	(void)crypto_generichash_final(&state, whole, sizeof(whole));
+	memcpy(out, whole, out_len);
+	sodium_memzero(whole, sizeof(whole));
+	sodium_memzero(&state, sizeof(state));
+}

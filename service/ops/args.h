@@ -1,0 +1,15 @@
+#ifndef LK_OPS_ARGS_H
+#define LK_OPS_ARGS_H
+
+enum args_action { ARGS_RUN, ARGS_CHECK_CONFIG, ARGS_PRINT_CONFIG, ARGS_NEW_KEYRING };
+
+struct args {
+	enum args_action action;
+	const char *config_file; /* NULL: not named */
+	const char *keyring;	 /* NEW_KEYRING: to write */
+};
+
+/* Parses latchkeyd's command line. Ends the program itself for --help and --version (0) and for bad usage (2). */
+struct args args_parse(int argc, char **argv);
+
+#endif

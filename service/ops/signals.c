@@ -1,0 +1,57 @@
+#include "ops/signals.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+
+static void fill(sigset_t *set, int more)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	if (more != 0)
+		sigaddset(set, more);
+}
+
+void signals_block(void)
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t set;
+	int err;
+
+	fill(&set, SIGHUP);
+	err = pthread_sigmask(SIG_BLOCK, &set, NULL);
+	assert(err == 0);
+	/* A peer that has gone is an error of the write, not the end of the service. */
+	err = sigaction(SIGPIPE, &ignore, NULL);
+	assert(err == 0);
+}
+
+enum signal_request signals_wait(void)
+{
+	sigset_t set;
+	int which;
+
+	fill(&set, SIGHUP);
+	/* A debugger that attaches interrupts it. */
+	do
+		which = sigwaitinfo(&set, NULL);
+	while (which < 0 && errno == EINTR);
+	assert(which > 0);
+	return which == SIGHUP ? SIGNAL_RELOAD : SIGNAL_STOP;
+}
+
+void signals_end_at_once(void)
+{
+	const struct sigaction by_default = {.sa_handler = SIG_DFL};
+	sigset_t set;
+	int err;
+
+	err = sigaction(SIGTERM, &by_default, NULL) | sigaction(SIGINT, &by_default, NULL);
+	assert(err == 0);
+	fill(&set, 0);
+	err = pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	assert(err == 0);
+}

@@ -1,0 +1,495 @@
+/* A pipelined connection.
+ *
+ *   DEAD -> CONNECTING -> GREETING -> READY -> DRAINING -> DEAD
+ *
+ * with a step to DEAD from everywhere: the link's `closed` event. DRAINING means that this side has asked the link to
+ * close and takes no more notice of what it brings. From DEAD the tick dials again, after a pause
+ * (redis/backoff.h).
+ *
+ * Threads. Commands come from any thread; link events (opened, input, idle, closed) never overlap; the tick is one more
+ * thread. `lock` guards all that they share. It is held while a command is queued and given to the link, because the
+ * order in the queue must be the order on the wire, and while dialing; it is never held when an operation's `done`, an
+ * event of the owner or wire_link_close is called. The reader and the greeting's result belong to the link's events.
+ *
+ * Ownership. An operation is in the queue from the moment it is sent until its reply, or the connection's end, takes it
+ * off; after that it may be freed by its owner at any moment. The connection's own commands (greeting, ping) are
+ * operations like any other. After `closed` has answered what was left, and only then, `is_settled`: the tick may dial
+ * again, or the memory may go. */
+
+#include "redis/connection.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/metrics.h"
+#include "redis/backoff.h"
+#include "redis/queue.h"
+#include "wire/link.h"
+#include "wire/ticker.h"
+
+/* Advice while a connection is being made or torn down, which takes about as long as the shortest pause. */
+#define RETRY_AFTER_MS BACKOFF_MS_MIN
+
+/* Arguments of commands in flight: a thousand of the longest there are (a record of 32 KiB), and well over what
+ * commands_in_flight_max common ones come to. */
+#define BYTES_IN_FLIGHT_MAX (32U * 1024 * 1024)
+/* The link must not pause reading on account of output: twice what can be in flight, framing and scripts included. */
+#define OUTPUT_BYTES_MAX (2 * BYTES_IN_FLIGHT_MAX)
+/* All input is consumed at once; this only has to hold one read. */
+#define INPUT_BYTES_MAX (1024U * 1024)
+/* A connection that has brought nothing for so long is asked whether it is there. */
+#define PING_AFTER_MS 5000U
+
+enum connection_state { STATE_DEAD, STATE_CONNECTING, STATE_GREETING, STATE_READY, STATE_DRAINING, STATES };
+
+/* A command of the connection's own. op is first: that is how `done` finds the rest. */
+struct own_op {
+	struct store_op op;
+	struct connection *connection;
+	enum greeting_step step;
+};
+
+struct connection {
+	const struct connection_options *options;
+	resp_reader *reader;
+	struct greeting_result greeted;
+	struct greeting_scratch scratch;
+	struct own_op greeting[GREETING_STEPS];
+	struct own_op ping;
+
+	pthread_mutex_t lock;
+	pthread_cond_t settled;
+	enum connection_state state;
+	bool is_closing; /* for good */
+	bool is_settled;
+	bool was_ready;	 /* since it was dialed */
+	wire_link *link; /* from dialing to `closed` */
+	struct queue queue;
+	uint32_t attempts;    /* to connect, since it was last ready */
+	uint64_t greeting_ms; /* when the greeting began */
+	uint64_t retry_ms;    /* when to dial again */
+	char version[REDIS_VERSION_BYTES];
+};
+
+/* The one place that changes the state. */
+static void move(connection *c, enum connection_state to)
+{
+	static const uint8_t from[STATES] = {
+	    [STATE_DEAD] = 1U << STATE_CONNECTING | 1U << STATE_GREETING | 1U << STATE_READY | 1U << STATE_DRAINING,
+	    [STATE_CONNECTING] = 1U << STATE_DEAD,
+	    [STATE_GREETING] = 1U << STATE_CONNECTING,
+	    [STATE_READY] = 1U << STATE_GREETING,
+	    [STATE_DRAINING] = 1U << STATE_CONNECTING | 1U << STATE_GREETING | 1U << STATE_READY,
+	};
+
+	assert((from[to] & 1U << c->state) != 0);
+	c->state = to;
+}
+
+static void report(const connection *c, bool is_problem, const char *event, const char *what)
+{
+	const struct redis_events *events = &c->options->events;
+	char text[400];
+
+	if (events->report == NULL)
+		return;
+	(void)snprintf(text, sizeof(text), "%s: %s", c->options->address, what);
+	events->report(events->owner, is_problem, event, text);
+}
+
+/* With the lock held: queue and wire must see the same order. */
+static void send_locked(connection *c, struct store_op *op, const struct resp_request *request, bool is_in_full,
+			uint64_t now_ms)
+{
+	queue_push(&c->queue, op, is_in_full, now_ms);
+	metric_add(METRIC_REDIS_COMMANDS, 1);
+	wire_link_send(c->link, request->parts, request->count);
+}
+
+enum connection_verdict connection_submit(connection *c, struct store_op *op, const struct resp_request *request,
+					  uint64_t now_ms)
+{
+	enum connection_verdict verdict = CONNECTION_SENT;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->state != STATE_READY)
+		verdict = CONNECTION_NOT_READY;
+	else if (!queue_has_room(&c->queue, op, c->options->commands_in_flight_max, BYTES_IN_FLIGHT_MAX))
+		verdict = CONNECTION_FULL;
+	else
+		send_locked(c, op, request, false, now_ms);
+	pthread_mutex_unlock(&c->lock);
+	return verdict;
+}
+
+static void finish(struct store_op *op, enum store_outcome outcome, const struct store_reply *reply)
+{
+	struct store_result result = {
+	    .outcome = outcome,
+	    .reply = reply,
+	    .retry_after_ms = outcome == STORE_UNAVAILABLE ? RETRY_AFTER_MS : 0,
+	};
+
+	op->done(op, &result);
+}
+
+/* Asks the link to end. What is in flight is answered when it has. */
+static void drop(connection *c, enum wire_error reason)
+{
+	wire_link *link = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->state == STATE_CONNECTING || c->state == STATE_GREETING || c->state == STATE_READY) {
+		move(c, STATE_DRAINING);
+		link = c->link;
+		wire_link_retain(link);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (link == NULL)
+		return;
+	wire_link_close(link, reason, false);
+	wire_link_release(&link);
+}
+
+static void ping_done(struct store_op *op, const struct store_result *result)
+{
+	(void)op;
+	(void)result;
+}
+
+static void become_ready(connection *c)
+{
+	char text[80];
+	bool is_ready;
+
+	pthread_mutex_lock(&c->lock);
+	is_ready = c->state == STATE_GREETING;
+	if (is_ready) {
+		move(c, STATE_READY);
+		c->was_ready = true;
+		c->attempts = 0;
+		memcpy(c->version, c->greeted.version, sizeof(c->version));
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (!is_ready)
+		return;
+	metric_add(METRIC_REDIS_CONNECTS, 1);
+	(void)snprintf(text, sizeof(text), "Redis %s", c->greeted.version[0] == '\0' ? "?" : c->greeted.version);
+	report(c, false, "redis_connected", text);
+	if (!greeting_version_is_served(c->greeted.version))
+		report(c, true, "redis_version_old", "Redis 7.0 is the oldest that is served: upgrade it");
+	c->options->ready(c->options->owner);
+}
+
+static void greeting_done(struct store_op *op, const struct store_result *result)
+{
+	struct own_op *own = (struct own_op *)op;
+	connection *c = own->connection;
+
+	if (result->outcome != STORE_REPLIED && result->outcome != STORE_REFUSED)
+		return;
+	/* One refusal is enough: after it the others follow from it. */
+	if (c->greeted.refusal[0] != '\0')
+		return;
+	if (!greeting_answer(own->step, result->reply, &c->greeted))
+		drop(c, WIRE_CLOSED);
+	else if (own->step == GREETING_PING)
+		become_ready(c);
+}
+
+static void send_own_locked(connection *c, struct own_op *own, uint64_t now_ms)
+{
+	struct resp_request request;
+
+	own->op.deadline_ms = UINT64_MAX;
+	resp_encode(&own->op.command, RESP_BY_HASH, &request);
+	send_locked(c, &own->op, &request, false, now_ms);
+}
+
+static void on_opened(void *owner, wire_link *link)
+{
+	connection *c = owner;
+	uint64_t now_ms = wire_now_ms();
+
+	(void)link;
+	c->greeted = (struct greeting_result){0};
+	pthread_mutex_lock(&c->lock);
+	if (c->state == STATE_CONNECTING) {
+		move(c, STATE_GREETING);
+		c->greeting_ms = now_ms;
+		for (enum greeting_step step = 0; step < GREETING_STEPS; step++) {
+			struct own_op *own = &c->greeting[step];
+
+			if (greeting_command(step, &c->options->greeting, &c->scratch, &own->op.command))
+				send_own_locked(c, own, now_ms);
+		}
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Redis has forgotten the script (a restart, SCRIPT FLUSH): nothing was run, so it is sent again in full, which also
+ * teaches it anew. */
+static void send_in_full(connection *c, struct store_op *op)
+{
+	uint64_t now_ms = wire_now_ms();
+	enum store_outcome outcome = STORE_EXPIRED;
+	struct resp_request request;
+
+	if (now_ms < op->deadline_ms) {
+		resp_encode(&op->command, RESP_BY_SOURCE, &request);
+		pthread_mutex_lock(&c->lock);
+		outcome = c->state == STATE_READY ? STORE_REPLIED : STORE_UNAVAILABLE;
+		if (c->state == STATE_READY)
+			send_locked(c, op, &request, true, now_ms);
+		pthread_mutex_unlock(&c->lock);
+	}
+	if (outcome == STORE_REPLIED)
+		metric_add(METRIC_REDIS_SCRIPT_RELOADS, 1);
+	else
+		finish(op, outcome, NULL);
+}
+
+static bool is_unknown_script(const struct store_op *op, const struct store_reply *reply)
+{
+	return reply->type == STORE_ERROR && op->command.script != STORE_NO_SCRIPT && !queue_was_in_full(op) &&
+	       span_starts_with(reply->string, SPAN_LIT("NOSCRIPT"));
+}
+
+static bool on_reply(void *owner, const struct store_reply *reply)
+{
+	connection *c = owner;
+	bool is_listening;
+	struct store_op *op;
+
+	pthread_mutex_lock(&c->lock);
+	is_listening = c->state == STATE_GREETING || c->state == STATE_READY;
+	op = is_listening ? queue_pop(&c->queue) : NULL;
+	pthread_mutex_unlock(&c->lock);
+	if (op == NULL) {
+		/* A reply to nothing: the order is lost, and with it all trust in what follows. */
+		if (is_listening)
+			drop(c, WIRE_PROTOCOL);
+		return false;
+	}
+	if (is_unknown_script(op, reply)) {
+		send_in_full(c, op);
+		return true;
+	}
+	if (reply->type == STORE_ERROR)
+		metric_add(METRIC_REDIS_ERRORS, 1);
+	finish(op, reply->type == STORE_ERROR ? STORE_REFUSED : STORE_REPLIED, reply);
+	return true;
+}
+
+static ssize_t on_input(void *owner, wire_link *link, const uint8_t *data, size_t len)
+{
+	connection *c = owner;
+
+	(void)link;
+	return resp_reader_input(c->reader, span_of(data, len), on_reply, c) ? (ssize_t)len : -1;
+}
+
+static bool on_idle(void *owner, wire_link *link)
+{
+	connection *c = owner;
+
+	(void)link;
+	pthread_mutex_lock(&c->lock);
+	if (c->state == STATE_READY && c->queue.count == 0)
+		send_own_locked(c, &c->ping, wire_now_ms());
+	pthread_mutex_unlock(&c->lock);
+	return true;
+}
+
+static void report_end(const connection *c, enum wire_error reason, bool was_ready, uint32_t attempts, uint32_t lost)
+{
+	char text[GREETING_TEXT_BYTES + 80];
+
+	if (was_ready) {
+		(void)snprintf(text, sizeof(text), "%s; %u commands were under way", wire_error_text(reason), lost);
+		report(c, true, "redis_disconnected", text);
+	} else if (backoff_is_worth_a_word(attempts)) {
+		(void)snprintf(text, sizeof(text), "%s (attempt %u)",
+			       c->greeted.refusal[0] != '\0' ? c->greeted.refusal : wire_error_text(reason), attempts);
+		report(c, true, "redis_connect_failed", text);
+	}
+}
+
+static void settle(connection *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->is_settled = true;
+	pthread_cond_broadcast(&c->settled);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void on_closed(void *owner, wire_link *link, enum wire_error reason)
+{
+	connection *c = owner;
+	struct store_op *op;
+	uint32_t lost;
+	uint32_t attempts;
+	bool was_ready;
+	bool is_closing;
+
+	(void)link;
+	pthread_mutex_lock(&c->lock);
+	move(c, STATE_DEAD);
+	lost = c->queue.count;
+	op = queue_take_all(&c->queue);
+	was_ready = c->was_ready;
+	is_closing = c->is_closing;
+	attempts = c->attempts;
+	link = c->link;
+	c->link = NULL;
+	c->retry_ms = wire_now_ms() + backoff_ms(attempts);
+	pthread_mutex_unlock(&c->lock);
+
+	wire_link_release(&link);
+	if (was_ready)
+		metric_add(METRIC_REDIS_DISCONNECTS, 1);
+	while (op != NULL) {
+		struct store_op *next = op->next;
+
+		finish(op, STORE_LOST, NULL);
+		op = next;
+	}
+	if (!is_closing)
+		report_end(c, reason, was_ready, attempts, lost);
+	settle(c);
+}
+
+static const struct wire_link_events link_events = {
+    .opened = on_opened,
+    .input = on_input,
+    .idle = on_idle,
+    .closed = on_closed,
+};
+
+/* With the lock held, so that no event finds the link's address missing. True: `closed` will come. */
+static bool dial_locked(connection *c, uint64_t now_ms)
+{
+	const struct wire_limits limits = {
+	    .connect_timeout_ms = c->options->connect_timeout_ms,
+	    .idle_timeout_ms = PING_AFTER_MS,
+	    .stall_timeout_ms = c->options->response_timeout_ms,
+	    .input_bytes_max = INPUT_BYTES_MAX,
+	    .output_bytes_max = OUTPUT_BYTES_MAX,
+	};
+	resp_reader *fresh = resp_reader_new();
+
+	c->attempts++;
+	c->retry_ms = now_ms + backoff_ms(c->attempts);
+	if (fresh == NULL)
+		return false;
+	resp_reader_free(&c->reader);
+	c->reader = fresh;
+	move(c, STATE_CONNECTING);
+	c->is_settled = false;
+	c->was_ready = false;
+	if (wire_dial(c->options->address, &limits, c->options->tls, &link_events, c, &c->link) == WIRE_OK)
+		return true;
+	move(c, STATE_DEAD);
+	c->is_settled = true;
+	return false;
+}
+
+static bool is_overdue(const connection *c, uint64_t now_ms)
+{
+	if (c->state == STATE_GREETING)
+		return now_ms >= c->greeting_ms + c->options->connect_timeout_ms;
+	return c->state == STATE_READY && queue_oldest_age_ms(&c->queue, now_ms) >= c->options->response_timeout_ms;
+}
+
+void connection_tick(connection *c, uint64_t now_ms)
+{
+	bool failed = false;
+	bool overdue;
+	uint32_t attempts;
+
+	pthread_mutex_lock(&c->lock);
+	overdue = is_overdue(c, now_ms);
+	if (c->state == STATE_DEAD && c->is_settled && !c->is_closing && now_ms >= c->retry_ms)
+		failed = !dial_locked(c, now_ms);
+	attempts = c->attempts;
+	pthread_mutex_unlock(&c->lock);
+	if (overdue)
+		drop(c, WIRE_TIMED_OUT);
+	if (failed && backoff_is_worth_a_word(attempts))
+		report(c, true, "redis_connect_failed", "cannot be dialed: out of memory, or no address");
+}
+
+bool connection_is_ready(connection *c, char ret_version[static REDIS_VERSION_BYTES])
+{
+	bool is_ready;
+
+	pthread_mutex_lock(&c->lock);
+	is_ready = c->state == STATE_READY;
+	memcpy(ret_version, c->version, sizeof(c->version));
+	pthread_mutex_unlock(&c->lock);
+	return is_ready;
+}
+
+uint32_t connection_retry_after_ms(connection *c, uint64_t now_ms)
+{
+	uint32_t wait_ms = RETRY_AFTER_MS;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->state == STATE_DEAD && c->retry_ms > now_ms)
+		wait_ms = (uint32_t)(c->retry_ms - now_ms);
+	pthread_mutex_unlock(&c->lock);
+	return wait_ms;
+}
+
+static void init_own(struct own_op *own, connection *c, enum greeting_step step,
+		     void (*done)(struct store_op *op, const struct store_result *result))
+{
+	own->connection = c;
+	own->step = step;
+	own->op.done = done;
+}
+
+connection *connection_new(const struct connection_options *options)
+{
+	connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->options = options;
+	c->is_settled = true;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->settled, NULL);
+	for (enum greeting_step step = 0; step < GREETING_STEPS; step++)
+		init_own(&c->greeting[step], c, step, greeting_done);
+	init_own(&c->ping, c, GREETING_PING, ping_done);
+	(void)greeting_command(GREETING_PING, &options->greeting, &c->scratch, &c->ping.op.command);
+	return c;
+}
+
+void connection_close(connection *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->is_closing = true;
+	pthread_mutex_unlock(&c->lock);
+	drop(c, WIRE_CLOSED);
+}
+
+void connection_free(connection **c)
+{
+	connection *old = *c;
+
+	if (old == NULL)
+		return;
+	*c = NULL;
+	connection_close(old);
+	pthread_mutex_lock(&old->lock);
+	while (!old->is_settled)
+		pthread_cond_wait(&old->settled, &old->lock);
+	pthread_mutex_unlock(&old->lock);
+	resp_reader_free(&old->reader);
+	pthread_mutex_destroy(&old->lock);
+	pthread_cond_destroy(&old->settled);
+	free(old);
+}

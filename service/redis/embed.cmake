@@ -1,0 +1,18 @@
+# cmake -DFOLDER=dir -DSCRIPTS=ID=file,ID=file -DOUT=file -P embed.cmake
+# Writes the scripts as C: SOURCE_ID, an array of the file's bytes and a NUL, and SHA1_ID, their hash in hex.
+string(REPLACE "," ";" scripts "${SCRIPTS}")
+set(text "")
+foreach(script ${scripts})
+  string(REGEX MATCH "^([A-Z0-9_]+)=([a-z0-9_]+)$" matched "${script}")
+  if(NOT matched)
+    message(FATAL_ERROR "embed.cmake: ${script} is not ID=file")
+  endif()
+  set(id ${CMAKE_MATCH_1})
+  set(path ${FOLDER}/${CMAKE_MATCH_2}.lua)
+  file(READ ${path} hex HEX)
+  file(SHA1 ${path} hash)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(................................................................................)" "\\1\n\t" bytes "${bytes}")
+  string(APPEND text "static const uint8_t SOURCE_${id}[] = {\n\t${bytes}0x00};\n#define SHA1_${id} \"${hash}\"\n")
+endforeach()
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,48 @@
+#ifndef LK_REDIS_GREETING_H
+#define LK_REDIS_GREETING_H
+
+#include "store/store.h"
+
+/* What a new connection says first, all of it at once, and what it makes of the answers. */
+
+enum greeting_step {
+	GREETING_AUTH,	 /* with a password */
+	GREETING_SELECT, /* with a database other than 0 */
+	GREETING_NAME,	 /* shown by CLIENT LIST */
+	GREETING_INFO,	 /* Redis's version */
+	GREETING_PING,	 /* last: refused while Redis loads its data or has lost its master */
+	GREETING_STEPS
+};
+
+struct greeting_settings {
+	const char *user;     /* NULL: Redis's `default` */
+	const char *password; /* NULL: none */
+	uint32_t db;
+};
+
+/* A sentence about a refused step: name of the command and Redis's own words. */
+#define GREETING_TEXT_BYTES 160
+/* As in struct store_state: "7.0.15", "8.0.2-rc1". */
+#define REDIS_VERSION_BYTES 32
+
+struct greeting_result {
+	char version[REDIS_VERSION_BYTES]; /* empty: Redis does not tell */
+	char refusal[GREETING_TEXT_BYTES]; /* empty: none */
+};
+
+/* Fills *ret with the step's command, or returns false when these settings need no such step. The command borrows from
+ * settings and from scratch. */
+struct greeting_scratch {
+	char db[12];
+};
+bool greeting_command(enum greeting_step step, const struct greeting_settings *settings,
+		      struct greeting_scratch *scratch, struct store_command *ret);
+
+/* Takes a step's reply. False: the connection cannot be used, *ret says why. */
+bool greeting_answer(enum greeting_step step, const struct store_reply *reply, struct greeting_result *ret)
+    __attribute__((warn_unused_result));
+
+/* Redis 7.0 is the floor, for its scripts and commands. An unknown version passes. */
+bool greeting_version_is_served(const char *version);
+
+#endif

@@ -1,0 +1,293 @@
+#include "rpc/call.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "rpc/methods.h"
+#include "rpc/outcome.h"
+#include "rpc/text.h"
+
+/* Design notes.
+ *
+ * PENDING until answered, once: by a refusal, by the method at once, by the last of its tasks, or by a cut-off when time
+ * runs out. What the store says of a call answered already is dropped by the exchange and does not come here.
+ *
+ * A call fails when all of its tasks have failed. Where only some have (GetMany, with one of several nodes down), the
+ * method has prepared the response to say UNKNOWN of theirs. */
+
+static uint32_t timeout_of(const struct rpc_options *o, const Latchkey__V1__Call *sent)
+{
+	const uint32_t wanted_ms = sent->has_timeout_ms ? sent->timeout_ms : 0;
+
+	if (wanted_ms == 0)
+		return o->timeout_default_ms;
+	return wanted_ms < o->timeout_max_ms ? wanted_ms : o->timeout_max_ms;
+}
+
+void call_init(struct call *call, struct call_group *group, const Latchkey__V1__Call *sent)
+{
+	const struct rpc_options *o = &group->core->options;
+
+	call->group = group;
+	call->sent = sent;
+	call->timeout_ms = timeout_of(o, sent);
+	call->deadline_ms = group->arrived_ms + call->timeout_ms;
+	call->env = (struct session_env){.keys = o->keys, .arena = group->arena, .caller = SPAN_EMPTY};
+	if (sent->has_idempotency_key)
+		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
+	latchkey__v1__reply__init(&call->reply);
+}
+
+/* ---- The reply ---- */
+
+static void count_answer(enum status_code code)
+{
+	metric_add(code == STATUS_OK ? METRIC_CALLS_OK : METRIC_CALLS_FAILED, 1);
+	if (code == STATUS_DEADLINE_EXCEEDED)
+		metric_add(METRIC_CALLS_DEADLINE, 1);
+	if (code == STATUS_UNAVAILABLE)
+		metric_add(METRIC_CALLS_UNAVAILABLE, 1);
+}
+
+static enum status_code pack_response(struct call *call, struct status *st)
+{
+	const size_t len = protobuf_c_message_get_packed_size(call->response);
+	uint8_t *bytes;
+
+	if (len > call->group->body_bytes_left)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED,
+				  "the response of %zu bytes has no room in a reply frame of at most %u: ask for a "
+				  "smaller page, or send fewer calls in a frame",
+				  len, RPC_REPLY_BYTES_MAX);
+	bytes = arena_alloc(call->group->arena, len);
+	if (bytes == NULL)
+		return call_no_memory(st);
+	call->group->body_bytes_left -= len;
+	call->reply.has_body = true;
+	call->reply.body = (ProtobufCBinaryData){protobuf_c_message_pack(call->response, bytes), bytes};
+	return STATUS_OK;
+}
+
+static void set_message(struct call *call, const struct status *st)
+{
+	const size_t len = strlen(st->text);
+	uint8_t *bytes = arena_alloc(call->group->arena, len);
+
+	if (bytes == NULL)
+		return; /* the code says it as well */
+	memcpy(bytes, st->text, len);
+	call->reply.has_message = true;
+	call->reply.message = (ProtobufCBinaryData){len, bytes};
+}
+
+/* The one transition, PENDING to ANSWERED. st is looked at unless code is OK. */
+static void answer(struct call *call, enum status_code code, const struct status *st)
+{
+	struct status no_room;
+
+	assert(call->state == CALL_PENDING && call->group->unanswered > 0);
+	if (call->response != NULL && pack_response(call, &no_room) != STATUS_OK) {
+		code = no_room.code;
+		st = &no_room;
+	}
+	if (code != STATUS_OK) {
+		set_message(call, st);
+		call->reply.has_retry_after_ms = st->retry_after_ms > 0;
+		call->reply.retry_after_ms = st->retry_after_ms;
+	}
+	call->reply.has_code = true;
+	call->reply.code = (Latchkey__V1__Code)code;
+	call->state = CALL_ANSWERED;
+	call->group->unanswered--;
+	count_answer(code);
+}
+
+void call_refuse(struct call *call, const struct status *st)
+{
+	call->response = NULL;
+	answer(call, st->code, st);
+}
+
+enum status_code call_no_memory(struct status *st)
+{
+	return status_set(st, STATUS_RESOURCE_EXHAUSTED,
+			  "the frame has used up the memory that one may: send fewer calls in a frame, or ask for a "
+			  "smaller page");
+}
+
+/* ---- The plan ---- */
+
+static enum status_code check_length(const char *what, bool is_sent, size_t len, size_t max, struct status *st)
+{
+	if (!is_sent || (len >= 1 && len <= max))
+		return STATUS_OK;
+	return status_set(st, STATUS_INVALID_ARGUMENT, "the call's %s has %zu bytes: 1 to %zu are allowed", what, len,
+			  max);
+}
+
+/* Whatever keeps a call from its method is decided here; a caller's role is held against the method here too, and
+ * against the realm in call_use_realm. As long as no credentials can be configured, the only listeners are local ones
+ * (server.c), whose callers may call everything. */
+static enum status_code admit(struct call *call, struct status *st)
+{
+	const Latchkey__V1__Call *sent = call->sent;
+	const span path = span_of(sent->method.data, sent->method.len);
+
+	if (check_length("method", true, path.len, FRAME_METHOD_BYTES_MAX, st) != STATUS_OK ||
+	    check_length("idempotency_key", sent->has_idempotency_key, sent->idempotency_key.len,
+			 IDEMPOTENCY_KEY_BYTES_MAX, st) != STATUS_OK ||
+	    check_length("traceparent", sent->has_traceparent, sent->traceparent.len, FRAME_TRACEPARENT_BYTES_MAX,
+			 st) != STATUS_OK)
+		return st->code;
+	call->method = method_find(path);
+	if (call->method == NULL)
+		return status_set(st, STATUS_UNIMPLEMENTED,
+				  "there is no method %s: /latchkey.v1.Server/Methods lists those there are",
+				  text_quote(path).chars);
+	if (call->method->plan == NULL)
+		return status_set(st, STATUS_UNIMPLEMENTED, "%s is not served by this version (%s)",
+				  text_quote(path).chars, LK_VERSION);
+	return STATUS_OK;
+}
+
+static enum status_code plan(struct call *call, struct status *st)
+{
+	const span body = span_of(call->sent->body.data, call->sent->body.len);
+
+	if (admit(call, st) != STATUS_OK)
+		return st->code;
+	call->request = frame_unpack(call->group->arena, call->method->request, body, st);
+	if (call->request == NULL)
+		return st->code;
+	call->env.now_ms = clock_wall_ms();
+	return call->method->plan(call, st);
+}
+
+enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinaryData name, struct status *st)
+{
+	const span wanted = is_named ? span_of(name.data, name.len) : SPAN_EMPTY;
+
+	call->env.realm = session_realm_find(call->group->core->options.realms, wanted);
+	if (call->env.realm != NULL)
+		return STATUS_OK;
+	return status_set(st, STATUS_NOT_FOUND, "there is no realm \"%s\": add it to the service's configuration",
+			  wanted.len == 0 ? "default" : text_quote(wanted).chars);
+}
+
+struct task *call_tasks(struct call *call, size_t count)
+{
+	struct task *tasks = arena_array(call->group->arena, count, sizeof(*tasks));
+
+	assert(count > 0 && call->tasks == NULL);
+	if (tasks == NULL)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		tasks[i].call = call;
+		tasks[i].index = i;
+	}
+	call->tasks = tasks;
+	call->task_count = count;
+	call->tasks_left = count;
+	return tasks;
+}
+
+/* ---- Tasks ---- */
+
+static void settle(struct call *call, enum status_code code, const struct status *st)
+{
+	assert(call->tasks_left > 0);
+	if (code != STATUS_OK) {
+		call->tasks_failed++;
+		call->failure = *st;
+	}
+	if (--call->tasks_left > 0)
+		return;
+	if (call->tasks_failed < call->task_count)
+		answer(call, STATUS_OK, NULL);
+	else if (call->failure.code == STATUS_ABORTED)
+		answer(call, STATUS_ABORTED, &call->failure);
+	else
+		call_refuse(call, &call->failure);
+}
+
+static enum status_code ask_method(struct task *task, const struct store_reply *reply, enum plan_next *ret_next,
+				   struct status *st)
+{
+	struct call *call = task->call;
+	enum plan_next next = PLAN_DONE;
+	enum status_code code;
+
+	call->env.now_ms = clock_wall_ms();
+	code = call->method->answer(call, task, reply, &next, st);
+	if (code != STATUS_OK || next == PLAN_DONE)
+		return code;
+	if (++task->steps >= PLAN_STEPS_MAX) {
+		(void)status_set(st, STATUS_UNAVAILABLE,
+				 "not done after %d steps: others change the same session or user all the time; call "
+				 "again with the idempotency key",
+				 PLAN_STEPS_MAX);
+		return st->code;
+	}
+	*ret_next = PLAN_AGAIN;
+	return STATUS_OK;
+}
+
+static void report_refused(struct call *call, const struct store_result *result)
+{
+	uint64_t held_back;
+
+	if (!gate_pass(&call->group->core->refused_commands, clock_mono_ms(), &held_back))
+		return;
+	log_event(LOG_ERROR, "redis_refused", LOG_SPAN("method", call->method->path),
+		  LOG_SPAN("error", outcome_error_word(result)), LOG_UINT("not_logged", held_back));
+}
+
+static enum status_code fail_task(struct task *task, const struct store_result *result, struct status *st)
+{
+	(void)outcome_status(&task->op.command, result, st);
+	if (result->outcome == STORE_OVERLOADED)
+		metric_add(METRIC_CALLS_OVERLOADED, 1);
+	if (st->code == STATUS_INTERNAL)
+		report_refused(task->call, result);
+	return st->code;
+}
+
+enum plan_next call_take(struct task *task, const struct store_result *result)
+{
+	enum plan_next next = PLAN_DONE;
+	enum status_code code;
+	struct status st;
+
+	assert(task->call->state == CALL_PENDING);
+	if (result->outcome == STORE_REPLIED)
+		code = ask_method(task, result->reply, &next, &st);
+	else
+		code = fail_task(task, result, &st);
+	if (next == PLAN_DONE)
+		settle(task->call, code, &st);
+	return next;
+}
+
+void call_plan(struct call *call)
+{
+	struct status st;
+
+	if (plan(call, &st) != STATUS_OK) {
+		call_refuse(call, &st);
+		return;
+	}
+	if (call->task_count == 0) {
+		answer(call, STATUS_OK, NULL);
+		return;
+	}
+	for (size_t i = 0; i < call->task_count; i++) {
+		enum plan_next next = PLAN_DONE;
+
+		if (call->tasks[i].plan.has_command)
+			continue;
+		settle(call, ask_method(&call->tasks[i], NULL, &next, &st), &st);
+		assert(next == PLAN_DONE);
+	}
+}

@@ -1,0 +1,67 @@
+#include "rpc/core.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+
+static void make_instance(char out[static CORE_INSTANCE_CHARS + 1])
+{
+	uint64_t id = 0;
+
+	/* It only tells instances apart: without random numbers the moment of the start will do. */
+	if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id))
+		id = clock_wall_ms();
+	(void)snprintf(out, CORE_INSTANCE_CHARS + 1, "%016llx", (unsigned long long)id);
+}
+
+static void check_options(const struct rpc_options *o)
+{
+	assert(o->realms != NULL && o->keys != NULL && o->store != NULL);
+	assert(o->timeout_default_ms > 0 && o->timeout_default_ms <= o->timeout_max_ms);
+	assert(o->connections_max > 0);
+	assert(o->frames_in_flight_max > 0 && o->frames_in_flight_per_connection_max > 0);
+}
+
+enum status_code core_new(const struct rpc_options *options, struct core **ret, struct status *st)
+{
+	struct core *core = calloc(1, sizeof(*core));
+
+	check_options(options);
+	if (core != NULL)
+		core->connections = registry_new(options->connections_max);
+	if (core == NULL || core->connections == NULL) {
+		free(core);
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "no memory for a server of %u connections",
+				  options->connections_max);
+	}
+	core->options = *options;
+	core->options.keys = keyring_retain(options->keys);
+	core->started_at_ms = clock_wall_ms();
+	make_instance(core->instance);
+	atomic_init(&core->refs, 1);
+	*ret = core;
+	return STATUS_OK;
+}
+
+void core_retain(struct core *core)
+{
+	const uint32_t before = atomic_fetch_add_explicit(&core->refs, 1, memory_order_relaxed);
+
+	assert(before > 0);
+}
+
+void core_release(struct core **core)
+{
+	struct core *c = *core;
+
+	*core = NULL;
+	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	registry_free(&c->connections);
+	keyring_release(&c->options.keys);
+	free(c);
+}

@@ -1,0 +1,317 @@
+#include "rpc/exchange.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "rpc/call.h"
+#include "rpc/connection.h"
+#include "rpc/methods.h"
+
+/* Design notes.
+ *
+ *   message ──> survey ──> arena ──> decode ──> [begin] ──> for each call: plan ──> store_submit ─┐
+ *                                                                                                 │
+ *   channel <── reply frame <── [answer] <── the last call answered <── call_take <── task_done <─┘
+ *                                                      ^
+ *                                                 exchange_cut_off (the sweep, or the drain)
+ *
+ * Memory. The exchange and all that belongs to it live in one arena, in the common case one block; it is wiped as a
+ * whole, for it holds tokens and attributes. References: one while the frame is being started, one for each command in
+ * the store's hands, one for each cut-off. An unanswered call always has one of the first two, so an exchange in the
+ * connection's list is alive. The memory may outlive the reply, when time ran out before the store replied.
+ *
+ * Lock. `lock` covers the arena and the calls: replies to one frame's commands come from several threads at once. Under
+ * it only pure planning and answering is done, and the store is asked for its state by Health; submitting and sending
+ * are not. */
+
+/* First block: the calls, and what a Get takes around its record: request, plan, opened parts, response. */
+#define CALL_BYTES_TYPICAL  3072
+#define FRAME_BYTES_TYPICAL 1024
+/* What answering may take. A reply of the largest size exists five times at most: opened parts, merged attributes,
+ * message objects, packed body, packed frame. */
+#define WORK_BYTES_MAX (5 * (size_t)RPC_REPLY_BYTES_MAX)
+/* Around the replies: protocol and code. */
+#define REPLY_FRAME_OVERHEAD_BYTES 16
+#define BODY_BYTES_MAX                                                                                                 \
+	(RPC_REPLY_BYTES_MAX - REPLY_FRAME_OVERHEAD_BYTES - (size_t)RPC_CALLS_MAX * FRAME_REPLY_OVERHEAD_BYTES)
+
+_Static_assert(FRAME_REPLY_OVERHEAD_BYTES >= STATUS_TEXT_BYTES + 21, "a reply around its body");
+
+struct exchange {
+	struct exchange_link link;
+	struct connection *connection;
+	struct wire_route route;
+	_Atomic uint32_t refs;
+	_Atomic uint64_t due_ms;
+	pthread_mutex_t lock;
+	bool is_replied;
+	struct call_group group;
+	size_t call_count;
+	struct call *calls;
+	Latchkey__V1__Reply **replies;
+};
+
+uint64_t exchange_due(const struct exchange *x)
+{
+	return atomic_load_explicit(&x->due_ms, memory_order_relaxed);
+}
+
+const struct wire_route *exchange_route(const struct exchange *x)
+{
+	return &x->route;
+}
+
+struct exchange_link *exchange_link_of(struct exchange *x)
+{
+	return &x->link;
+}
+
+void exchange_retain(struct exchange *x)
+{
+	const uint32_t before = atomic_fetch_add_explicit(&x->refs, 1, memory_order_relaxed);
+
+	assert(before > 0);
+}
+
+static void free_exchange(struct exchange *x)
+{
+	arena *a = x->group.arena;
+
+	(void)pthread_mutex_destroy(&x->lock);
+	arena_free(&a);
+}
+
+void exchange_release(struct exchange **x)
+{
+	struct exchange *old = *x;
+	struct connection *c;
+
+	*x = NULL;
+	if (old == NULL || atomic_fetch_sub_explicit(&old->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	assert(old->is_replied);
+	c = old->connection;
+	free_exchange(old);
+	connection_unhold(c);
+	connection_release(&c);
+}
+
+/* ---- Calls and their commands ---- */
+
+/* With the lock held. True for one caller only, who then replies. */
+static bool take_reply(struct exchange *x)
+{
+	if (x->group.unanswered > 0 || x->is_replied)
+		return false;
+	x->is_replied = true;
+	return true;
+}
+
+/* All calls are answered, so nobody else touches arena and calls any more. */
+static void reply(struct exchange *x)
+{
+	arena *spare = NULL;
+	span body = SPAN_EMPTY;
+
+	if (!frame_encode(x->group.arena, x->replies, x->call_count, &body)) {
+		spare = arena_new(RPC_REPLY_BYTES_MAX, RPC_REPLY_BYTES_MAX);
+		if (spare != NULL && !frame_encode(spare, x->replies, x->call_count, &body))
+			body = SPAN_EMPTY;
+	}
+	connection_answer(x->connection, x, body);
+	arena_free(&spare);
+}
+
+static struct exchange *exchange_of(struct call *call)
+{
+	return (struct exchange *)(void *)((uint8_t *)call->group - offsetof(struct exchange, group));
+}
+
+static void submit(struct task *task);
+
+static void task_done(struct store_op *op, const struct store_result *result)
+{
+	struct task *task = (struct task *)(void *)((uint8_t *)op - offsetof(struct task, op));
+	struct exchange *x = exchange_of(task->call);
+	enum plan_next next = PLAN_DONE;
+	bool is_last;
+
+	(void)pthread_mutex_lock(&x->lock);
+	if (task->call->state == CALL_PENDING)
+		next = call_take(task, result);
+	is_last = take_reply(x);
+	(void)pthread_mutex_unlock(&x->lock);
+	if (next == PLAN_AGAIN)
+		submit(task);
+	if (is_last)
+		reply(x);
+	exchange_release(&x);
+}
+
+/* Carries out task->plan.command, unless it is too late for it. */
+static void submit(struct task *task)
+{
+	const struct store *store = task->call->group->core->options.store;
+
+	exchange_retain(exchange_of(task->call));
+	task->op = (struct store_op){
+	    .command = task->plan.command,
+	    .deadline_ms = task->call->deadline_ms,
+	    .done = task_done,
+	};
+	if (clock_mono_ms() < task->call->deadline_ms)
+		store_submit(store, &task->op);
+	else
+		task_done(&task->op, &(struct store_result){.outcome = STORE_EXPIRED});
+}
+
+static void run(struct exchange *x, struct call *call)
+{
+	size_t planned = 0;
+	bool is_last;
+
+	(void)pthread_mutex_lock(&x->lock);
+	if (call->state == CALL_PENDING)
+		call_plan(call);
+	if (call->state == CALL_PENDING)
+		planned = call->task_count;
+	is_last = take_reply(x);
+	(void)pthread_mutex_unlock(&x->lock);
+	/* A task that has been submitted is no longer looked at here: its reply may be changing it. */
+	for (size_t i = 0; i < planned; i++)
+		if (call->tasks[i].plan.has_command)
+			submit(&call->tasks[i]);
+	if (is_last)
+		reply(x);
+}
+
+/* ---- Time ---- */
+
+static void refuse_cut_off(struct call *call, const struct exchange_cutoff *cutoff)
+{
+	const bool is_mutating = call->method != NULL && call->method->is_mutating;
+	const char *advice = is_mutating ? ": whether the change was made is unknown; repeating the call with its "
+					   "idempotency key is safe"
+					 : "";
+	struct status st;
+
+	if (cutoff->is_stopping)
+		(void)status_set(&st, STATUS_UNAVAILABLE, "this instance shut down before Redis replied%s", advice);
+	else
+		(void)status_set(&st, STATUS_DEADLINE_EXCEEDED, "out of time after %u ms%s", call->timeout_ms, advice);
+	call_refuse(call, &st);
+}
+
+size_t exchange_cut_off(struct exchange *x, const struct exchange_cutoff *cutoff)
+{
+	uint64_t due_ms = REGISTRY_NEVER;
+	size_t answered = 0;
+	bool is_last;
+
+	(void)pthread_mutex_lock(&x->lock);
+	for (size_t i = 0; i < x->call_count; i++) {
+		struct call *call = &x->calls[i];
+
+		if (call->state == CALL_ANSWERED)
+			continue;
+		if (call->deadline_ms <= cutoff->now_ms) {
+			refuse_cut_off(call, cutoff);
+			answered++;
+		} else if (call->deadline_ms < due_ms) {
+			due_ms = call->deadline_ms;
+		}
+	}
+	atomic_store_explicit(&x->due_ms, due_ms, memory_order_relaxed);
+	is_last = take_reply(x);
+	(void)pthread_mutex_unlock(&x->lock);
+	if (is_last)
+		reply(x);
+	return answered;
+}
+
+/* ---- The start ---- */
+
+static arena *arena_for(size_t frame_bytes, size_t calls)
+{
+	const size_t first = FRAME_BYTES_TYPICAL + 4 * frame_bytes + calls * CALL_BYTES_TYPICAL;
+	/* The bodies together are no longer than the frame. */
+	const size_t decoding =
+	    frame_decode_bytes_max(frame_bytes) + 8 * frame_bytes + calls * frame_decode_bytes_max(0);
+
+	return arena_new(first, first + decoding + WORK_BYTES_MAX);
+}
+
+static bool make_calls(struct exchange *x, Latchkey__V1__Call **sent, size_t count)
+{
+	uint64_t due_ms = REGISTRY_NEVER;
+
+	x->calls = arena_array(x->group.arena, count, sizeof(x->calls[0]));
+	x->replies = arena_array(x->group.arena, count, sizeof(x->replies[0]));
+	if (x->calls == NULL || x->replies == NULL)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		call_init(&x->calls[i], &x->group, sent[i]);
+		x->replies[i] = &x->calls[i].reply;
+		if (x->calls[i].deadline_ms < due_ms)
+			due_ms = x->calls[i].deadline_ms;
+	}
+	x->call_count = count;
+	x->group.unanswered = count;
+	atomic_init(&x->due_ms, due_ms);
+	return true;
+}
+
+/* NULL: *st says why the frame is refused. Nothing has been taken then; the arena is freed by the caller. */
+static struct exchange *build(arena *a, struct connection *c, const struct wire_route *route, span frame,
+			      struct status *st)
+{
+	struct exchange *x = arena_alloc(a, sizeof(*x));
+	Latchkey__V1__RequestFrame *sent = frame_decode(a, frame, st);
+
+	if (sent == NULL)
+		return NULL;
+	if (x == NULL) {
+		(void)call_no_memory(st);
+		return NULL;
+	}
+	x->route = *route;
+	x->group.core = connection_core(c);
+	x->group.arena = a;
+	x->group.arrived_ms = clock_mono_ms();
+	x->group.body_bytes_left = BODY_BYTES_MAX;
+	if (!make_calls(x, sent->calls, sent->n_calls)) {
+		(void)call_no_memory(st);
+		return NULL;
+	}
+	connection_retain(c);
+	x->connection = c;
+	atomic_init(&x->refs, 1);
+	(void)pthread_mutex_init(&x->lock, NULL);
+	return x;
+}
+
+enum status_code exchange_start(struct connection *c, const struct wire_route *route, span frame, struct status *st)
+{
+	struct exchange *x;
+	size_t calls;
+	arena *a;
+
+	if (frame_survey(frame, &calls, st) != STATUS_OK)
+		return st->code;
+	a = arena_for(frame.len, calls);
+	if (a == NULL)
+		return call_no_memory(st);
+	x = build(a, c, route, frame, st);
+	if (x == NULL) {
+		arena_free(&a);
+		return st->code;
+	}
+	metric_add(METRIC_CALLS, calls);
+	connection_begin(c, x);
+	for (size_t i = 0; i < calls; i++)
+		run(x, &x->calls[i]);
+	exchange_release(&x);
+	return STATUS_OK;
+}

@@ -1,0 +1,232 @@
+#include "rpc/frame.h"
+
+#include <assert.h>
+
+#include "rpc/server.h"
+
+/* Field numbers of RequestFrame, for the survey. */
+#define FIELD_CALLS 3
+
+_Static_assert(RPC_CALLS_MAX <= FRAME_REPEATED_MAX, "the calls of a frame are a repeated field too");
+_Static_assert(FRAME_REFUSAL_BYTES_MAX >= STATUS_TEXT_BYTES + 24, "a refusal holds any status text");
+
+struct reader {
+	const uint8_t *at;
+	const uint8_t *end;
+};
+
+static bool read_varint(struct reader *r, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	for (unsigned shift = 0; shift < 64 && r->at < r->end; shift += 7) {
+		const uint8_t byte = *r->at++;
+
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte & 0x80)
+			continue;
+		*ret = value;
+		return true;
+	}
+	return false;
+}
+
+static bool skip_bytes(struct reader *r, uint64_t count)
+{
+	if (count > (uint64_t)(r->end - r->at))
+		return false;
+	r->at += count;
+	return true;
+}
+
+static bool skip_value(struct reader *r, unsigned wire_type)
+{
+	uint64_t n;
+
+	switch (wire_type) {
+	case PROTOBUF_C_WIRE_TYPE_VARINT:
+		return read_varint(r, &n);
+	case PROTOBUF_C_WIRE_TYPE_64BIT:
+		return skip_bytes(r, 8);
+	case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
+		return read_varint(r, &n) && skip_bytes(r, n);
+	case PROTOBUF_C_WIRE_TYPE_32BIT:
+		return skip_bytes(r, 4);
+	default:
+		return false; /* groups: no message of ours has one, and they nest */
+	}
+}
+
+enum status_code frame_survey(span frame, size_t *ret_calls, struct status *st)
+{
+	struct reader r = {.at = frame.ptr, .end = frame.ptr + frame.len};
+	size_t calls = 0;
+	uint64_t tag;
+
+	while (r.at < r.end) {
+		const size_t offset = (size_t)(r.at - frame.ptr);
+
+		if (!read_varint(&r, &tag) || !skip_value(&r, tag & 7))
+			return status_set(st, STATUS_INVALID_ARGUMENT,
+					  "the message is no serialized latchkey.v1.RequestFrame: its field at byte "
+					  "%zu is malformed or cut off",
+					  offset);
+		if (tag >> 3 == FIELD_CALLS)
+			calls++;
+	}
+	if (calls == 0 || calls > RPC_CALLS_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "the frame holds %zu calls: send 1 to %d in one frame",
+				  calls, RPC_CALLS_MAX);
+	*ret_calls = calls;
+	return STATUS_OK;
+}
+
+struct arena_allocator {
+	ProtobufCAllocator callbacks;
+	arena *arena;
+	size_t left;
+	bool is_exhausted;
+};
+
+static void *allocate(void *data, size_t bytes)
+{
+	struct arena_allocator *self = data;
+	void *p = bytes <= self->left ? arena_alloc(self->arena, bytes) : NULL;
+
+	if (p == NULL)
+		self->is_exhausted = true;
+	else
+		self->left -= bytes;
+	return p;
+}
+
+static void leave_to_arena(void *data, void *p)
+{
+	(void)data;
+	(void)p;
+}
+
+static enum status_code check_bounds(const ProtobufCMessage *m, unsigned *unknown_fields, struct status *st);
+
+static enum status_code check_field(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+				    unsigned *unknown_fields, struct status *st)
+{
+	const uint8_t *base = (const uint8_t *)m;
+	const void *value = base + f->offset;
+	size_t count;
+
+	if (f->label != PROTOBUF_C_LABEL_REPEATED) {
+		const ProtobufCMessage *inner =
+		    f->type == PROTOBUF_C_TYPE_MESSAGE ? *(const ProtobufCMessage *const *)value : NULL;
+
+		return inner == NULL ? STATUS_OK : check_bounds(inner, unknown_fields, st);
+	}
+	count = *(const size_t *)(const void *)(base + f->quantifier_offset);
+	if (count > FRAME_REPEATED_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s.%s has %zu entries: send at most %d",
+				  m->descriptor->name, f->name, count, FRAME_REPEATED_MAX);
+	if (f->type != PROTOBUF_C_TYPE_MESSAGE)
+		return STATUS_OK;
+	for (size_t i = 0; i < count; i++)
+		if (check_bounds((*(const ProtobufCMessage *const *const *)value)[i], unknown_fields, st) != STATUS_OK)
+			return st->code;
+	return STATUS_OK;
+}
+
+/* Recursion ends with the types: none of them contains itself. */
+static enum status_code check_bounds(const ProtobufCMessage *m, unsigned *unknown_fields, struct status *st)
+{
+	*unknown_fields += m->n_unknown_fields;
+	if (*unknown_fields > FRAME_UNKNOWN_FIELDS_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "%s has fields that this version does not know: it tolerates at most %d",
+				  m->descriptor->name, FRAME_UNKNOWN_FIELDS_MAX);
+	for (unsigned i = 0; i < m->descriptor->n_fields; i++)
+		if (check_field(m, &m->descriptor->fields[i], unknown_fields, st) != STATUS_OK)
+			return st->code;
+	return STATUS_OK;
+}
+
+ProtobufCMessage *frame_unpack(arena *a, const ProtobufCMessageDescriptor *type, span bytes, struct status *st)
+{
+	struct arena_allocator allocator = {
+	    .callbacks = {.alloc = allocate, .free = leave_to_arena, .allocator_data = &allocator},
+	    .arena = a,
+	    .left = frame_decode_bytes_max(bytes.len),
+	};
+	unsigned unknown_fields = 0;
+	ProtobufCMessage *m;
+
+	m = protobuf_c_message_unpack(type, &allocator.callbacks, bytes.len, bytes.ptr);
+	if (m != NULL)
+		return check_bounds(m, &unknown_fields, st) == STATUS_OK ? m : NULL;
+	if (allocator.is_exhausted)
+		(void)status_set(st, STATUS_INVALID_ARGUMENT,
+				 "%s: decoding %zu bytes takes more than %zu: too many small or unknown fields",
+				 type->name, bytes.len, frame_decode_bytes_max(bytes.len));
+	else
+		(void)status_set(st, STATUS_INVALID_ARGUMENT, "the %zu bytes sent are no serialized %s", bytes.len,
+				 type->name);
+	return NULL;
+}
+
+static enum status_code check_frame(const Latchkey__V1__RequestFrame *f, struct status *st)
+{
+	if (!f->has_protocol || f->protocol != RPC_PROTOCOL)
+		return status_set(st, STATUS_FAILED_PRECONDITION,
+				  "protocol %u is not spoken here: set RequestFrame.protocol to %d",
+				  f->has_protocol ? f->protocol : 0, RPC_PROTOCOL);
+	if (f->has_credential && f->credential.len > FRAME_CREDENTIAL_BYTES_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "the credential has %zu bytes: at most %d are allowed",
+				  f->credential.len, FRAME_CREDENTIAL_BYTES_MAX);
+	return STATUS_OK;
+}
+
+Latchkey__V1__RequestFrame *frame_decode(arena *a, span frame, struct status *st)
+{
+	ProtobufCMessage *m = frame_unpack(a, &latchkey__v1__request_frame__descriptor, frame, st);
+	Latchkey__V1__RequestFrame *f = (Latchkey__V1__RequestFrame *)m;
+
+	return f != NULL && check_frame(f, st) == STATUS_OK ? f : NULL;
+}
+
+bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, span *ret)
+{
+	Latchkey__V1__ReplyFrame frame = LATCHKEY__V1__REPLY_FRAME__INIT;
+	uint8_t *bytes;
+	size_t len;
+
+	frame.has_protocol = true;
+	frame.protocol = RPC_PROTOCOL;
+	frame.has_code = true;
+	frame.code = LATCHKEY__V1__CODE__OK;
+	frame.n_replies = count;
+	frame.replies = replies;
+	len = latchkey__v1__reply_frame__get_packed_size(&frame);
+	assert(len <= RPC_REPLY_BYTES_MAX);
+	bytes = arena_alloc(a, len);
+	if (bytes == NULL)
+		return false;
+	*ret = span_of(bytes, latchkey__v1__reply_frame__pack(&frame, bytes));
+	return true;
+}
+
+size_t frame_encode_refusal(const struct status *st, uint8_t out[static FRAME_REFUSAL_BYTES_MAX])
+{
+	uint8_t text[STATUS_TEXT_BYTES];
+	const size_t len = strlen(st->text);
+	Latchkey__V1__ReplyFrame frame = LATCHKEY__V1__REPLY_FRAME__INIT;
+
+	assert(st->code != STATUS_OK);
+	memcpy(text, st->text, len);
+	frame.has_protocol = true;
+	frame.protocol = RPC_PROTOCOL;
+	frame.has_code = true;
+	frame.code = (Latchkey__V1__Code)st->code;
+	frame.has_message = true;
+	frame.message = (ProtobufCBinaryData){.len = len, .data = text};
+	frame.has_retry_after_ms = st->retry_after_ms > 0;
+	frame.retry_after_ms = st->retry_after_ms;
+	assert(latchkey__v1__reply_frame__get_packed_size(&frame) <= FRAME_REFUSAL_BYTES_MAX);
+	return latchkey__v1__reply_frame__pack(&frame, out);
+}

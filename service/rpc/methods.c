@@ -1,0 +1,78 @@
+#include "rpc/methods.h"
+
+#include <stdlib.h>
+
+#include "latchkey/v1/health.pb-c.h"
+#include "latchkey/v1/server.pb-c.h"
+#include "latchkey/v1/sessions.pb-c.h"
+
+#define TYPES(req, resp) .request = &latchkey__v1__##req##__descriptor, .response = &latchkey__v1__##resp##__descriptor
+#define METHOD(name, req, resp, ...)                                                                                   \
+	{                                                                                                              \
+		.path = SPAN_LIT_INIT(name), TYPES(req, resp), __VA_ARGS__                                             \
+	}
+/* SPAN_LIT without its compound literal, which is no constant. */
+#define SPAN_LIT_INIT(s)                                                                                               \
+	{                                                                                                              \
+		(const uint8_t *)(s), sizeof(s) - 1                                                                    \
+	}
+#define SERVED(name)  .plan = name##_plan, .answer = name##_answer
+#define AT_ONCE(name) .plan = name##_plan
+#define MUTATING      .is_mutating = true
+#define NOT_SERVED    .plan = NULL
+
+/* Sorted by path (length, then bytes), for the search. */
+static const struct method methods[] = {
+    METHOD("/latchkey.v1.Server/Info", server_info_request, server_info_response, AT_ONCE(server_info)),
+    METHOD("/latchkey.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
+    METHOD("/latchkey.v1.Health/Watch", health_check_request, health_check_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Server/Stats", server_stats_request, server_stats_response, AT_ONCE(server_stats)),
+    METHOD("/latchkey.v1.Sessions/Get", get_session_request, get_session_response, SERVED(sessions_get)),
+    METHOD("/latchkey.v1.Server/Policy", server_policy_request, server_policy_response, AT_ONCE(server_policy)),
+    METHOD("/latchkey.v1.Sessions/List", list_sessions_request, list_sessions_response, SERVED(sessions_list)),
+    METHOD("/latchkey.v1.Server/Methods", server_methods_request, server_methods_response, AT_ONCE(server_methods)),
+    METHOD("/latchkey.v1.Sessions/Watch", watch_sessions_request, watch_sessions_response, NOT_SERVED),
+    METHOD("/grpc.health.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
+    METHOD("/latchkey.v1.Sessions/Create", create_session_request, create_session_response, SERVED(sessions_create),
+	   MUTATING),
+    METHOD("/latchkey.v1.Sessions/Revoke", revoke_session_request, revoke_session_response, SERVED(sessions_revoke),
+	   MUTATING),
+    METHOD("/latchkey.v1.Sessions/Rotate", rotate_session_request, rotate_session_response, NOT_SERVED, MUTATING),
+    METHOD("/latchkey.v1.Sessions/Update", update_session_request, update_session_response, SERVED(sessions_update),
+	   MUTATING),
+    METHOD("/latchkey.v1.Sessions/Verify", verify_sessions_request, verify_sessions_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Sessions/GetMany", get_many_sessions_request, get_many_sessions_response,
+	   SERVED(sessions_get_many)),
+    METHOD("/latchkey.v1.Sessions/RevokeUser", revoke_user_request, revoke_user_response, SERVED(sessions_revoke_user),
+	   MUTATING),
+    METHOD("/latchkey.v1.Sessions/RevokeRealm", revoke_realm_request, revoke_realm_response, NOT_SERVED, MUTATING),
+};
+
+#define METHODS (sizeof(methods) / sizeof(methods[0]))
+
+static int compare_path(const void *key, const void *row)
+{
+	const span *path = key;
+	const struct method *m = row;
+
+	if (path->len != m->path.len)
+		return path->len < m->path.len ? -1 : 1;
+	return memcmp(path->ptr, m->path.ptr, path->len);
+}
+
+const struct method *method_find(span path)
+{
+	if (path.len == 0)
+		return NULL;
+	return bsearch(&path, methods, METHODS, sizeof(methods[0]), compare_path);
+}
+
+const struct method *method_at(size_t i)
+{
+	return i < METHODS ? &methods[i] : NULL;
+}
+
+size_t method_count(void)
+{
+	return METHODS;
+}

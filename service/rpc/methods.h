@@ -1,0 +1,47 @@
+#ifndef LK_RPC_METHODS_H
+#define LK_RPC_METHODS_H
+
+/* The table of methods: every method that the .proto files declare, served or not. */
+
+#include "rpc/call.h"
+
+struct method {
+	span path;
+	const ProtobufCMessageDescriptor *request;
+	const ProtobufCMessageDescriptor *response;
+	bool is_mutating; /* looks at the idempotency key */
+	/* Reads call->request. Makes call->response at once, or call_tasks with their plans. NULL: not served. */
+	enum status_code (*plan)(struct call *call, struct status *st);
+	/* Takes one task's reply (NULL: its plan had no command) and makes call->response of it, or its part of it. With
+	 * ABORTED the response may be made as well. NULL: plan makes no tasks. */
+	enum status_code (*answer)(struct call *call, struct task *task, const struct store_reply *reply,
+				   enum plan_next *ret_next, struct status *st);
+};
+
+/* NULL: no such method. */
+const struct method *method_find(span path);
+
+/* In order of path; NULL beyond the last. */
+const struct method *method_at(size_t i);
+size_t method_count(void);
+
+enum status_code health_check_plan(struct call *call, struct status *st) MUST_CHECK;
+enum status_code server_info_plan(struct call *call, struct status *st) MUST_CHECK;
+enum status_code server_policy_plan(struct call *call, struct status *st) MUST_CHECK;
+enum status_code server_stats_plan(struct call *call, struct status *st) MUST_CHECK;
+enum status_code server_methods_plan(struct call *call, struct status *st) MUST_CHECK;
+
+#define METHOD_OF_SESSIONS(name)                                                                                       \
+	enum status_code name##_plan(struct call *call, struct status *st) MUST_CHECK;                                 \
+	enum status_code name##_answer(struct call *call, struct task *task, const struct store_reply *reply,          \
+				       enum plan_next *ret_next, struct status *st) MUST_CHECK;
+METHOD_OF_SESSIONS(sessions_create)
+METHOD_OF_SESSIONS(sessions_get)
+METHOD_OF_SESSIONS(sessions_get_many)
+METHOD_OF_SESSIONS(sessions_update)
+METHOD_OF_SESSIONS(sessions_revoke)
+METHOD_OF_SESSIONS(sessions_revoke_user)
+METHOD_OF_SESSIONS(sessions_list)
+#undef METHOD_OF_SESSIONS
+
+#endif

@@ -1,0 +1,100 @@
+#include "rpc/outcome.h"
+
+#include <assert.h>
+
+/* Advice where the store gives none. Redis's own moments (loading, failover, a long script) take that long at least. */
+#define RETRY_AFTER_UNAVAILABLE_MS 100
+/* Memory comes back as sessions expire, or as somebody acts. */
+#define RETRY_AFTER_FULL_MS 1000
+/* No error word of Redis is longer. */
+#define ERROR_WORD_BYTES_MAX 16
+
+static const struct {
+	const char *word;
+	enum status_code code;
+	uint32_t retry_after_ms;
+	const char *text;
+} refusals[] = {
+    {"OOM", STATUS_RESOURCE_EXHAUSTED, RETRY_AFTER_FULL_MS,
+     "Redis is full (maxmemory): raise its limit, or shorten the policy's timeouts"},
+    {"MISCONF", STATUS_UNAVAILABLE, RETRY_AFTER_FULL_MS,
+     "Redis takes no writes because it cannot save to disk: see its log"},
+    {"READONLY", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis is a replica now and takes no writes"},
+    {"LOADING", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis is loading its data"},
+    {"MASTERDOWN", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis has lost its primary"},
+    {"CLUSTERDOWN", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "the Redis cluster is down"},
+    {"NOREPLICAS", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS,
+     "Redis has too few replicas to take writes (min-replicas-to-write)"},
+    {"BUSY", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis is busy with a long script"},
+    {"TRYAGAIN", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis is moving the session's slot"},
+    /* Not UNAVAILABLE: trying again does not help before somebody acts. */
+    {"NOAUTH", STATUS_INTERNAL, 0, "Redis demands a password: set redis.user and redis.password_file"},
+    {"WRONGPASS", STATUS_INTERNAL, 0, "Redis does not accept the password: check redis.user and redis.password_file"},
+    {"NOPERM", STATUS_INTERNAL, 0, "Redis's ACL does not allow the command: check the rights of redis.user"},
+    {"MOVED", STATUS_INTERNAL, 0, "Redis runs as a cluster: this version needs a single primary"},
+    {"ASK", STATUS_INTERNAL, 0, "Redis runs as a cluster: this version needs a single primary"},
+    {"CROSSSLOT", STATUS_INTERNAL, 0, "Redis runs as a cluster: this version needs a single primary"},
+};
+
+span outcome_error_word(const struct store_result *result)
+{
+	const span text = result->reply == NULL ? SPAN_EMPTY : result->reply->string;
+	size_t len = 0;
+
+	while (len < text.len && len < ERROR_WORD_BYTES_MAX && text.ptr[len] >= 'A' && text.ptr[len] <= 'Z')
+		len++;
+	return span_of(text.ptr, len);
+}
+
+static enum status_code refused(const struct store_result *result, struct status *st)
+{
+	const span word = outcome_error_word(result);
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		if (!span_eq(word, span_str(refusals[i].word)))
+			continue;
+		(void)status_set(st, refusals[i].code, "%s", refusals[i].text);
+		st->retry_after_ms = refusals[i].retry_after_ms;
+		return st->code;
+	}
+	return status_set(st, STATUS_INTERNAL, "Redis refused the command (%.*s): see the service's log",
+			  SPAN_FMT(word.len > 0 ? word : SPAN_LIT("no reason given")));
+}
+
+static enum status_code lost(const struct store_command *command, struct status *st)
+{
+	if (command->is_write)
+		return status_set(st, STATUS_UNAVAILABLE,
+				  "the connection to Redis ended before its reply: whether the change was made is "
+				  "unknown; repeating the call with its idempotency key is safe");
+	return status_set(st, STATUS_UNAVAILABLE, "the connection to Redis ended before its reply: call again");
+}
+
+static uint32_t advice(const struct store_result *result)
+{
+	return result->retry_after_ms > 0 ? result->retry_after_ms : RETRY_AFTER_UNAVAILABLE_MS;
+}
+
+enum status_code outcome_status(const struct store_command *command, const struct store_result *result,
+				struct status *st)
+{
+	switch (result->outcome) {
+	case STORE_REFUSED:
+		return refused(result, st);
+	case STORE_LOST:
+		return lost(command, st);
+	case STORE_EXPIRED:
+		return status_set(st, STATUS_DEADLINE_EXCEEDED, "out of time before Redis could be asked");
+	case STORE_UNAVAILABLE:
+		(void)status_set(st, STATUS_UNAVAILABLE, "Redis cannot be reached now");
+		break;
+	case STORE_OVERLOADED:
+		(void)status_set(st, STATUS_RESOURCE_EXHAUSTED,
+				 "too many commands wait for Redis already (redis.commands_in_flight_max)");
+		break;
+	case STORE_REPLIED:
+		assert(false);
+	}
+	st->retry_after_ms = advice(result);
+	return st->code;
+}

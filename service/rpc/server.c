@@ -1,0 +1,207 @@
+#include "rpc/server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "rpc/address.h"
+#include "rpc/connection.h"
+#include "rpc/core.h"
+#include "wire/channel.h"
+#include "wire/ticker.h"
+
+/* Design notes.
+ *
+ * Threads. A connection's events come one at a time from the wire's threads; replies come from the store's connections,
+ * which are wire links too, or from within store_submit; the sweep comes from a ticker; everything in this file that the
+ * header declares comes from the program's main thread.
+ *
+ * Locks, in order; each is held for a few microseconds and none while a callback, a submit or a send runs:
+ *   exchange.lock    the calls of one frame and their arena (exchange.c)
+ *   connection.lock  one connection's state and unanswered exchanges (connection.c); never with exchange.lock held
+ *   registry.lock    the slots of connections (registry.c); a leaf
+ * Under exchange.lock the store may be asked for its state: its own lock comes after.
+ *
+ * Ownership. server -> listeners, ticker, core; connection -> core, channel; exchange -> connection, arena. All but the
+ * first are counted references, so that a store operation that outlives the server finds all it touches. */
+
+/* How late a call may be answered after its deadline, and how often 32 KiB of due moments are read. */
+#define SWEEP_PERIOD_MS 5
+/* How often a drain looks whether all is answered: nothing on the way of a call signals it. */
+#define DRAIN_POLL_MS 1
+/* For the last replies to reach the kernel, and the connections to end: a peer that reads needs a few milliseconds. */
+#define DRAIN_FLUSH_MS 1000
+
+struct rpc_server {
+	struct core *core;
+	wire_ticker *ticker;
+	size_t listener_count;
+	wire_channel_listener **listeners;
+	bool is_drained;
+};
+
+static void sweep_one(struct connection *c, void *arg)
+{
+	(void)connection_sweep(c, arg);
+}
+
+static void on_tick(void *owner)
+{
+	struct core *core = owner;
+	struct exchange_cutoff cutoff = {.now_ms = wire_now_ms()};
+
+	registry_visit_due(core->connections, cutoff.now_ms, sweep_one, &cutoff);
+}
+
+enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **ret, struct status *st)
+{
+	rpc_server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "no memory for a server");
+	if (core_new(options, &s->core, st) != STATUS_OK) {
+		free(s);
+		return st->code;
+	}
+	s->ticker = wire_ticker_start(SWEEP_PERIOD_MS, on_tick, s->core);
+	if (s->ticker == NULL) {
+		core_release(&s->core);
+		free(s);
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "no memory for a timer");
+	}
+	*ret = s;
+	return STATUS_OK;
+}
+
+static const struct wire_channel_events *on_accepted(void *owner, wire_channel *ch, void **ret_owner)
+{
+	return connection_accept(owner, ch, ret_owner);
+}
+
+static const struct wire_channel_listener_events listener_events = {.accepted = on_accepted};
+
+static enum status_code check_address(const char *url, struct status *st)
+{
+	switch (address_scope_of(url)) {
+	case ADDRESS_LOCAL:
+		return STATUS_OK;
+	case ADDRESS_REMOTE:
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "%s is not a loopback address, and no credentials are configured: listen on "
+				  "127.0.0.1, [::1] or ipc:///path",
+				  url);
+	case ADDRESS_BAD:
+		break;
+	}
+	return status_set(st, STATUS_INVALID_ARGUMENT,
+			  "%s is no listener's URL: use tcp://host:port, tls+tcp://host:port or ipc:///path", url);
+}
+
+static enum status_code listen_failed(const char *url, enum wire_error err, struct status *st)
+{
+	enum status_code code = STATUS_FAILED_PRECONDITION;
+
+	if (err == WIRE_BAD_URL || err == WIRE_TLS)
+		code = STATUS_INVALID_ARGUMENT;
+	else if (err == WIRE_NO_MEMORY)
+		code = STATUS_RESOURCE_EXHAUSTED;
+	return status_set(st, code, "cannot listen on %s: %s", url, wire_error_text(err));
+}
+
+enum status_code rpc_server_listen(rpc_server *s, const char *url, wire_tls *tls, uint32_t ipc_mode, struct status *st)
+{
+	const struct wire_listener_options options = {
+	    .url = url,
+	    .limits = s->core->options.limits,
+	    .tls = tls,
+	    .ipc_mode = ipc_mode,
+	};
+	wire_channel_listener **grown;
+	enum wire_error err;
+
+	assert(!s->is_drained);
+	if (check_address(url, st) != STATUS_OK)
+		return st->code;
+	grown = reallocarray(s->listeners, s->listener_count + 1, sizeof(wire_channel_listener *));
+	if (grown == NULL)
+		return listen_failed(url, WIRE_NO_MEMORY, st);
+	s->listeners = grown;
+	err = wire_channel_listen(&options, RPC_FRAME_BYTES_MAX, &listener_events, s->core,
+				  &s->listeners[s->listener_count]);
+	if (err != WIRE_OK)
+		return listen_failed(url, err, st);
+	s->listener_count++;
+	return STATUS_OK;
+}
+
+const char *rpc_server_url(const rpc_server *s, size_t i)
+{
+	return i < s->listener_count ? wire_channel_listener_url(s->listeners[i]) : NULL;
+}
+
+void rpc_server_set_draining(rpc_server *s)
+{
+	atomic_store(&s->core->is_draining, true);
+}
+
+static void wait_answered(struct core *core, uint32_t timeout_ms)
+{
+	const struct timespec pause = {.tv_nsec = DRAIN_POLL_MS * 1000000L};
+	const uint64_t until_ms = wire_now_ms() + timeout_ms;
+
+	while (atomic_load(&core->frames_unanswered) > 0 && wire_now_ms() < until_ms)
+		(void)nanosleep(&pause, NULL);
+}
+
+struct cut_off {
+	struct exchange_cutoff cutoff;
+	size_t calls;
+};
+
+static void cut_off_one(struct connection *c, void *arg)
+{
+	struct cut_off *cut = arg;
+
+	cut->calls += connection_sweep(c, &cut->cutoff);
+}
+
+static void close_one(struct connection *c, void *arg)
+{
+	(void)arg;
+	connection_close(c);
+}
+
+bool rpc_server_drain(rpc_server *s, uint32_t timeout_ms)
+{
+	struct cut_off cut = {.cutoff = {.now_ms = UINT64_MAX, .is_stopping = true}};
+	struct core *core = s->core;
+	bool is_empty;
+
+	assert(!s->is_drained);
+	s->is_drained = true;
+	atomic_store(&core->is_draining, true);
+	for (size_t i = 0; i < s->listener_count; i++)
+		wire_channel_listener_close(&s->listeners[i]);
+	s->listener_count = 0;
+	atomic_store(&core->is_stopping, true);
+	wait_answered(core, timeout_ms);
+	registry_visit_due(core->connections, UINT64_MAX, cut_off_one, &cut);
+	registry_visit_due(core->connections, UINT64_MAX, close_one, NULL);
+	is_empty = registry_wait_empty(core->connections, DRAIN_FLUSH_MS);
+	return is_empty && cut.calls == 0;
+}
+
+void rpc_server_free(rpc_server **s)
+{
+	rpc_server *old = *s;
+
+	if (old == NULL)
+		return;
+	*s = NULL;
+	if (!old->is_drained)
+		(void)rpc_server_drain(old, 0);
+	wire_ticker_stop(&old->ticker);
+	core_release(&old->core);
+	free(old->listeners);
+	free(old);
+}

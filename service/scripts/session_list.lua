@@ -1,0 +1,67 @@
+#!lua flags=allow-oom
+-- A page of a user's living sessions, by absolute deadline and name; entries of the dead leave the index.
+-- KEYS    1 index
+-- ARGV    1 prefix of the user's session keys  2 now, ms  3 page size  4 entries to look at, at most
+--         5 score and 6 name of the last entry of the page before; '': start
+-- Returns {score, name, of the last entry seen ('' and '' when that was all),
+--         and for each living session: name, score, time left in ms, record up to the end of its metadata}
+-- Cost    O(log n) and 4 commands for each of the entries looked at
+local index, prefix = KEYS[1], ARGV[1]
+
+-- Bytes decide the order of names, as in sorted sets; the language's own < asks the locale.
+local function comes_after(a, b)
+	for i = 1, math.min(#a, #b) do
+		if a:byte(i) ~= b:byte(i) then return a:byte(i) > b:byte(i) end
+	end
+	return #a > #b
+end
+
+-- The rank of the first entry behind (score, name), whether or not that one is still there.
+local function rank_after(score, name)
+	if score == '' then return 0 end
+	local low = redis.call('ZCOUNT', index, '-inf', '(' .. score)
+	local high = redis.call('ZCOUNT', index, '-inf', score)
+	while low < high do
+		local middle = math.floor((low + high) / 2)
+		if comes_after(redis.call('ZRANGE', index, middle, middle)[1], name) then
+			high = middle
+		else
+			low = middle + 1
+		end
+	end
+	return low
+end
+
+-- A session's record without its data; nil when it is dead.
+local function head_of(key)
+	local head = redis.call('GETRANGE', key, 0, 43)
+	if head == '' or head:byte(1) == 2 then return nil end
+	if head:byte(1) ~= 1 or #head < 44 then return head end
+	return redis.call('GETRANGE', key, 0, 43 + struct.unpack('>I2', head, 37))
+end
+
+redis.call('ZREMRANGEBYSCORE', index, '-inf', ARGV[2])
+local page, looks = tonumber(ARGV[3]), tonumber(ARGV[4])
+local rank = rank_after(ARGV[5], ARGV[6])
+local answer = {'', ''}
+local found, looked = 0, 0
+while found < page and looked < looks do
+	local entries = redis.call('ZRANGE', index, rank, rank + page - found - 1, 'WITHSCORES')
+	for i = 1, #entries, 2 do
+		local name, score = entries[i], entries[i + 1]
+		local head = head_of(prefix .. name)
+		looked = looked + 1
+		answer[1], answer[2] = score, name
+		if head then
+			local at = #answer
+			answer[at + 1], answer[at + 2] = name, score
+			answer[at + 3], answer[at + 4] = redis.call('PTTL', prefix .. name), head
+			found, rank = found + 1, rank + 1
+		else
+			redis.call('ZREM', index, name)
+		end
+	end
+	if #entries < 2 then break end
+end
+if redis.call('ZCARD', index) <= rank then answer[1], answer[2] = '', '' end
+return answer

@@ -1,0 +1,28 @@
+#!lua
+-- Puts a rewritten record in the place of the one it was made from, and slides the idle timeout.
+-- KEYS    1 session  [2 idempotency]
+-- ARGV    1 time to live, ms  2 version it was made from  3 record, of the next version
+--         [4 time to remember the answer, ms  5 fingerprint]
+-- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version} or
+--         {'conflict', version stored}
+-- Cost    O(bytes of the record)
+local session, memory = KEYS[1], KEYS[2]
+local head = redis.call('GETRANGE', session, 0, 10)
+if head == '' then return {'none'} end
+if head:byte(1) ~= 1 or #head < 11 then return {'dead', redis.call('GET', session)} end
+
+if memory then
+	local remembered = redis.call('GET', memory)
+	if remembered then
+		redis.call('PEXPIRE', session, ARGV[1])
+		return {'replay', remembered}
+	end
+end
+
+local version = struct.unpack('>I8', head, 4)
+if ARGV[2] ~= string.format('%.0f', version) then return {'conflict', version} end
+
+version = version + 1
+redis.call('SET', session, ARGV[3], 'PX', ARGV[1])
+if memory then redis.call('SET', memory, ARGV[5] .. struct.pack('>I8', version), 'PX', ARGV[4]) end
+return {'ok', version}

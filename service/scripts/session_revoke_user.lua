@@ -1,0 +1,60 @@
+#!lua flags=allow-oom
+-- Ends a user's sessions, a chunk of them at a time, also when Redis is full.
+-- KEYS    1 index
+-- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
+--         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
+-- Returns {revoked, score, name}: the last entry seen; '' and '' when that was all
+-- Cost    O(log n) and 3 commands for each of the entries seen, at most a chunk
+local index, prefix, lives = KEYS[1], ARGV[1], tonumber(ARGV[3])
+
+-- Bytes decide the order of names, as in sorted sets; the language's own < asks the locale.
+local function comes_after(a, b)
+	for i = 1, math.min(#a, #b) do
+		if a:byte(i) ~= b:byte(i) then return a:byte(i) > b:byte(i) end
+	end
+	return #a > #b
+end
+
+-- The rank of the first entry behind (score, name), whether or not that one is still there.
+local function rank_after(score, name)
+	if score == '' then return 0 end
+	local low = redis.call('ZCOUNT', index, '-inf', '(' .. score)
+	local high = redis.call('ZCOUNT', index, '-inf', score)
+	while low < high do
+		local middle = math.floor((low + high) / 2)
+		if comes_after(redis.call('ZRANGE', index, middle, middle)[1], name) then
+			high = middle
+		else
+			low = middle + 1
+		end
+	end
+	return low
+end
+
+-- Whether the session was alive.
+local function bury(key, format)
+	if format == 2 then return 0 end
+	local left, time = redis.call('PTTL', key), lives
+	if left >= 0 and left < time then time = left end
+	redis.call('SET', key, ARGV[2], 'PX', math.max(time, 1))
+	return 1
+end
+
+local chunk = tonumber(ARGV[6])
+local start = rank_after(ARGV[7], ARGV[8])
+local entries = redis.call('ZRANGE', index, start, start + chunk - 1, 'WITHSCORES')
+local revoked = 0
+for i = 1, #entries, 2 do
+	local name = entries[i]
+	local key = prefix .. name
+	local head = redis.call('GETRANGE', key, 0, 30)
+	local other_class = ARGV[5] ~= '' and head:byte(1) == 1 and head:sub(30, 31) ~= ARGV[5]
+	if head == '' then
+		redis.call('ZREM', index, name)
+	elseif name ~= ARGV[4] and not other_class then
+		revoked = revoked + bury(key, head:byte(1))
+		redis.call('ZREM', index, name)
+	end
+end
+if #entries < 2 * chunk then return {revoked, '', ''} end
+return {revoked, entries[#entries], entries[#entries - 1]}

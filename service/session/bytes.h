@@ -1,0 +1,75 @@
+#ifndef LK_SESSION_BYTES_H
+#define LK_SESSION_BYTES_H
+
+/* Big-endian numbers and byte strings in a buffer. A writer's buffer was measured beforehand: writing beyond it is a
+ * defect. A reader's input is hostile: reading beyond it sets `is_short` and gives zeros and empty spans from then on. */
+
+#include <assert.h>
+
+#include "base/span.h"
+
+struct writer {
+	uint8_t *at;
+	const uint8_t *end;
+};
+
+static inline struct writer writer_over(uint8_t *buffer, size_t len)
+{
+	return (struct writer){.at = buffer, .end = buffer + len};
+}
+
+static inline void put_number(struct writer *w, uint64_t n, size_t bytes)
+{
+	assert((size_t)(w->end - w->at) >= bytes);
+	assert(bytes == 8 || n >> (8 * bytes) == 0);
+	for (size_t i = bytes; i > 0; i--)
+		*w->at++ = (uint8_t)(n >> (8 * (i - 1)));
+}
+
+static inline void put_bytes(struct writer *w, span s)
+{
+	assert((size_t)(w->end - w->at) >= s.len);
+	if (s.len > 0)
+		memcpy(w->at, s.ptr, s.len);
+	w->at += s.len;
+}
+
+struct reader {
+	const uint8_t *at;
+	const uint8_t *end;
+	bool is_short;
+};
+
+static inline struct reader reader_over(span s)
+{
+	return (struct reader){.at = s.ptr, .end = s.ptr + s.len};
+}
+
+static inline size_t reader_left(const struct reader *r)
+{
+	return (size_t)(r->end - r->at);
+}
+
+static inline span take_bytes(struct reader *r, size_t len)
+{
+	const uint8_t *at = r->at;
+
+	if (r->is_short || reader_left(r) < len) {
+		r->is_short = true;
+		return SPAN_EMPTY;
+	}
+	r->at += len;
+	return span_of(at, len);
+}
+
+static inline uint64_t take_number(struct reader *r, size_t bytes)
+{
+	const span s = take_bytes(r, bytes);
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n = n << 8 | s.ptr[i];
+	return n;
+}
+
+#endif

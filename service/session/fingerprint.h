@@ -1,0 +1,17 @@
+#ifndef LK_SESSION_FINGERPRINT_H
+#define LK_SESSION_FINGERPRINT_H
+
+/* A keyed hash of all that a request asks for: tells a repetition from another request under the same idempotency key. */
+
+#include "session/session.h"
+
+#define FINGERPRINT_BYTES 16
+
+/* False: the arena is full. */
+bool fingerprint_create(const struct session_env *env, const struct session_create_request *req,
+			uint8_t out[static FINGERPRINT_BYTES]) MUST_CHECK;
+/* name: the session's NAME, so that the same change to another session is another request. */
+bool fingerprint_update(const struct session_env *env, const struct session_update_request *req, span name,
+			uint8_t out[static FINGERPRINT_BYTES]) MUST_CHECK;
+
+#endif

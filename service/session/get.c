@@ -1,0 +1,141 @@
+/* Reading a session is one command: GETEX also slides the idle timeout, and never beyond the absolute deadline, which
+ * the token tells. */
+
+#include "session/state.h"
+#include "session/validate.h"
+
+static enum status_code plan_command(const struct session_env *env, const struct session_get_request *req,
+				     struct session_state *s, struct session_plan *plan, struct status *st)
+{
+	struct command_writer w;
+
+	if (req->peek) {
+		w = command_start(env->arena, STORE_SCRIPT_SESSION_PEEK, false);
+		command_key(&w, s->key);
+		return command_end(&w, plan, st);
+	}
+	/* Not a write: a lost GETEX may have slid the timeout, which is all that its repetition does too. */
+	w = command_start(env->arena, STORE_NO_SCRIPT, false);
+	w.command.key = s->key;
+	command_arg(&w, SPAN_LIT("GETEX"));
+	command_arg(&w, s->key);
+	command_arg(&w, SPAN_LIT("PX"));
+	command_number(&w, s->record_ms);
+	return command_end(&w, plan, st);
+}
+
+enum status_code session_get_plan(const struct session_env *env, const struct session_get_request *req,
+				  struct session_plan *ret_plan, struct status *st)
+{
+	struct session_plan plan = {0};
+	enum status_code code;
+
+	if (req->minimum_aal > AAL_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "minimum_aal %u is not in 0..%d", req->minimum_aal,
+				  AAL_MAX);
+	code = state_of_token(env, req->token, &plan.state, st);
+	if (code != STATUS_OK)
+		return code;
+	plan.state->get.req = req;
+	if (plan.state->decided.verdict == 0)
+		code = plan_command(env, req, plan.state, &plan, st);
+	if (code == STATUS_OK)
+		*ret_plan = plan;
+	return code;
+}
+
+/* The value, or NIL; and what is left of its time to live. */
+static bool read_reply(const struct session_state *s, const struct store_reply *reply,
+		       const struct store_reply **ret_value, uint64_t *ret_left_ms)
+{
+	const struct store_reply *left;
+
+	if (!s->get.req->peek) {
+		if (reply == NULL || (reply->type != STORE_STRING && reply->type != STORE_NIL))
+			return false;
+		*ret_value = reply;
+		*ret_left_ms = s->record_ms;
+		return true;
+	}
+	left = reply_element(reply, 1, STORE_INTEGER);
+	if (left == NULL || (reply->elements[0]->type != STORE_STRING && reply->elements[0]->type != STORE_NIL))
+		return false;
+	*ret_value = reply->elements[0];
+	/* No time to live at all is not ours, and no promise for longer than the token's own. */
+	*ret_left_ms = left->integer < 0 ? s->record_ms : (uint64_t)left->integer;
+	return true;
+}
+
+static bool is_assured(const struct session_get_request *req, const struct session_info *info, uint64_t now_ms)
+{
+	const uint64_t within_ms = (uint64_t)req->authenticated_within_s * 1000;
+
+	if (info->authentication.aal < req->minimum_aal)
+		return false;
+	return within_ms == 0 || now_ms <= info->authentication.at_ms + within_ms;
+}
+
+/* Fills ret->info and the attributes. */
+static enum record_result open_record(const struct session_env *env, const struct session_state *s,
+				      const struct record *r, uint64_t left_ms, struct session_get_result *ret)
+{
+	const struct record_place place = place_of(env, s);
+	const bool slid = !s->get.req->peek;
+	const struct info_times times = {
+	    .last_seen_ms = slid ? env->now_ms : last_seen_ms(&r->header, env->now_ms, left_ms),
+	    .idle_expires_ms = env->now_ms + left_ms,
+	    .expires_ms = token_deadline_ms(&s->token),
+	};
+	struct metadata metadata;
+	enum record_result result;
+
+	result = record_open_metadata(env->arena, &place, r, &metadata);
+	if (result != RECORD_OK)
+		return result;
+	info_fill(env, &s->handle, &r->header, &metadata, &times, &ret->info);
+	return record_open_attributes(env->arena, &place, r, SPAN_EMPTY, &ret->attributes, &ret->attribute_count);
+}
+
+static enum status_code judge(const struct session_env *env, const struct session_state *s, span value,
+			      uint64_t left_ms, struct session_get_result *ret, struct status *st)
+{
+	struct session_get_result out = {0};
+	struct record record;
+	enum record_result result;
+
+	out.outcome = outcome_of_value(value, &record);
+	if (out.outcome.verdict != VERDICT_VALID) {
+		*ret = out;
+		return STATUS_OK;
+	}
+	result = open_record(env, s, &record, left_ms, &out);
+	if (result == RECORD_NO_MEMORY)
+		return no_memory(st);
+	if (result != RECORD_OK)
+		out = (struct session_get_result){.outcome = outcome_closed(result)};
+	else if (!is_assured(s->get.req, &out.info, env->now_ms))
+		out = (struct session_get_result){.outcome = outcome_invalid(REASON_ASSURANCE_TOO_LOW)};
+	*ret = out;
+	return STATUS_OK;
+}
+
+enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
+				    const struct store_reply *reply, struct session_get_result *ret,
+				    struct status *st)
+{
+	const struct session_state *s = plan->state;
+	const struct store_reply *value;
+	uint64_t left_ms;
+
+	if (s->decided.verdict != 0) {
+		*ret = (struct session_get_result){.outcome = s->decided};
+		return STATUS_OK;
+	}
+	if (!read_reply(s, reply, &value, &left_ms))
+		return reply_odd(st, s->get.req->peek ? "session_peek" : "GETEX");
+	if (value->type == STORE_NIL) {
+		*ret = (struct session_get_result){.outcome = outcome_gone(s, env->now_ms)};
+		return STATUS_OK;
+	}
+	return judge(env, s, value->string, left_ms, ret, st);
+}

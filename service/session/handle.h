@@ -1,0 +1,34 @@
+#ifndef LK_SESSION_HANDLE_H
+#define LK_SESSION_HANDLE_H
+
+/* Who a session is to everybody but its holder: the user's TAG and the session's NAME, both keyed hashes; and the keys
+ * in Redis made of them. All keys with one TAG share a slot. */
+
+#include "session/session.h"
+#include "session/token.h"
+
+#define USER_TAG_CHARS 16 /* hex */
+#define NAME_BYTES     16
+#define NAME_CHARS     22 /* base64url */
+
+struct handle {
+	char tag[USER_TAG_CHARS];
+	char name[NAME_CHARS];
+};
+
+void user_tag_make(const keyring *kr, span realm, span user, uint8_t out[static USER_TAG_BYTES]);
+
+void handle_of_token(const keyring *kr, const struct token *t, struct handle *ret);
+void handle_print(const struct handle *h, char out[static HANDLE_CHARS]);
+/* Strict: one spelling for each handle. */
+bool handle_parse(span text, struct handle *ret) MUST_CHECK;
+
+/* False: the arena is full. */
+bool key_of_session(arena *a, const struct handle *h, span *ret) MUST_CHECK;
+bool key_of_index(arena *a, const struct handle *h, span *ret) MUST_CHECK;
+/* What all of the user's session keys start with; NAME follows. */
+bool key_prefix(arena *a, const struct handle *h, span *ret) MUST_CHECK;
+/* The key that remembers the answer to the caller's idempotency key, in the user's slot. */
+bool key_of_idempotency(const struct session_env *env, const struct handle *h, span method, span *ret) MUST_CHECK;
+
+#endif

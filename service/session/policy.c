@@ -1,0 +1,159 @@
+#include "session/policy.h"
+
+#include "crypto/names.h"
+
+static bool is_name(span name, size_t bytes_max)
+{
+	if (name.len == 0 || name.len > bytes_max)
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		const uint8_t c = name.ptr[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
+			return false;
+	}
+	return true;
+}
+
+static uint16_t scope_tag(const keyring *kr, const span *names, size_t count)
+{
+	uint8_t out[2];
+
+	name_hash(kr, NAME_SCOPE, names, count, out, sizeof(out));
+	return (uint16_t)(out[0] << 8 | out[1]);
+}
+
+/* A name from the config for a message: what it may hold is not known yet. */
+static const char *shown(span name, char buffer[static REALM_NAME_BYTES_MAX + 1])
+{
+	const size_t len = name.len < REALM_NAME_BYTES_MAX ? name.len : REALM_NAME_BYTES_MAX;
+
+	for (size_t i = 0; i < len; i++)
+		buffer[i] = (char)(name.ptr[i] > ' ' && name.ptr[i] < 0x7f ? name.ptr[i] : '?');
+	buffer[len] = 0;
+	return buffer;
+}
+
+static enum status_code check_policy(const struct session_realm *realm, const struct session_class *class,
+				     struct status *st)
+{
+	const struct session_policy *p = &class->policy;
+	char r[REALM_NAME_BYTES_MAX + 1];
+	char c[REALM_NAME_BYTES_MAX + 1];
+
+	(void)shown(realm->name, r);
+	(void)shown(class->name, c);
+	if (p->idle_timeout_s == 0 || p->absolute_timeout_s == 0)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s, class %s: a timeout is 0; both must be set", r, c);
+	if (p->idle_timeout_s > p->absolute_timeout_s)
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "realm %s, class %s: idle_timeout_s %u is over absolute_timeout_s %u; shorten it", r, c,
+				  p->idle_timeout_s, p->absolute_timeout_s);
+	if (p->sessions_max == 0 || p->sessions_max > SESSIONS_MAX_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s, class %s: sessions_max %u is not in 1..%d", r,
+				  c, p->sessions_max, SESSIONS_MAX_MAX);
+	if (p->tombstone_s == 0)
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "realm %s, class %s: tombstone_s is 0; a revocation must be remembered a while", r, c);
+	return STATUS_OK;
+}
+
+static enum status_code seal_class(const struct session_realm *realm, size_t i, const keyring *kr, struct status *st)
+{
+	struct session_class *class = &realm->classes[i];
+	char r[REALM_NAME_BYTES_MAX + 1];
+	char c[REALM_NAME_BYTES_MAX + 1];
+
+	if (!is_name(class->name, CLASS_NAME_BYTES_MAX))
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "realm %s: class \"%s\" is no name: 1 to %d of a-z 0-9 . _ -", shown(realm->name, r),
+				  shown(class->name, c), CLASS_NAME_BYTES_MAX);
+	class->tag = scope_tag(kr, (const span[]){realm->name, class->name}, 2);
+	for (size_t k = 0; k < i; k++) {
+		if (span_eq(realm->classes[k].name, class->name))
+			return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s: class %s is there twice",
+					  shown(realm->name, r), shown(class->name, c));
+		if (realm->classes[k].tag == class->tag)
+			return status_set(st, STATUS_INVALID_ARGUMENT,
+					  "realm %s: class %s has the 16-bit tag of another by chance; rename it",
+					  shown(realm->name, r), shown(class->name, c));
+	}
+	return check_policy(realm, class, st);
+}
+
+static enum status_code seal_realm(struct session_realms *realms, size_t i, const keyring *kr, struct status *st)
+{
+	struct session_realm *realm = &realms->realms[i];
+	char r[REALM_NAME_BYTES_MAX + 1];
+	enum status_code code = STATUS_OK;
+
+	if (!is_name(realm->name, REALM_NAME_BYTES_MAX))
+		return status_set(st, STATUS_INVALID_ARGUMENT, "realm \"%s\" is no name: 1 to %d of a-z 0-9 . _ -",
+				  shown(realm->name, r), REALM_NAME_BYTES_MAX);
+	if (realm->class_count == 0)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s has no class; give it one",
+				  shown(realm->name, r));
+	realm->tag = scope_tag(kr, &realm->name, 1);
+	for (size_t k = 0; k < i; k++) {
+		if (span_eq(realms->realms[k].name, realm->name))
+			return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s is there twice", shown(realm->name, r));
+		if (realms->realms[k].tag == realm->tag)
+			return status_set(st, STATUS_INVALID_ARGUMENT,
+					  "realm %s has the 16-bit tag of another by chance; rename it",
+					  shown(realm->name, r));
+	}
+	for (size_t c = 0; c < realm->class_count && code == STATUS_OK; c++)
+		code = seal_class(realm, c, kr, st);
+	return code;
+}
+
+enum status_code session_realms_seal(struct session_realms *realms, const keyring *kr, struct status *st)
+{
+	if (realms->count == 0)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "no realm; there must be one");
+	for (size_t i = 0; i < realms->count; i++) {
+		const enum status_code code = seal_realm(realms, i, kr, st);
+
+		if (code != STATUS_OK)
+			return code;
+	}
+	return STATUS_OK;
+}
+
+const struct session_realm *session_realm_find(const struct session_realms *realms, span name)
+{
+	if (name.len == 0)
+		name = SPAN_LIT("default");
+	for (size_t i = 0; i < realms->count; i++)
+		if (span_eq(realms->realms[i].name, name))
+			return &realms->realms[i];
+	return NULL;
+}
+
+const struct session_class *session_class_find(const struct session_realm *realm, span name)
+{
+	if (name.len == 0)
+		return realm->class_count > 0 ? &realm->classes[0] : NULL;
+	for (size_t i = 0; i < realm->class_count; i++)
+		if (span_eq(realm->classes[i].name, name))
+			return &realm->classes[i];
+	return NULL;
+}
+
+const struct session_class *session_class_by_tag(const struct session_realm *realm, uint16_t tag)
+{
+	for (size_t i = 0; i < realm->class_count; i++)
+		if (realm->classes[i].tag == tag)
+			return &realm->classes[i];
+	return NULL;
+}
+
+uint32_t session_realm_tombstone_s(const struct session_realm *realm)
+{
+	uint32_t longest_s = 0;
+
+	for (size_t i = 0; i < realm->class_count; i++)
+		if (realm->classes[i].policy.tombstone_s > longest_s)
+			longest_s = realm->classes[i].policy.tombstone_s;
+	return longest_s;
+}

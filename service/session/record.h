@@ -1,0 +1,87 @@
+#ifndef LK_SESSION_RECORD_H
+#define LK_SESSION_RECORD_H
+
+/* What Redis holds of a session, big-endian. The scripts read and write at these places too.
+ *
+ * A record:
+ *      0  format u8 = 1 | 1 key id u16 | 3 version u64 | 11 base version u64 | 19 created_ms u64 | 27 realm tag u16
+ *     29  class tag u16 | 31 idle_timeout_s u32 | 35 delta count u8 | 36 metadata length u16 | 38 data length u16
+ *     40  attributes, at most, u16 | 42 bytes of their text, at most, u16 | 44 sealed metadata | sealed data | deltas
+ * A delta, one for each update since the base was written:
+ *      0  length u16 | 2 key id u16 | 4 bound version u64, 0: any | 12 sealed changes, `length` of them
+ * version = base version + delta count.
+ * The two upper bounds let the update script refuse what no reader could take, without opening anything: each delta
+ * adds its own numbers, and writing a new base sets them right.
+ *
+ * A tombstone: 0 format u8 = 2 | 1 reason u8 | 2 at_ms u64.
+ *
+ * Sealed parts hold one byte, 0 for plain and 1 for zstd, and the text (session/attributes.h). Metadata opens under the
+ * service's key; data and deltas need the session id as well. All are bound to the Redis key and to their place. */
+
+#include "session/attributes.h"
+
+#define RECORD_FORMAT          1
+#define TOMBSTONE_FORMAT       2
+#define RECORD_HEADER_BYTES    44
+#define DELTA_HEADER_BYTES     12
+#define TOMBSTONE_BYTES        10
+/* One more byte for each 80-byte update is cheap to read; each delta costs an open of 1 us at every Get. Sixteen keep a Get
+ * under 30 us, and make rewriting a record a rare thing. */
+#define DELTAS_MAX             16
+
+enum record_result { RECORD_OK, RECORD_UNREADABLE, RECORD_NEWER, RECORD_NO_MEMORY };
+
+struct record_header {
+	uint16_t key_id;
+	uint64_t version;
+	uint64_t base_version;
+	uint64_t created_ms;
+	uint16_t realm_tag;
+	uint16_t class_tag;
+	uint32_t idle_timeout_s;
+	uint8_t delta_count;
+	uint16_t attributes_bound;
+	uint16_t text_bound;
+};
+
+struct record {
+	struct record_header header;
+	span metadata; /* sealed */
+	span data;     /* sealed */
+	span deltas;
+};
+
+/* What all parts of a session are sealed with and bound to. */
+struct record_place {
+	const keyring *keys;
+	span key;           /* in Redis */
+	span id;            /* of the session: a secret. Empty: only metadata can be opened */
+	uint64_t created_s; /* as in the token */
+};
+
+/* Takes a value apart. UNREADABLE and NEWER too. Everything is borrowed from the value. */
+enum record_result record_split(span value, struct record *ret) MUST_CHECK;
+/* The same for a value that was cut off after the metadata: data and deltas are empty. */
+enum record_result record_split_head(span value, struct record *ret) MUST_CHECK;
+
+enum record_result record_open_metadata(arena *a, const struct record_place *place, const struct record *r,
+					struct metadata *ret) MUST_CHECK;
+/* Data with all deltas applied, and then with `change`, a text of changes (empty: none). */
+enum record_result record_open_attributes(arena *a, const struct record_place *place, const struct record *r,
+					  span change, const struct session_attribute **ret,
+					  size_t *ret_count) MUST_CHECK;
+
+/* A record without deltas: key id, base version and delta count of the header are filled in here. May come out larger
+ * than RECORD_BYTES_MAX. False: the arena is full. */
+bool record_write(arena *a, const struct record_place *place, const struct record_header *header, span metadata_text,
+		  span data_text, span *ret) MUST_CHECK;
+
+/* bound_version: the version that the update makes, 0 when it is to apply to any. */
+bool delta_write(arena *a, const struct record_place *place, uint64_t bound_version, span changes_text,
+		 span *ret) MUST_CHECK;
+
+void tombstone_write(enum session_reason reason, uint64_t at_ms, uint8_t out[static TOMBSTONE_BYTES]);
+/* RECORD_OK, UNREADABLE, or NEWER for a reason that this version does not know. */
+enum record_result tombstone_read(span value, enum session_reason *ret_reason, uint64_t *ret_at_ms) MUST_CHECK;
+
+#endif

@@ -1,0 +1,124 @@
+/* Ending one session. A token proves its session, so a tombstone is left even where no record is: an earlier write of the
+ * record may yet arrive, and finds it. A handle proves nothing, so the script looks whether it names a living session of
+ * the caller's realm. */
+
+#include "session/bytes.h"
+#include "session/state.h"
+
+static enum status_code check_reason(enum session_reason *reason, struct status *st)
+{
+	switch (*reason) {
+	case REASON_NONE:
+		*reason = REASON_LOGOUT;
+		return STATUS_OK;
+	case REASON_LOGOUT:
+	case REASON_ADMIN:
+	case REASON_CREDENTIAL_CHANGE:
+		return STATUS_OK;
+	default:
+		return status_set(st, STATUS_INVALID_ARGUMENT, "reason: must be LOGOUT, ADMIN or CREDENTIAL_CHANGE");
+	}
+}
+
+/* A token that is none cannot be told from one of another realm or of a key not known here, whose session lives on:
+ * saying that it is dead would be a lie. */
+static enum status_code refuse_token(enum session_reason reason, struct status *st)
+{
+	if (reason == REASON_RETIRED_KEY)
+		return status_set(st, STATUS_FAILED_PRECONDITION,
+				  "token: issued under a key that is not in this server's keyring; add the key");
+	return status_set(st, STATUS_INVALID_ARGUMENT,
+			  "token: not one of this realm's; nothing was revoked. Check the token and the realm");
+}
+
+static enum status_code state_of_handle(const struct session_env *env, span text, struct session_state **ret,
+					struct status *st)
+{
+	struct session_state *s = state_new(env);
+
+	if (s == NULL)
+		return no_memory(st);
+	if (!handle_parse(text, &s->handle))
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "handle: not a handle; it has %d characters, such as List shows", HANDLE_CHARS);
+	if (!key_of_session(env->arena, &s->handle, &s->key))
+		return no_memory(st);
+	*ret = s;
+	return STATUS_OK;
+}
+
+static uint64_t tombstone_ms_of(const struct session_env *env, const struct session_state *s, bool by_token)
+{
+	const uint64_t standard_ms = session_realm_tombstone_s(env->realm) * 1000ULL;
+	uint64_t left_ms;
+
+	if (!by_token)
+		return standard_ms;
+	left_ms = token_deadline_ms(&s->token) - env->now_ms;
+	return standard_ms < left_ms ? standard_ms : left_ms;
+}
+
+static enum status_code plan_command(const struct session_env *env, const struct session_state *s, bool by_token,
+				     enum session_reason reason, struct session_plan *plan, struct status *st)
+{
+	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE, true);
+	uint8_t *tombstone = arena_alloc(env->arena, TOMBSTONE_BYTES);
+	uint8_t *realm_tag = arena_alloc(env->arena, 2);
+	struct writer tag;
+	span index;
+
+	if (tombstone == NULL || realm_tag == NULL || !key_of_index(env->arena, &s->handle, &index))
+		return no_memory(st);
+	tombstone_write(reason, env->now_ms, tombstone);
+	tag = writer_over(realm_tag, 2);
+	put_number(&tag, env->realm->tag, 2);
+	command_key(&w, s->key);
+	command_key(&w, index);
+	command_arg(&w, span_of(s->handle.name, NAME_CHARS));
+	command_arg(&w, span_of(tombstone, TOMBSTONE_BYTES));
+	command_number(&w, tombstone_ms_of(env, s, by_token));
+	command_arg(&w, by_token ? SPAN_LIT("token") : SPAN_LIT("handle"));
+	command_arg(&w, span_of(realm_tag, 2));
+	return command_end(&w, plan, st);
+}
+
+enum status_code session_revoke_plan(const struct session_env *env, const struct session_revoke_request *req,
+				     struct session_plan *ret_plan, struct status *st)
+{
+	const bool by_token = req->token.len > 0;
+	enum session_reason reason = req->reason;
+	struct session_plan plan = {0};
+	enum status_code code;
+
+	if (by_token == (req->handle.len > 0))
+		return status_set(st, STATUS_INVALID_ARGUMENT, "name the session by token or by handle: one of the two");
+	code = check_reason(&reason, st);
+	if (code != STATUS_OK)
+		return code;
+	code = by_token ? state_of_token(env, req->token, &plan.state, st) :
+			  state_of_handle(env, req->handle, &plan.state, st);
+	if (code != STATUS_OK)
+		return code;
+	if (plan.state->decided.verdict == 0)
+		code = plan_command(env, plan.state, by_token, reason, &plan, st);
+	else if (plan.state->decided.reason != REASON_ABSOLUTE_TIMEOUT)
+		code = refuse_token(plan.state->decided.reason, st);
+	if (code == STATUS_OK)
+		*ret_plan = plan;
+	return code;
+}
+
+enum status_code session_revoke_answer(const struct session_env *env, struct session_plan *plan,
+				       const struct store_reply *reply, struct session_revoke_result *ret,
+				       struct status *st)
+{
+	(void)env;
+	if (plan->state->decided.verdict != 0) {
+		*ret = (struct session_revoke_result){.was_alive = false};
+		return STATUS_OK;
+	}
+	if (reply == NULL || reply->type != STORE_INTEGER)
+		return reply_odd(st, "session_revoke");
+	*ret = (struct session_revoke_result){.was_alive = reply->integer == 1};
+	return STATUS_OK;
+}

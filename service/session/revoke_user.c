@@ -1,0 +1,183 @@
+/* Ending all of a user's sessions, a chunk in each script so that none holds Redis up for long. A chunk's answer names the
+ * last entry that it saw, and the next one starts behind that: what is spared is passed once, and what was ended in
+ * between by others shifts nothing. */
+
+#include "session/bytes.h"
+#include "session/state.h"
+#include "session/validate.h"
+
+/* Four commands each: about 1 ms in all. PLAN_STEPS_MAX chunks reach over any index that a cap allows. */
+#define REVOKE_CHUNK 500
+
+_Static_assert((PLAN_STEPS_MAX - 1) * REVOKE_CHUNK > SESSIONS_MAX_MAX, "the steps reach over the largest index");
+
+static enum status_code check_reason(enum session_reason *reason, struct status *st)
+{
+	switch (*reason) {
+	case REASON_NONE:
+		*reason = REASON_LOGOUT_EVERYWHERE;
+		return STATUS_OK;
+	case REASON_LOGOUT_EVERYWHERE:
+	case REASON_ADMIN:
+	case REASON_CREDENTIAL_CHANGE:
+		return STATUS_OK;
+	default:
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "reason: must be LOGOUT_EVERYWHERE, ADMIN or CREDENTIAL_CHANGE");
+	}
+}
+
+/* A token past its deadline still proves whose it is. */
+static enum status_code read_token(const struct session_env *env, const char *what, span text, struct token *ret,
+				   struct status *st)
+{
+	const enum session_reason reason = token_parse(env->keys, env->realm->name, text, env->now_ms, ret);
+
+	if (reason == REASON_NONE || reason == REASON_ABSOLUTE_TIMEOUT)
+		return STATUS_OK;
+	return status_set(st, STATUS_INVALID_ARGUMENT, "%s: not a token of this realm; nothing was revoked", what);
+}
+
+/* Whose sessions: the TAG, as part of the state's handle. */
+static enum status_code find_user(const struct session_env *env, const struct session_revoke_user_request *req,
+				  struct session_state *s, struct status *st)
+{
+	enum status_code code;
+
+	if ((req->user.len > 0) == (req->token.len > 0))
+		return status_set(st, STATUS_INVALID_ARGUMENT, "name the user, or a token of theirs: one of the two");
+	if (req->token.len > 0) {
+		code = read_token(env, "token", req->token, &s->token, st);
+	} else {
+		code = check_user(req->user, st);
+		if (code == STATUS_OK)
+			user_tag_make(env->keys, env->realm->name, req->user, s->token.user_tag);
+	}
+	if (code == STATUS_OK)
+		handle_of_token(env->keys, &s->token, &s->handle);
+	return code;
+}
+
+static enum status_code find_spared(const struct session_env *env, const struct session_revoke_user_request *req,
+				    struct session_state *s, struct status *st)
+{
+	struct token except;
+	enum status_code code;
+
+	if (req->except.len == 0)
+		return STATUS_OK;
+	code = read_token(env, "except", req->except, &except, st);
+	if (code != STATUS_OK)
+		return code;
+	if (memcmp(except.user_tag, s->token.user_tag, sizeof(except.user_tag)) != 0)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "except: a token of another user; nothing was revoked");
+	handle_of_token(env->keys, &except, &s->revoke_user.except);
+	s->revoke_user.has_except = true;
+	return STATUS_OK;
+}
+
+static enum status_code find_class(const struct session_env *env, const struct session_revoke_user_request *req,
+				   struct session_state *s, struct status *st)
+{
+	const struct session_class *class;
+
+	if (req->class_name.len == 0)
+		return STATUS_OK;
+	class = session_class_find(env->realm, req->class_name);
+	if (class == NULL)
+		return status_set(st, STATUS_NOT_FOUND, "session_class: the realm's policy has no class of this name");
+	s->revoke_user.has_class = true;
+	s->revoke_user.class_tag = class->tag;
+	return STATUS_OK;
+}
+
+static bool add_class(const struct session_env *env, const struct session_state *s, struct command_writer *w)
+{
+	uint8_t bytes[2];
+	struct writer b = writer_over(bytes, sizeof(bytes));
+	span text = SPAN_EMPTY;
+
+	put_number(&b, s->revoke_user.class_tag, 2);
+	if (s->revoke_user.has_class && !arena_copy(env->arena, span_of(bytes, sizeof(bytes)), &text))
+		return false;
+	command_arg(w, text);
+	return true;
+}
+
+static enum status_code plan_chunk(const struct session_env *env, const struct session_state *s,
+				   struct session_plan *plan, struct status *st)
+{
+	const struct revoke_user_state *u = &s->revoke_user;
+	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE_USER, true);
+	span index;
+	span prefix;
+
+	if (!key_of_index(env->arena, &s->handle, &index) || !key_prefix(env->arena, &s->handle, &prefix))
+		return no_memory(st);
+	command_key(&w, index);
+	command_arg(&w, prefix);
+	command_arg(&w, span_of(u->tombstone, sizeof(u->tombstone)));
+	command_number(&w, session_realm_tombstone_s(env->realm) * 1000ULL);
+	command_arg(&w, u->has_except ? span_of(u->except.name, NAME_CHARS) : SPAN_EMPTY);
+	if (!add_class(env, s, &w))
+		return no_memory(st);
+	command_number(&w, REVOKE_CHUNK);
+	command_arg(&w, u->cursor_score);
+	command_arg(&w, u->cursor_name);
+	return command_end(&w, plan, st);
+}
+
+enum status_code session_revoke_user_plan(const struct session_env *env, const struct session_revoke_user_request *req,
+					  struct session_plan *ret_plan, struct status *st)
+{
+	enum session_reason reason = req->reason;
+	struct session_plan plan = {0};
+	enum status_code code;
+
+	code = check_reason(&reason, st);
+	if (code != STATUS_OK)
+		return code;
+	plan.state = state_new(env);
+	if (plan.state == NULL)
+		return no_memory(st);
+	code = find_user(env, req, plan.state, st);
+	if (code == STATUS_OK)
+		code = find_spared(env, req, plan.state, st);
+	if (code == STATUS_OK)
+		code = find_class(env, req, plan.state, st);
+	if (code != STATUS_OK)
+		return code;
+	tombstone_write(reason, env->now_ms, plan.state->revoke_user.tombstone);
+	code = plan_chunk(env, plan.state, &plan, st);
+	if (code == STATUS_OK)
+		*ret_plan = plan;
+	return code;
+}
+
+enum status_code session_revoke_user_answer(const struct session_env *env, struct session_plan *plan,
+					    const struct store_reply *reply, enum plan_next *ret_next,
+					    struct session_revoke_user_result *ret, struct status *st)
+{
+	struct revoke_user_state *u = &plan->state->revoke_user;
+	const struct store_reply *revoked = reply_element(reply, 0, STORE_INTEGER);
+	const struct store_reply *score = reply_element(reply, 1, STORE_STRING);
+	const struct store_reply *name = reply_element(reply, 2, STORE_STRING);
+	enum status_code code;
+
+	*ret_next = PLAN_DONE;
+	if (revoked == NULL || score == NULL || name == NULL || revoked->integer < 0 ||
+	    revoked->integer > REVOKE_CHUNK)
+		return reply_odd(st, "session_revoke_user");
+	u->revoked += (uint32_t)revoked->integer;
+	if (name->string.len == 0) {
+		*ret = (struct session_revoke_user_result){.revoked = u->revoked};
+		return STATUS_OK;
+	}
+	if (!arena_copy(env->arena, score->string, &u->cursor_score) ||
+	    !arena_copy(env->arena, name->string, &u->cursor_name))
+		return no_memory(st);
+	code = plan_chunk(env, plan->state, plan, st);
+	if (code == STATUS_OK)
+		*ret_next = PLAN_AGAIN;
+	return code;
+}

@@ -1,0 +1,211 @@
+#include "session/state.h"
+
+#include <assert.h>
+
+/* Lua's numbers, in which the scripts count, are exact to here. */
+#define NUMBER_MAX (1ULL << 53)
+
+enum status_code no_memory(struct status *st)
+{
+	return status_set(st, STATUS_RESOURCE_EXHAUSTED,
+			  "the call needs more than the %d bytes of memory that a call may take; ask for less at once",
+			  SESSION_CALL_BYTES_MAX);
+}
+
+struct session_state *state_new(const struct session_env *env)
+{
+	struct session_state *s = arena_alloc(env->arena, sizeof(*s));
+
+	if (s != NULL)
+		s->now_ms = env->now_ms;
+	return s;
+}
+
+enum status_code state_of_token(const struct session_env *env, span text, struct session_state **ret,
+				struct status *st)
+{
+	struct session_state *s = state_new(env);
+	enum session_reason reason;
+
+	if (s == NULL)
+		return no_memory(st);
+	reason = token_parse(env->keys, env->realm->name, text, env->now_ms, &s->token);
+	if (reason != REASON_NONE) {
+		s->decided = outcome_invalid(reason);
+		*ret = s;
+		return STATUS_OK;
+	}
+	handle_of_token(env->keys, &s->token, &s->handle);
+	s->record_ms = token_record_ms(&s->token, env->now_ms);
+	if (!key_of_session(env->arena, &s->handle, &s->key))
+		return no_memory(st);
+	*ret = s;
+	return STATUS_OK;
+}
+
+struct record_place place_of(const struct session_env *env, const struct session_state *s)
+{
+	return (struct record_place){
+	    .keys = env->keys,
+	    .key = s->key,
+	    .id = span_of(s->token.id, sizeof(s->token.id)),
+	    .created_s = s->token.created_s,
+	};
+}
+
+struct command_writer command_start(arena *a, enum store_script script, bool is_write)
+{
+	return (struct command_writer){.arena = a, .command = {.script = script, .is_write = is_write}};
+}
+
+void command_arg(struct command_writer *w, span arg)
+{
+	assert(w->command.argc < STORE_ARGS_MAX);
+	w->command.argv[w->command.argc++] = arg;
+}
+
+void command_key(struct command_writer *w, span key)
+{
+	assert(w->command.argc == w->command.key_count);
+	if (w->command.key_count++ == 0)
+		w->command.key = key;
+	command_arg(w, key);
+}
+
+void command_number(struct command_writer *w, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+	span text;
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	if (!arena_copy(w->arena, span_of(digits + at, sizeof(digits) - at), &text)) {
+		w->failed = true;
+		return;
+	}
+	command_arg(w, text);
+}
+
+enum status_code command_end(struct command_writer *w, struct session_plan *plan, struct status *st)
+{
+	if (w->failed)
+		return no_memory(st);
+	plan->has_command = true;
+	plan->command = w->command;
+	return STATUS_OK;
+}
+
+const struct store_reply *reply_element(const struct store_reply *reply, size_t i, enum store_reply_type type)
+{
+	if (reply == NULL || reply->type != STORE_ARRAY || i >= reply->count)
+		return NULL;
+	return reply->elements[i]->type == type ? reply->elements[i] : NULL;
+}
+
+span reply_word(const struct store_reply *reply)
+{
+	const struct store_reply *first = reply_element(reply, 0, STORE_STRING);
+
+	return first == NULL ? SPAN_EMPTY : first->string;
+}
+
+enum status_code reply_odd(struct status *st, const char *asked)
+{
+	return status_set(st, STATUS_INTERNAL,
+			  "the store answered %s in an unknown way; does another version or program use the same Redis?",
+			  asked);
+}
+
+bool number_parse(span text, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (text.len == 0 || text.len > 16)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+			return false;
+		n = n * 10 + (uint64_t)(text.ptr[i] - '0');
+	}
+	if (n > NUMBER_MAX)
+		return false;
+	*ret = n;
+	return true;
+}
+
+struct session_outcome outcome_valid(void)
+{
+	return (struct session_outcome){.verdict = VERDICT_VALID};
+}
+
+struct session_outcome outcome_invalid(enum session_reason reason)
+{
+	return (struct session_outcome){.verdict = VERDICT_INVALID, .reason = reason};
+}
+
+struct session_outcome outcome_gone(const struct session_state *s, uint64_t now_ms)
+{
+	const uint64_t idle_from_ms = (s->token.created_s + s->token.idle_timeout_s) * 1000;
+
+	/* Redis forgets a record at its absolute deadline too, possibly while the question is under way. */
+	if (now_ms >= token_deadline_ms(&s->token))
+		return outcome_invalid(REASON_ABSOLUTE_TIMEOUT);
+	return outcome_invalid(now_ms >= idle_from_ms ? REASON_IDLE_TIMEOUT : REASON_NOT_FOUND_IN_STORE);
+}
+
+struct session_outcome outcome_closed(enum record_result result)
+{
+	assert(result == RECORD_UNREADABLE || result == RECORD_NEWER);
+	return (struct session_outcome){
+	    .verdict = VERDICT_UNKNOWN,
+	    .reason = result == RECORD_NEWER ? REASON_NEWER_FORMAT : REASON_UNREADABLE,
+	};
+}
+
+struct session_outcome outcome_of_value(span value, struct record *ret_record)
+{
+	struct session_outcome outcome = {.verdict = VERDICT_INVALID};
+	enum record_result result;
+
+	if (value.len > 0 && value.ptr[0] == TOMBSTONE_FORMAT) {
+		result = tombstone_read(value, &outcome.reason, &outcome.revoked_at_ms);
+		return result == RECORD_OK ? outcome : outcome_closed(result);
+	}
+	result = record_split(value, ret_record);
+	return result == RECORD_OK ? outcome_valid() : outcome_closed(result);
+}
+
+void info_fill(const struct session_env *env, const struct handle *h, const struct record_header *header,
+	       const struct metadata *metadata, const struct info_times *times, struct session_info *ret)
+{
+	const struct session_class *class = session_class_by_tag(env->realm, header->class_tag);
+
+	*ret = (struct session_info){
+	    .user = metadata->user,
+	    .class_name = class == NULL ? SPAN_EMPTY : class->name,
+	    .created_at_ms = header->created_ms,
+	    .last_seen_at_ms = times->last_seen_ms,
+	    .idle_expires_at_ms = times->idle_expires_ms,
+	    .expires_at_ms = times->expires_ms,
+	    .version = header->version,
+	    .device = metadata->device,
+	    .authentication = metadata->authentication,
+	};
+	if (ret->authentication.at_ms == 0)
+		ret->authentication.at_ms = header->created_ms;
+	handle_print(h, ret->handle);
+}
+
+uint64_t last_seen_ms(const struct record_header *header, uint64_t now_ms, uint64_t left_ms)
+{
+	const uint64_t idle_ms = (uint64_t)header->idle_timeout_s * 1000;
+	const uint64_t idle_expires_ms = now_ms + left_ms;
+	const uint64_t seen_ms = idle_expires_ms > idle_ms ? idle_expires_ms - idle_ms : 0;
+
+	if (seen_ms < header->created_ms)
+		return header->created_ms;
+	return seen_ms < now_ms ? seen_ms : now_ms;
+}

@@ -1,0 +1,317 @@
+/* Changing a session's attributes: one sealed delta is appended by a script that looks at format, version and room only.
+ *
+ *   session_update --> ok, conflict, none, dead, replay: the answer
+ *         ^      \--> full: the record comes back; it is opened, merged with the change and sealed anew
+ *         |                  |
+ *         |                  v
+ *         +-- conflict -- session_replace --> ok, none, dead, replay: the answer
+ *
+ * A conflict at the replacement means that another update came in between: without an expected version this one starts
+ * over, with one it is ABORTED. Somebody got ahead each time, so all together make progress. */
+
+#include "crypto/codec.h"
+#include "session/bytes.h"
+#include "session/fingerprint.h"
+#include "session/state.h"
+#include "session/validate.h"
+
+/* What is remembered of an update: fingerprint and the version that it made (u64), the latter added by the script. */
+#define MEMORY_BYTES (FINGERPRINT_BYTES + 8)
+
+static enum status_code check_overlap(const struct session_update_request *req, struct status *st)
+{
+	for (size_t i = 0; i < req->set_count; i++)
+		for (size_t k = 0; k < req->remove_count; k++)
+			if (span_eq(req->set[i].key, req->remove[k]))
+				return status_set(st, STATUS_INVALID_ARGUMENT,
+						  "an attribute key is both in set and in remove; name it in one");
+	return STATUS_OK;
+}
+
+static enum status_code check_request(const struct session_env *env, const struct session_update_request *req,
+				      struct status *st)
+{
+	enum status_code code = check_idempotency_key(env, st);
+
+	if (code == STATUS_OK)
+		code = check_attributes(req->set, req->set_count, st);
+	if (code == STATUS_OK)
+		code = check_removals(req->remove, req->remove_count, st);
+	if (code == STATUS_OK && req->set_count + req->remove_count == 0)
+		code = status_set(st, STATUS_INVALID_ARGUMENT,
+				  "neither set nor remove names an attribute; to slide the idle timeout only, use Get");
+	if (code == STATUS_OK && attributes_text_bytes(req->set, req->set_count, req->remove, req->remove_count) >
+				     ATTRIBUTES_TEXT_BYTES_MAX)
+		code = status_set(st, STATUS_INVALID_ARGUMENT, "set and remove: over %d bytes in all; send less at once",
+				  ATTRIBUTES_TEXT_BYTES_MAX);
+	return code == STATUS_OK ? check_overlap(req, st) : code;
+}
+
+/* Change, delta and idempotency key, which stay the same over all steps. */
+static bool prepare(const struct session_env *env, const struct session_update_request *req, struct session_state *s)
+{
+	const uint64_t bound_version = req->has_expected_version ? req->expected_version + 1 : 0;
+	const struct record_place place = place_of(env, s);
+	struct update_state *u = &s->update;
+
+	u->req = req;
+	if (!attributes_print(env->arena, req->set, req->set_count, req->remove, req->remove_count, &u->change) ||
+	    !delta_write(env->arena, &place, bound_version, u->change, &u->delta))
+		return false;
+	if (env->idempotency_key.len == 0)
+		return true;
+	return key_of_idempotency(env, &s->handle, SPAN_LIT("Update"), &u->idempotency_key_name) &&
+	       fingerprint_update(env, req, span_of(s->handle.name, NAME_CHARS), u->fingerprint);
+}
+
+static struct command_writer start(const struct session_env *env, struct session_state *s, enum store_script script)
+{
+	struct command_writer w = command_start(env->arena, script, true);
+
+	command_key(&w, s->key);
+	if (s->update.idempotency_key_name.len > 0)
+		command_key(&w, s->update.idempotency_key_name);
+	s->now_ms = env->now_ms;
+	s->record_ms = token_record_ms(&s->token, env->now_ms);
+	command_number(&w, s->record_ms);
+	return w;
+}
+
+static enum status_code finish(const struct session_state *s, struct command_writer *w, struct session_plan *plan,
+			       struct status *st)
+{
+	if (s->update.idempotency_key_name.len > 0) {
+		command_number(w, IDEMPOTENCY_S * 1000ULL);
+		command_arg(w, span_of(s->update.fingerprint, FINGERPRINT_BYTES));
+	}
+	return command_end(w, plan, st);
+}
+
+static enum status_code plan_append(const struct session_env *env, struct session_state *s, struct session_plan *plan,
+				    struct status *st)
+{
+	const struct session_update_request *req = s->update.req;
+	struct command_writer w = start(env, s, STORE_SCRIPT_SESSION_UPDATE);
+
+	if (req->has_expected_version)
+		command_number(&w, req->expected_version);
+	else
+		command_arg(&w, SPAN_EMPTY);
+	command_arg(&w, s->update.delta);
+	command_number(&w, DELTAS_MAX);
+	command_number(&w, RECORD_BYTES_MAX);
+	command_number(&w, req->set_count);
+	command_number(&w, ATTRIBUTES_STORED_MAX);
+	command_number(&w, s->update.change.len);
+	command_number(&w, ATTRIBUTES_TEXT_BYTES_MAX);
+	return finish(s, &w, plan, st);
+}
+
+static enum status_code plan_replace(const struct session_env *env, struct session_state *s, uint64_t version,
+				     span record, struct session_plan *plan, struct status *st)
+{
+	struct command_writer w = start(env, s, STORE_SCRIPT_SESSION_REPLACE);
+
+	command_number(&w, version);
+	command_arg(&w, record);
+	return finish(s, &w, plan, st);
+}
+
+enum status_code session_update_plan(const struct session_env *env, const struct session_update_request *req,
+				     struct session_plan *ret_plan, struct status *st)
+{
+	struct session_plan plan = {0};
+	enum status_code code;
+
+	code = check_request(env, req, st);
+	if (code == STATUS_OK)
+		code = state_of_token(env, req->token, &plan.state, st);
+	if (code != STATUS_OK)
+		return code;
+	if (plan.state->decided.verdict == 0) {
+		if (!prepare(env, req, plan.state))
+			return no_memory(st);
+		code = plan_append(env, plan.state, &plan, st);
+	}
+	if (code == STATUS_OK)
+		*ret_plan = plan;
+	return code;
+}
+
+static struct session_update_result applied(const struct session_state *s, uint64_t version)
+{
+	return (struct session_update_result){
+	    .outcome = outcome_valid(),
+	    .version = version,
+	    .idle_expires_at_ms = s->now_ms + s->record_ms,
+	};
+}
+
+static enum status_code answer_conflict(const struct session_state *s, uint64_t version,
+					struct session_update_result *ret, struct status *st)
+{
+	*ret = (struct session_update_result){.outcome = outcome_valid(), .version = version};
+	return status_set(st, STATUS_ABORTED,
+			  "expected_version is %llu, stored is %llu; read the session again and decide again",
+			  (unsigned long long)s->update.req->expected_version, (unsigned long long)version);
+}
+
+static enum status_code answer_replayed(const struct session_state *s, span memory, struct session_update_result *ret,
+					struct status *st)
+{
+	struct reader r = reader_over(memory);
+	const span fingerprint = take_bytes(&r, FINGERPRINT_BYTES);
+	const uint64_t version = take_number(&r, 8);
+
+	if (r.is_short || reader_left(&r) > 0)
+		return reply_odd(st, "session_update");
+	if (!secret_eq(fingerprint.ptr, s->update.fingerprint, FINGERPRINT_BYTES))
+		return status_set(st, STATUS_ALREADY_EXISTS,
+				  "the idempotency key was used for another request; use a new key for each request");
+	*ret = applied(s, version);
+	return STATUS_OK;
+}
+
+static enum status_code check_merged(const struct session_attribute *attributes, size_t count, struct status *st)
+{
+	const size_t bytes = attributes_text_bytes(attributes, count, NULL, 0);
+
+	if (count > ATTRIBUTES_STORED_MAX)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED,
+				  "the session would have %zu attributes; at most %d. Remove some first", count,
+				  ATTRIBUTES_STORED_MAX);
+	if (bytes > ATTRIBUTES_TEXT_BYTES_MAX)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED,
+				  "the session's attributes would have %zu bytes; at most %d. Remove some first", bytes,
+				  ATTRIBUTES_TEXT_BYTES_MAX);
+	return STATUS_OK;
+}
+
+/* Seals metadata and attributes as the record that follows r. */
+static enum status_code write_next(const struct session_env *env, const struct session_state *s, const struct record *r,
+				   const struct metadata *metadata, const struct session_attribute *attributes,
+				   size_t count, span *ret, struct status *st)
+{
+	const struct record_place place = place_of(env, s);
+	struct record_header header = r->header;
+	span metadata_text;
+	span data_text;
+
+	header.version++;
+	header.attributes_bound = (uint16_t)count;
+	header.text_bound = (uint16_t)attributes_text_bytes(attributes, count, NULL, 0);
+	if (!metadata_print(env->arena, metadata, &metadata_text) ||
+	    !attributes_print(env->arena, attributes, count, NULL, 0, &data_text) ||
+	    !record_write(env->arena, &place, &header, metadata_text, data_text, ret))
+		return no_memory(st);
+	if (ret->len > RECORD_BYTES_MAX)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED,
+				  "the session's sealed record would have %zu bytes; at most %d. Remove attributes first",
+				  ret->len, RECORD_BYTES_MAX);
+	return STATUS_OK;
+}
+
+/* The record has no room for a delta: plans its replacement. An outcome instead, when it does not open. */
+static enum status_code compact(const struct session_env *env, struct session_state *s, span value,
+				struct session_plan *plan, struct session_outcome *ret_outcome, struct status *st)
+{
+	const struct record_place place = place_of(env, s);
+	const struct session_attribute *attributes;
+	struct metadata metadata;
+	struct record record;
+	enum record_result result;
+	enum status_code code;
+	size_t count;
+	span next;
+
+	*ret_outcome = outcome_of_value(value, &record);
+	if (ret_outcome->verdict != VERDICT_VALID)
+		return STATUS_OK;
+	result = record_open_metadata(env->arena, &place, &record, &metadata);
+	if (result == RECORD_OK)
+		result = record_open_attributes(env->arena, &place, &record, s->update.change, &attributes, &count);
+	if (result == RECORD_NO_MEMORY)
+		return no_memory(st);
+	if (result != RECORD_OK) {
+		*ret_outcome = outcome_closed(result);
+		return STATUS_OK;
+	}
+	code = check_merged(attributes, count, st);
+	if (code == STATUS_OK)
+		code = write_next(env, s, &record, &metadata, attributes, count, &next, st);
+	return code == STATUS_OK ? plan_replace(env, s, record.header.version, next, plan, st) : code;
+}
+
+/* A further command, unless time or steps are up. */
+static enum status_code go_on(const struct session_env *env, struct session_plan *plan, const struct store_reply *value,
+			      enum plan_next *ret_next, struct session_update_result *ret, struct status *st)
+{
+	struct session_state *s = plan->state;
+	struct session_outcome outcome = outcome_valid();
+	enum status_code code;
+
+	if (env->now_ms >= token_deadline_ms(&s->token)) {
+		*ret = (struct session_update_result){.outcome = outcome_invalid(REASON_ABSOLUTE_TIMEOUT)};
+		return STATUS_OK;
+	}
+	if (++s->update.steps >= PLAN_STEPS_MAX)
+		return status_set(st, STATUS_ABORTED, "too many updates of this session at once; try again");
+	code = value == NULL ? plan_append(env, s, plan, st) : compact(env, s, value->string, plan, &outcome, st);
+	if (code != STATUS_OK)
+		return code;
+	if (outcome.verdict == VERDICT_VALID)
+		*ret_next = PLAN_AGAIN;
+	else
+		*ret = (struct session_update_result){.outcome = outcome};
+	return STATUS_OK;
+}
+
+static enum status_code answer_dead(span value, struct session_update_result *ret, struct status *st)
+{
+	struct session_update_result out = {0};
+	struct record record;
+
+	out.outcome = outcome_of_value(value, &record);
+	if (out.outcome.verdict == VERDICT_VALID)
+		return reply_odd(st, "session_update");
+	*ret = out;
+	return STATUS_OK;
+}
+
+enum status_code session_update_answer(const struct session_env *env, struct session_plan *plan,
+				       const struct store_reply *reply, enum plan_next *ret_next,
+				       struct session_update_result *ret, struct status *st)
+{
+	struct session_state *s = plan->state;
+	const bool was_append = plan->has_command && plan->command.script == STORE_SCRIPT_SESSION_UPDATE;
+	const span word = reply_word(reply);
+	const struct store_reply *version = reply_element(reply, 1, STORE_INTEGER);
+	const struct store_reply *value = reply_element(reply, 1, STORE_STRING);
+
+	*ret_next = PLAN_DONE;
+	if (s->decided.verdict != 0) {
+		*ret = (struct session_update_result){.outcome = s->decided};
+		return STATUS_OK;
+	}
+	if (span_eq(word, SPAN_LIT("ok")) && version != NULL) {
+		*ret = applied(s, (uint64_t)version->integer);
+		return STATUS_OK;
+	}
+	if (span_eq(word, SPAN_LIT("none"))) {
+		*ret = (struct session_update_result){.outcome = outcome_gone(s, env->now_ms)};
+		return STATUS_OK;
+	}
+	if (span_eq(word, SPAN_LIT("dead")) && value != NULL)
+		return answer_dead(value->string, ret, st);
+	if (span_eq(word, SPAN_LIT("replay")) && value != NULL)
+		return answer_replayed(s, value->string, ret, st);
+	if (span_eq(word, SPAN_LIT("full")) && value != NULL && was_append)
+		return go_on(env, plan, value, ret_next, ret, st);
+	if (span_eq(word, SPAN_LIT("conflict")) && version != NULL) {
+		if (s->update.req->has_expected_version)
+			return answer_conflict(s, (uint64_t)version->integer, ret, st);
+		if (!was_append)
+			return go_on(env, plan, NULL, ret_next, ret, st);
+	}
+	return reply_odd(st, "session_update");
+}

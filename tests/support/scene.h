@@ -1,0 +1,25 @@
+#ifndef LK_SUPPORT_SCENE_H
+#define LK_SUPPORT_SCENE_H
+
+#include "support/latchkeyd.h"
+#include "support/monitor.h"
+#include "support/raw.h"
+#include "support/redis_server.h"
+
+/* A Redis to look into, the service in front of it, and a caller: what most themes begin with. */
+struct scene {
+	struct redis_server redis;
+	struct latchkeyd service;
+	struct raw caller;
+};
+
+/* config NULL: all defaults. redis_options NULL: none. */
+void scene_open(struct scene *s, const char *config, const struct redis_server_options *redis_options);
+
+/* Stops the service, whose exit status must be 0, and removes everything. */
+void scene_close(struct scene *s);
+
+/* The caller's connection anew, after one side has ended it. */
+void scene_reconnect(struct scene *s);
+
+#endif

@@ -1,0 +1,152 @@
+#include "call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "support/wait.h"
+
+static void on_done(struct store_op *op, const struct store_result *result)
+{
+	static atomic_uint orders;
+	struct call *c = (struct call *)op;
+	const struct store_reply *reply = result->reply;
+
+	c->outcome = result->outcome;
+	c->retry_after_ms = result->retry_after_ms;
+	c->order = atomic_fetch_add(&orders, 1);
+	if (reply != NULL) {
+		size_t len = reply->string.len < sizeof(c->text) - 1 ? reply->string.len : sizeof(c->text) - 1;
+
+		c->type = reply->type;
+		c->integer = reply->integer;
+		if (len > 0)
+			memcpy(c->text, reply->string.ptr, len);
+		c->text[len] = '\0';
+	}
+	atomic_fetch_add(&c->done, 1);
+}
+
+static void add_words(struct store_command *c, const char *words)
+{
+	while (*words != '\0') {
+		size_t len = strcspn(words, " ");
+
+		c->argv[c->argc++] = span_of(words, len);
+		words += len;
+		words += *words == ' ';
+	}
+}
+
+void call_init(struct call *c, const char *words)
+{
+	memset(c, 0, sizeof(*c));
+	c->op.done = on_done;
+	c->op.deadline_ms = clock_mono_ms() + BOUND_MS;
+	add_words(&c->op.command, words);
+}
+
+void call_init_script(struct call *c, enum store_script script, uint8_t keys, const char *words)
+{
+	call_init(c, words);
+	c->op.command.script = script;
+	c->op.command.key_count = keys;
+}
+
+void call_start(struct call *c, redis *r)
+{
+	store_submit(redis_store(r), &c->op);
+}
+
+void call_await(struct call *c)
+{
+	assert_becomes(atomic_load(&c->done) > 0, BOUND_MS);
+	assert_int_equal(atomic_load(&c->done), 1);
+}
+
+void call_expect(redis *r, const char *words, enum store_outcome outcome, const char *text)
+{
+	struct call c;
+
+	call_init(&c, words);
+	call_start(&c, r);
+	call_await(&c);
+	assert_int_equal(c.outcome, outcome);
+	if (text != NULL)
+		assert_string_equal(c.text, text);
+}
+
+static void append(char *to, size_t size, const char *text)
+{
+	size_t len = strlen(to);
+
+	(void)snprintf(to + len, size - len, "%s ", text);
+}
+
+void events_report(void *owner, bool is_problem, const char *event, const char *text)
+{
+	struct events *e = owner;
+
+	(void)is_problem;
+	pthread_mutex_lock(&e->lock);
+	append(e->names, sizeof(e->names), event);
+	append(e->texts, sizeof(e->texts), text);
+	pthread_mutex_unlock(&e->lock);
+}
+
+bool events_have(struct events *e, const char *part)
+{
+	bool have;
+
+	pthread_mutex_lock(&e->lock);
+	have = strstr(e->names, part) != NULL || strstr(e->texts, part) != NULL;
+	pthread_mutex_unlock(&e->lock);
+	return have;
+}
+
+void events_clear(struct events *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->names[0] = '\0';
+	e->texts[0] = '\0';
+	pthread_mutex_unlock(&e->lock);
+}
+
+struct redis_options options_for(const char *url, struct events *events)
+{
+	return (struct redis_options){
+	    .url = url,
+	    .server_binary = "redis-server",
+	    .connections = 1,
+	    .connect_timeout_ms = BOUND_MS,
+	    .response_timeout_ms = BOUND_MS,
+	    .commands_in_flight_max = 16384,
+	    .events = {.report = events_report, .owner = events},
+	};
+}
+
+redis *open_redis(const struct redis_options *options)
+{
+	redis *r = NULL;
+	struct status st;
+
+	if (redis_open(options, &r, &st) != STATUS_OK)
+		fail_msg("%s: %s", options->url, st.text);
+	return r;
+}
+
+redis *open_ready(const struct redis_options *options)
+{
+	redis *r = open_redis(options);
+
+	assert_true(redis_wait_ready(r, BOUND_MS));
+	return r;
+}
+
+bool is_ready(redis *r)
+{
+	struct store_state state;
+
+	store_get_state(redis_store(r), &state);
+	return state.is_ready;
+}

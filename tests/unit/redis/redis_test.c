@@ -1,0 +1,258 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "call.h"
+#include "support/redis_server.h"
+#include "support/wait.h"
+#include "wire/link.h"
+
+struct scene {
+	struct redis_server server;
+	struct events events;
+	struct redis_options options;
+	redis *redis;
+};
+
+static void start_scene(struct scene *s, const struct redis_server_options *server)
+{
+	*s = (struct scene){.events = EVENTS_INIT};
+	redis_server_init(&s->server, server);
+	redis_server_start(&s->server);
+	s->options = options_for(s->server.url, &s->events);
+}
+
+static void end_scene(struct scene *s)
+{
+	redis_close(&s->redis);
+	redis_server_remove(&s->server);
+}
+
+enum { THREADS = 8, COMMANDS = 12500, BATCH = 250 };
+
+struct worker {
+	pthread_t thread;
+	redis *redis;
+	unsigned number;
+	unsigned matched;
+	struct call calls[BATCH];
+	char words[BATCH][32];
+};
+
+static void run_batch(struct worker *w, unsigned first)
+{
+	wire_cork();
+	for (unsigned i = 0; i < BATCH; i++) {
+		(void)snprintf(w->words[i], sizeof(w->words[i]), "ECHO %u.%u", w->number, first + i);
+		call_init(&w->calls[i], w->words[i]);
+		call_start(&w->calls[i], w->redis);
+	}
+	wire_uncork();
+	for (unsigned i = 0; i < BATCH; i++) {
+		(void)WAIT_FOR(atomic_load(&w->calls[i].done) == 1, BOUND_MS);
+		w->matched += w->calls[i].outcome == STORE_REPLIED && strcmp(w->calls[i].text, w->words[i] + 5) == 0;
+	}
+}
+
+static void *work(void *owner)
+{
+	struct worker *w = owner;
+
+	for (unsigned first = 0; first < COMMANDS; first += BATCH)
+		run_batch(w, first);
+	return NULL;
+}
+
+static void matches_every_reply(void **state)
+{
+	static struct worker workers[THREADS];
+	static struct scene s;
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.options.connections = 3;
+	s.redis = open_ready(&s.options);
+	for (unsigned i = 0; i < THREADS; i++) {
+		workers[i].redis = s.redis;
+		workers[i].number = i;
+		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+		assert_int_equal(workers[i].matched, COMMANDS);
+	}
+	end_scene(&s);
+}
+
+static void peek_nothing(redis *r)
+{
+	struct call c;
+
+	call_init_script(&c, STORE_SCRIPT_SESSION_PEEK, 1, "lk1:s:{0}:nothing");
+	call_start(&c, r);
+	call_await(&c);
+	if (c.outcome != STORE_REPLIED)
+		fail_msg("outcome %d: %s", c.outcome, c.text);
+}
+
+static void survives_script_flush(void **state)
+{
+	static struct scene s;
+	uint64_t reloads;
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.redis = open_ready(&s.options);
+	for (int i = 0; i < 3; i++) {
+		freeReplyObject(redis_server_command(&s.server, "SCRIPT FLUSH"));
+		reloads = metric_get(METRIC_REDIS_SCRIPT_RELOADS);
+		peek_nothing(s.redis);
+		peek_nothing(s.redis);
+		assert_int_equal(metric_get(METRIC_REDIS_SCRIPT_RELOADS), reloads + 1);
+	}
+	end_scene(&s);
+}
+
+static void comes_back_after_a_kill(void **state)
+{
+	static struct scene s;
+	struct call calls[100];
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.options.connections = 2;
+	s.redis = open_ready(&s.options);
+	for (int round = 0; round < 3; round++) {
+		call_expect(s.redis, "PING", STORE_REPLIED, "PONG");
+		/* A command that holds the rest back, so that they are in flight when the server dies. */
+		process_signal(&s.server.process, SIGSTOP);
+		for (size_t i = 0; i < 100; i++) {
+			call_init(&calls[i], "INCR n");
+			call_start(&calls[i], s.redis);
+		}
+		redis_server_kill(&s.server);
+		for (size_t i = 0; i < 100; i++) {
+			call_await(&calls[i]);
+			assert_int_equal(calls[i].outcome, STORE_LOST);
+		}
+		call_expect(s.redis, "PING", STORE_UNAVAILABLE, NULL);
+		assert_false(is_ready(s.redis));
+		redis_server_start(&s.server);
+		assert_true(redis_wait_ready(s.redis, BOUND_MS));
+	}
+	end_scene(&s);
+}
+
+static void logs_in_and_selects(void **state)
+{
+	static struct scene s;
+	const struct redis_server_options guarded = {.password = "p@ss:/ word"};
+	char url[200];
+	redisContext *c;
+	redisReply *reply;
+
+	(void)state;
+	start_scene(&s, &guarded);
+	(void)snprintf(url, sizeof(url), "redis://:p%%40ss%%3a%%2f%%20word@127.0.0.1:%u/3", s.server.port);
+	s.options.url = url;
+	s.redis = open_ready(&s.options);
+	call_expect(s.redis, "SET where here", STORE_REPLIED, "OK");
+	c = redis_server_connect(&s.server);
+	freeReplyObject(redisCommand(c, "SELECT 3"));
+	reply = redisCommand(c, "GET where");
+	assert_string_equal(reply->str, "here");
+	freeReplyObject(reply);
+	redisFree(c);
+	redis_close(&s.redis);
+
+	s.options.url = s.server.url;
+	s.options.password = "wrong";
+	s.redis = open_redis(&s.options);
+	assert_becomes(events_have(&s.events, "AUTH refused"), BOUND_MS);
+	assert_false(is_ready(s.redis));
+	assert_false(events_have(&s.events, "wrong"));
+	assert_false(events_have(&s.events, "p@ss"));
+	end_scene(&s);
+}
+
+static void sends_nothing_after_the_deadline(void **state)
+{
+	static struct scene s;
+	redisContext *c;
+	struct call call;
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.redis = open_ready(&s.options);
+	for (int i = 0; i < 100; i++) {
+		call_init(&call, "GET late");
+		call.op.deadline_ms = clock_mono_ms() - (uint64_t)(i % 2);
+		call_start(&call, s.redis);
+		call_await(&call);
+		assert_int_equal(call.outcome, STORE_EXPIRED);
+	}
+	call_expect(s.redis, "GET intime", STORE_REPLIED, NULL);
+	c = redis_server_connect(&s.server);
+	assert_int_equal(redis_command_calls(c, "get"), 1);
+	redisFree(c);
+	end_scene(&s);
+}
+
+static void tells_the_mode_and_version(void **state)
+{
+	static struct scene s;
+	struct store_state st;
+	char url[200];
+
+	(void)state;
+	start_scene(&s, NULL);
+	(void)snprintf(url, sizeof(url), "redis://localhost:%u", s.server.port);
+	s.options.url = url;
+	s.redis = open_ready(&s.options);
+	store_get_state(redis_store(s.redis), &st);
+	assert_true(st.is_ready);
+	assert_string_equal(st.mode, "standalone");
+	assert_true(strtoul(st.version, NULL, 10) >= 7);
+	end_scene(&s);
+}
+
+/* Redis's limits on a client's output are no limit on what a page of a list may be. */
+static void takes_large_replies(void **state)
+{
+	static struct scene s;
+	struct call calls[20];
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.redis = open_ready(&s.options);
+	freeReplyObject(redis_server_command(&s.server, "SETRANGE big 3999999 x"));
+	for (size_t i = 0; i < 20; i++) {
+		call_init(&calls[i], i % 2 == 0 ? "GET big" : "STRLEN big");
+		call_start(&calls[i], s.redis);
+	}
+	for (size_t i = 0; i < 20; i++) {
+		call_await(&calls[i]);
+		assert_int_equal(calls[i].outcome, STORE_REPLIED);
+		assert_int_equal(calls[i].integer, i % 2 == 0 ? 0 : 4000000);
+	}
+	/* And no more than that. */
+	freeReplyObject(redis_server_command(&s.server, "SETRANGE big 16000000 x"));
+	call_expect(s.redis, "GET big", STORE_LOST, NULL);
+	assert_true(redis_wait_ready(s.redis, BOUND_MS));
+	end_scene(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(matches_every_reply),	  cmocka_unit_test(survives_script_flush),
+	    cmocka_unit_test(comes_back_after_a_kill),	  cmocka_unit_test(logs_in_and_selects),
+	    cmocka_unit_test(tells_the_mode_and_version), cmocka_unit_test(sends_nothing_after_the_deadline),
+	    cmocka_unit_test(takes_large_replies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+#include "redis/url.h"
+
+#include <string.h>
+
+#include "support/wait.h"
+
+static struct redis_url parsed(const char *text)
+{
+	struct redis_url url;
+	struct status st;
+
+	if (redis_url_parse(text, &url, &st) != STATUS_OK)
+		fail_msg("%s: %s", text, st.text);
+	return url;
+}
+
+static void takes_what_is_right(void **state)
+{
+	static const struct {
+		const char *text;
+		enum redis_mode mode;
+		const char *address;
+		const char *user;
+		const char *password;
+		const char *folder;
+		uint32_t db;
+	} rows[] = {
+	    {"redis://localhost", REDIS_STANDALONE, "tcp://localhost:6379", "", "", "", 0},
+	    {"redis://127.0.0.1:7000/", REDIS_STANDALONE, "tcp://127.0.0.1:7000", "", "", "", 0},
+	    {"redis://r_1.example-2.org:1/15", REDIS_STANDALONE, "tcp://r_1.example-2.org:1", "", "", "", 15},
+	    {"redis://[::1]:65535/3", REDIS_STANDALONE, "tcp://[::1]:65535", "", "", "", 3},
+	    {"redis://[fe80::1]", REDIS_STANDALONE, "tcp://[fe80::1]:6379", "", "", "", 0},
+	    {"redis://u:p@h:9", REDIS_STANDALONE, "tcp://h:9", "u", "p", "", 0},
+	    {"redis://:p%40%3a%2F%25@h", REDIS_STANDALONE, "tcp://h:6379", "", "p@:/%", "", 0},
+	    {"redis://u:a:b@h", REDIS_STANDALONE, "tcp://h:6379", "u", "a:b", "", 0},
+	    {"rediss://u:p@h/65535", REDIS_STANDALONE, "tls+tcp://h:6379", "u", "p", "", 65535},
+	    {"unix:///run/redis.sock", REDIS_UNIX, "ipc:///run/redis.sock", "", "", "", 0},
+	    {"unix:///a%20b?db=7", REDIS_UNIX, "ipc:///a b", "", "", "", 7},
+	    {"embedded:", REDIS_EMBEDDED, "", "", "", "", 0},
+	    {"embedded:/var/lib/x%20y", REDIS_EMBEDDED, "", "", "", "/var/lib/x y", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct redis_url url = parsed(rows[i].text);
+
+		assert_int_equal(url.mode, rows[i].mode);
+		assert_string_equal(url.address, rows[i].address);
+		assert_string_equal(url.user, rows[i].user);
+		assert_string_equal(url.password, rows[i].password);
+		assert_string_equal(url.folder, rows[i].folder);
+		assert_int_equal(url.db, rows[i].db);
+		assert_int_equal(url.is_tls, strncmp(rows[i].text, "rediss", 6) == 0);
+	}
+}
+
+static void refuses_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *part; /* of the sentence */
+	} rows[] = {
+	    {"", "must be one of"},
+	    {"localhost:6379", "must be one of"},
+	    {"http://h", "must be one of"},
+	    {"REDIS://h", "must be one of"},
+	    {"redis:/h", "must be one of"},
+	    {"redis+cluster://a,b", "not served by this version"},
+	    {"redis+sentinel://a,b/m", "not served by this version"},
+	    {"rediss+sentinel://a", "not served by this version"},
+	    {"redis://", "host is missing"},
+	    {"redis://:6379", "host is missing"},
+	    {"redis:///0", "host is missing"},
+	    {"redis://a b", "host"},
+	    {"redis://h?db=1", "host"},
+	    {"redis://h#x", "host"},
+	    {"redis://::1", "host"},
+	    {"redis://[::1", "IPv6"},
+	    {"redis://[::1]6379", "IPv6"},
+	    {"redis://[host]", "host"},
+	    {"redis://h:0", "1 to 65535"},
+	    {"redis://h:65536", "1 to 65535"},
+	    {"redis://h:", "1 to 65535"},
+	    {"redis://h:+1", "1 to 65535"},
+	    {"redis://h:0000001", "1 to 65535"},
+	    {"redis://h/x", "database"},
+	    {"redis://h/1/", "database"},
+	    {"redis://h/65536", "database"},
+	    {"redis://h/-1", "database"},
+	    {"redis://secret@h", "user:password"},
+	    {"redis://u:@h", "password is empty"},
+	    {"redis://u:sec@ret@h", "more than one @"},
+	    {"redis://u:sec%00ret@h", "percent-encoded"},
+	    {"redis://u:secret%@h", "percent-encoded"},
+	    {"redis://u:secret%2@h", "percent-encoded"},
+	    {"redis://u:secret%zz@h", "percent-encoded"},
+	    {"redis://u%0a:secret@h", "percent-encoded"},
+	    {"unix://", "absolute path"},
+	    {"unix:///", "absolute path"},
+	    {"unix://run/x", "absolute path"},
+	    {"unix:///x?", "db=N"},
+	    {"unix:///x?db=", "db=N"},
+	    {"unix:///x?db=a", "db=N"},
+	    {"unix:///x?timeout=1", "db=N"},
+	    {"unix:///x%00y", "percent-encoded"},
+	    {"embedded:relative", "absolute folder"},
+	    {"embedded:/a%0ab", "percent-encoded"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct redis_url url;
+		struct status st;
+
+		if (redis_url_parse(rows[i].text, &url, &st) == STATUS_OK)
+			fail_msg("taken: %s", rows[i].text);
+		assert_int_equal(st.code, STATUS_INVALID_ARGUMENT);
+		if (strstr(st.text, rows[i].part) == NULL)
+			fail_msg("%s: \"%s\" does not say \"%s\"", rows[i].text, st.text, rows[i].part);
+		assert_null(strstr(st.text, "sec"));
+		if (strlen(st.text) == STATUS_TEXT_BYTES - 1)
+			fail_msg("cut: %s", st.text);
+		assert_string_equal(url.password, "");
+	}
+}
+
+static void repeat(char *text, const char *head, char c, size_t n, const char *tail)
+{
+	size_t len = strlen(head);
+
+	memcpy(text, head, len);
+	memset(text + len, c, n);
+	memcpy(text + len + n, tail, strlen(tail) + 1);
+}
+
+static void knows_the_lengths(void **state)
+{
+	static const struct {
+		const char *head;
+		size_t max;
+		const char *tail;
+	} rows[] = {
+	    {"redis://", URL_HOST_BYTES_MAX, ""},
+	    {"redis://", URL_USER_BYTES_MAX, ":p@h"},
+	    {"redis://u:", URL_PASSWORD_BYTES_MAX, "@h"},
+	    {"unix:///", URL_SOCKET_BYTES_MAX - 1, ""},
+	    {"embedded:/", PATH_MAX - 2, ""},
+	};
+	char text[PATH_MAX + 32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct redis_url url;
+		struct status st;
+
+		repeat(text, rows[i].head, 'a', rows[i].max, rows[i].tail);
+		assert_int_equal(redis_url_parse(text, &url, &st), STATUS_OK);
+		repeat(text, rows[i].head, 'a', rows[i].max + 1, rows[i].tail);
+		assert_int_equal(redis_url_parse(text, &url, &st), STATUS_INVALID_ARGUMENT);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(takes_what_is_right),
+	    cmocka_unit_test(refuses_what_is_wrong),
+	    cmocka_unit_test(knows_the_lengths),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

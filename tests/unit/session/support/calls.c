@@ -1,0 +1,182 @@
+#include "calls.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+int stage_start(void **state)
+{
+	struct stage *s = calloc(1, sizeof(*s));
+
+	world_start(&s->world);
+	real_redis_start(&s->redis);
+	*state = s;
+	return 0;
+}
+
+int stage_stop(void **state)
+{
+	struct stage *s = *state;
+
+	real_redis_stop(&s->redis);
+	world_stop(&s->world);
+	arena_free(&s->replies);
+	free(s);
+	return 0;
+}
+
+int stage_reset(void **state)
+{
+	struct stage *s = *state;
+
+	freeReplyObject(real_redis_ask(&s->redis, "FLUSHALL"));
+	freeReplyObject(real_redis_ask(&s->redis, "CONFIG SET maxmemory 0"));
+	world_use_keyring(&s->world, WORLD_KEYRING);
+	s->world.classes[0].policy.sessions_max = WORLD_CAP;
+	world_fresh(&s->world);
+	s->world.env.now_ms = WORLD_NOW_MS;
+	s->world.env.realm = &s->world.realm_list[0];
+	return 0;
+}
+
+const struct store_reply *carry_out(struct stage *s, const struct session_plan *plan)
+{
+	const struct store_reply *reply;
+
+	if (!plan->has_command)
+		return NULL;
+	s->commands++;
+	arena_free(&s->replies);
+	s->replies = arena_new(64, 16 * 1024 * 1024);
+	assert_non_null(s->replies);
+	reply = real_redis_do(&s->redis, s->replies, &plan->command);
+	if (reply->type == STORE_ERROR)
+		fail_msg("redis: %.*s", SPAN_FMT(reply->string));
+	return reply;
+}
+
+/* As the store does when `done` returns: an answer that borrowed from its reply shows under the address sanitizer. */
+static void drop_reply(struct stage *s)
+{
+	arena_free(&s->replies);
+}
+
+/* The four calls of one step are alike but for their types. */
+#define DEFINE_CALL(call)                                                                                              \
+	enum status_code do_##call(struct stage *s, const struct session_##call##_request *req,                        \
+				   struct session_##call##_result *ret)                                                \
+	{                                                                                                              \
+		struct session_plan plan = {0};                                                                        \
+		const struct store_reply *reply;                                                                       \
+		enum status_code code = session_##call##_plan(&s->world.env, req, &plan, &s->st);                      \
+                                                                                                                       \
+		if (code != STATUS_OK)                                                                                 \
+			return code;                                                                                   \
+		reply = carry_out(s, &plan);                                                                           \
+		code = session_##call##_answer(&s->world.env, &plan, reply, ret, &s->st);                              \
+		drop_reply(s);                                                                                         \
+		return code;                                                                                           \
+	}
+
+#define DEFINE_STEPPED_CALL(call)                                                                                      \
+	enum status_code do_##call(struct stage *s, const struct session_##call##_request *req,                        \
+				   struct session_##call##_result *ret)                                                \
+	{                                                                                                              \
+		struct session_plan plan = {0};                                                                        \
+		enum plan_next next = PLAN_AGAIN;                                                                      \
+		enum status_code code = session_##call##_plan(&s->world.env, req, &plan, &s->st);                      \
+                                                                                                                       \
+		for (int i = 0; code == STATUS_OK && next == PLAN_AGAIN; i++) {                                        \
+			const struct store_reply *reply = carry_out(s, &plan);                                         \
+                                                                                                                       \
+			assert_true(i < PLAN_STEPS_MAX);                                                               \
+			code = session_##call##_answer(&s->world.env, &plan, reply, &next, ret, &s->st);               \
+			drop_reply(s);                                                                                 \
+		}                                                                                                      \
+		return code;                                                                                           \
+	}
+
+DEFINE_CALL(create)
+DEFINE_CALL(get)
+DEFINE_CALL(revoke)
+DEFINE_CALL(list)
+DEFINE_STEPPED_CALL(update)
+DEFINE_STEPPED_CALL(revoke_user)
+
+span token_of(const struct held_token *t)
+{
+	return span_of(t->text, sizeof(t->text));
+}
+
+span handle_text(const struct held_token *t)
+{
+	return span_of(t->handle, sizeof(t->handle));
+}
+
+struct held_token login(struct stage *s, const char *user, const char *class_name)
+{
+	const struct session_create_request req = {.user = span_str(user), .class_name = span_str(class_name)};
+	struct session_create_result result;
+	struct held_token t;
+
+	if (do_create(s, &req, &result) != STATUS_OK)
+		fail_msg("create: %s", s->st.text);
+	memcpy(t.text, result.token, sizeof(t.text));
+	memcpy(t.handle, result.info.handle, sizeof(t.handle));
+	return t;
+}
+
+struct session_outcome look(struct stage *s, const struct held_token *t)
+{
+	const struct session_get_request req = {.token = token_of(t), .peek = true};
+	struct session_get_result result;
+
+	if (do_get(s, &req, &result) != STATUS_OK)
+		fail_msg("get: %s", s->st.text);
+	return result.outcome;
+}
+
+bool is_valid(struct stage *s, const struct held_token *t)
+{
+	return look(s, t).verdict == VERDICT_VALID;
+}
+
+uint64_t put(struct stage *s, const struct held_token *t, const char *key, const char *value)
+{
+	const struct session_attribute set = {span_str(key), span_str(value)};
+	const struct session_update_request req = {.token = token_of(t), .set_count = 1, .set = &set};
+	struct session_update_result result;
+
+	if (do_update(s, &req, &result) != STATUS_OK)
+		fail_msg("update: %s", s->st.text);
+	assert_int_equal(result.outcome.verdict, VERDICT_VALID);
+	return result.version;
+}
+
+void expect_attribute(struct stage *s, const struct held_token *t, const char *key, const char *value)
+{
+	const struct session_get_request req = {.token = token_of(t), .peek = true};
+	struct session_get_result result;
+	span found = SPAN_LIT("-");
+
+	assert_int_equal(do_get(s, &req, &result), STATUS_OK);
+	assert_int_equal(result.outcome.verdict, VERDICT_VALID);
+	for (size_t i = 0; i < result.attribute_count; i++)
+		if (span_eq(result.attributes[i].key, span_str(key)))
+			found = result.attributes[i].value;
+	if (!span_eq(found, span_str(value)))
+		fail_msg("%s is %.*s, not %s", key, SPAN_FMT(found), value);
+}
+
+void session_key(const struct held_token *t, char out[static 64])
+{
+	(void)snprintf(out, 64, "lk1:s:{%.16s}:%.22s", t->handle, t->handle + 17);
+}
+
+void index_key(const struct held_token *t, char out[static 64])
+{
+	(void)snprintf(out, 64, "lk1:u:{%.16s}", t->handle);
+}
