@@ -106,6 +106,11 @@ static enum status_code load_keyring(struct service *s, struct status *st)
 	char path[PATH_MAX];
 	enum status_code code;
 
+	if (c->keyring != NULL && !path_exists(c->keyring))
+		return status_set(
+		    st, STATUS_FAILED_PRECONDITION,
+		    "keyring %s does not exist: restore it, or let latchkeyd --new-keyring write a new one",
+		    c->keyring);
 	if (c->keyring != NULL)
 		return keyring_load(c->keyring, &s->keys, st);
 	if (snprintf(path, sizeof(path), "%s/keyring", c->state_dir) >= (int)sizeof(path))
@@ -336,29 +341,31 @@ static void service_free(struct service *s)
 	config_free(&s->config);
 }
 
-static enum exit_status service_run(struct service *s, const char *program)
+static void log_start(const struct config *c)
 {
 	char redis_url[LOG_URL_BYTES];
-	struct status st;
 
-	config_mask_url(s->config->redis.url, redis_url, sizeof(redis_url));
+	config_mask_url(c->redis.url, redis_url, sizeof(redis_url));
 	log_event(LOG_INFO, "starting", LOG_STR("version", LK_VERSION),
-		  LOG_STR("config", s->config->file == NULL ? "none" : s->config->file), LOG_STR("redis", redis_url));
-	if (service_start(s, &st) != STATUS_OK)
-		return fail(EXIT_FAILED, st.text);
-	announce(s, program);
-	while (signals_wait() == SIGNAL_RELOAD)
-		reload(s);
-	return service_drain(s);
+		  LOG_STR("config", c->file == NULL ? "none" : c->file), LOG_STR("redis", redis_url));
 }
 
 static enum exit_status run(struct config *c, const char *program)
 {
 	struct service s = {.config = c};
 	enum exit_status status;
+	struct status st;
 
 	log_set_level((enum log_level)c->log_level);
-	status = service_run(&s, program);
+	log_start(c);
+	if (service_start(&s, &st) != STATUS_OK) {
+		service_free(&s);
+		return fail(EXIT_FAILED, st.text);
+	}
+	announce(&s, program);
+	while (signals_wait() == SIGNAL_RELOAD)
+		reload(&s);
+	status = service_drain(&s);
 	service_free(&s);
 	log_event(LOG_INFO, "stopped", LOG_INT("status", (int)status));
 	return status;

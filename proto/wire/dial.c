@@ -2,6 +2,7 @@
  * delivers `closed`. A dial that succeeds although the link has ended in the meantime closes its stream at once. */
 
 #include <assert.h>
+#include <nng/nng.h>
 #include <nng/supplemental/tls/tls.h>
 
 #include "wire/private.h"

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "wire/private.h"
+#include "wire/ticker.h"
 
 /* How long a peer gets to read what a link wrote before it ended, while its own bytes are still coming: closing a
  * socket with unread bytes resets the connection, and the peer may lose our last words. A peer that was cut off in a

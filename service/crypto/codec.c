@@ -26,12 +26,23 @@ void base64_encode(span in, char *out)
 	sodium_memzero(text, sizeof(text));
 }
 
+/* libsodium 1.0.18 reads every byte from 0x80 up as the last letter of the URL-safe alphabet: it never gets to see
+ * one. */
+static bool is_ascii(span in)
+{
+	uint8_t all = 0;
+
+	for (size_t i = 0; i < in.len; i++)
+		all |= in.ptr[i];
+	return all < 0x80;
+}
+
 bool base64_decode(span in, uint8_t *out, size_t out_len)
 {
 	size_t len = 0;
 
 	/* The exact length rules out what the library would let pass: a shorter input, or none. */
-	if (in.len != BASE64_CHARS(out_len))
+	if (in.len != BASE64_CHARS(out_len) || !is_ascii(in))
 		return false;
 	if (sodium_base642bin(out, out_len, (const char *)in.ptr, in.len, NULL, &len, NULL,
 			      sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
@@ -57,7 +68,7 @@ bool hex_decode(span in, uint8_t *out, size_t out_len)
 {
 	size_t len = 0;
 
-	if (in.len != 2 * out_len)
+	if (in.len != 2 * out_len || !is_ascii(in))
 		return false;
 	/* One spelling only: a name that can be written in two ways is two names to whoever compares text. */
 	for (size_t i = 0; i < in.len; i++)

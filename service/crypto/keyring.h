@@ -30,7 +30,8 @@ bool crypto_start(void) MUST_CHECK;
  * *ret is untouched on failure. */
 enum status_code keyring_load(const char *path, keyring **ret, struct status *st) MUST_CHECK;
 
-/* Writes a new file (mode 0600) with a names key and key 1, durable before it returns. ALREADY_EXISTS if there is one. */
+/* Writes a new file (mode 0600) with a names key and key 1, durable before it returns. ALREADY_EXISTS if there is
+ * one. */
 enum status_code keyring_create(const char *path, struct status *st) MUST_CHECK;
 
 keyring *keyring_retain(keyring *kr);

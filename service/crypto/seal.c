@@ -41,17 +41,16 @@ void seal(const keyring *kr, uint16_t key_id, enum seal_key which, span secret, 
 	sodium_memzero(key, sizeof(key));
 }
 
-bool seal_open(const keyring *kr, uint16_t key_id, enum seal_key which, span secret, span ad, span sealed,
-	       uint8_t *out)
+bool seal_open(const keyring *kr, uint16_t key_id, enum seal_key which, span secret, span ad, span sealed, uint8_t *out)
 {
 	uint8_t key[SUBKEY_BYTES];
 	bool opened;
 
 	if (sealed.len < SEAL_OVERHEAD_BYTES || !key_for(kr, key_id, which, secret, key))
 		return false;
-	opened = crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.ptr + NONCE_BYTES,
-							    sealed.len - NONCE_BYTES, ad.ptr, ad.len, sealed.ptr,
-							    key) == 0;
+	opened =
+	    crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.ptr + NONCE_BYTES,
+						       sealed.len - NONCE_BYTES, ad.ptr, ad.len, sealed.ptr, key) == 0;
 	sodium_memzero(key, sizeof(key));
 	return opened;
 }

@@ -13,8 +13,8 @@ enum seal_key {
 	SEAL_KEYS
 };
 
-/* secret: the session id for SEAL_DATA (32 bytes), SPAN_EMPTY for SEAL_METADATA. out has text.len + SEAL_OVERHEAD_BYTES.
- * key_id must be in the keyring. */
+/* secret: the session id for SEAL_DATA (32 bytes), SPAN_EMPTY for SEAL_METADATA. out has text.len +
+ * SEAL_OVERHEAD_BYTES. key_id must be in the keyring. */
 void seal(const keyring *kr, uint16_t key_id, enum seal_key which, span secret, span ad, span text, uint8_t *out);
 
 /* False: forged, damaged, bound to something else, or the key id is unknown. out has sealed.len - SEAL_OVERHEAD_BYTES

@@ -468,7 +468,7 @@ connection *connection_new(const struct connection_options *options)
 	return c;
 }
 
-void connection_close(connection *c)
+void connection_end(connection *c)
 {
 	pthread_mutex_lock(&c->lock);
 	c->is_closing = true;
@@ -483,7 +483,7 @@ void connection_free(connection **c)
 	if (old == NULL)
 		return;
 	*c = NULL;
-	connection_close(old);
+	connection_end(old);
 	pthread_mutex_lock(&old->lock);
 	while (!old->is_settled)
 		pthread_cond_wait(&old->settled, &old->lock);

@@ -42,7 +42,7 @@ bool connection_is_ready(connection *c, char ret_version[static REDIS_VERSION_BY
 uint32_t connection_retry_after_ms(connection *c, uint64_t now_ms);
 
 /* Ends the connection for good; connection_free waits for that. No tick may be running or follow. */
-void connection_close(connection *c);
+void connection_end(connection *c);
 
 /* Closes, waits until no event runs, and frees. Nulls *c; accepts NULL in it. Not from within an event. */
 void connection_free(connection **c);

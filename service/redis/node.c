@@ -137,7 +137,7 @@ void node_free(node **n)
 		return;
 	*n = NULL;
 	for (uint32_t i = 0; i < old->count; i++)
-		connection_close(old->connections[i]);
+		connection_end(old->connections[i]);
 	for (uint32_t i = 0; i < old->count; i++)
 		connection_free(&old->connections[i]);
 	wipe_free(&old->address);

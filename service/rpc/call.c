@@ -204,12 +204,14 @@ static void settle(struct call *call, enum status_code code, const struct status
 	}
 	if (--call->tasks_left > 0)
 		return;
-	if (call->tasks_failed < call->task_count)
+	if (call->tasks_failed < call->task_count) {
+		metric_add(METRIC_SESSIONS_UNKNOWN, call->tasks_failed);
 		answer(call, STATUS_OK, NULL);
-	else if (call->failure.code == STATUS_ABORTED)
+	} else if (call->failure.code == STATUS_ABORTED) {
 		answer(call, STATUS_ABORTED, &call->failure);
-	else
+	} else {
 		call_refuse(call, &call->failure);
+	}
 }
 
 static enum status_code ask_method(struct task *task, const struct store_reply *reply, enum plan_next *ret_next,
@@ -236,12 +238,14 @@ static enum status_code ask_method(struct task *task, const struct store_reply *
 
 static void report_refused(struct call *call, const struct store_result *result)
 {
+	const span trace = span_of(call->sent->traceparent.data, call->sent->traceparent.len);
 	uint64_t held_back;
 
 	if (!gate_pass(&call->group->core->refused_commands, clock_mono_ms(), &held_back))
 		return;
 	log_event(LOG_ERROR, "redis_refused", LOG_SPAN("method", call->method->path),
-		  LOG_SPAN("error", outcome_error_word(result)), LOG_UINT("not_logged", held_back));
+		  LOG_SPAN("error", outcome_error_word(result)), LOG_SPAN("traceparent", trace),
+		  LOG_UINT("not_logged", held_back));
 }
 
 static enum status_code fail_task(struct task *task, const struct store_result *result, struct status *st)

@@ -267,6 +267,7 @@ static bool make_calls(struct exchange *x, Latchkey__V1__Call **sent, size_t cou
 static struct exchange *build(arena *a, struct connection *c, const struct wire_route *route, span frame,
 			      struct status *st)
 {
+	const uint64_t now_ms = clock_mono_ms();
 	struct exchange *x = arena_alloc(a, sizeof(*x));
 	Latchkey__V1__RequestFrame *sent = frame_decode(a, frame, st);
 
@@ -279,7 +280,7 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->route = *route;
 	x->group.core = connection_core(c);
 	x->group.arena = a;
-	x->group.arrived_ms = clock_mono_ms();
+	x->group.arrived_ms = now_ms;
 	x->group.body_bytes_left = BODY_BYTES_MAX;
 	if (!make_calls(x, sent->calls, sent->n_calls)) {
 		(void)call_no_memory(st);

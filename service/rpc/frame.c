@@ -59,12 +59,13 @@ static bool skip_value(struct reader *r, unsigned wire_type)
 
 enum status_code frame_survey(span frame, size_t *ret_calls, struct status *st)
 {
-	struct reader r = {.at = frame.ptr, .end = frame.ptr + frame.len};
+	const uint8_t *start = frame.len == 0 ? (const uint8_t *)"" : frame.ptr;
+	struct reader r = {.at = start, .end = start + frame.len};
 	size_t calls = 0;
 	uint64_t tag;
 
 	while (r.at < r.end) {
-		const size_t offset = (size_t)(r.at - frame.ptr);
+		const size_t offset = (size_t)(r.at - start);
 
 		if (!read_varint(&r, &tag) || !skip_value(&r, tag & 7))
 			return status_set(st, STATUS_INVALID_ARGUMENT,

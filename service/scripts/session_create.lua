@@ -9,26 +9,37 @@
 local session, index, memory = KEYS[1], KEYS[2], KEYS[3]
 local now, cap, prefix = tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[10]
 
--- The living, oldest first; entries of the dead leave the index.
+-- Names of the living, and when each was created; entries of the dead leave the index.
 local function living()
-	local found = {}
+	local names, created = {}, {}
 	for _, name in ipairs(redis.call('ZRANGE', index, 0, -1)) do
 		local head = redis.call('GETRANGE', prefix .. name, 0, 26)
 		local format = head:byte(1)
 		if format == nil or format == 2 then
 			redis.call('ZREM', index, name)
-		elseif format == 1 and #head == 27 then
-			found[#found + 1] = {name = name, created = struct.unpack('>I8', head, 20)}
 		else
-			-- Another version's: it counts, and is the last to go.
-			found[#found + 1] = {name = name, created = math.huge}
+			names[#names + 1] = name
+			-- Another version's counts, and is the last to go.
+			created[name] = format == 1 and #head == 27 and struct.unpack('>I8', head, 20) or math.huge
 		end
 	end
-	table.sort(found, function(a, b)
-		if a.created ~= b.created then return a.created < b.created end
-		return a.name < b.name
-	end)
-	return found
+	return names, created
+end
+
+-- The names, at least `count` of them in front ordered by age. One is the rule, and needs no sorting.
+local function oldest_first(names, created, count)
+	local function older(a, b)
+		if created[a] ~= created[b] then return created[a] < created[b] end
+		return a < b
+	end
+	if count > 1 then
+		table.sort(names, older)
+	else
+		for i = 2, #names do
+			if older(names[i], names[1]) then names[1], names[i] = names[i], names[1] end
+		end
+	end
+	return names
 end
 
 local function bury(name)
@@ -48,12 +59,13 @@ if redis.call('EXISTS', session) == 1 then return {'taken'} end
 redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
 local answer = {'ok'}
 if redis.call('ZCARD', index) >= cap then
-	local found = living()
-	local surplus = #found - cap + 1
+	local names, created = living()
+	local surplus = #names - cap + 1
 	if surplus > 0 and ARGV[7] == 'refuse' then return {'full'} end
+	if surplus > 0 then names = oldest_first(names, created, surplus) end
 	for i = 1, surplus do
-		bury(found[i].name)
-		answer[i + 1] = found[i].name
+		bury(names[i])
+		answer[i + 1] = names[i]
 	end
 end
 

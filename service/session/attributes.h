@@ -9,8 +9,8 @@
 
 #include "session/session.h"
 
-/* False: the arena is full. Removals come first. The text is not over ATTRIBUTES_TEXT_BYTES_MAX, which the caller checks
- * with attributes_text_bytes. */
+/* False: the arena is full. Removals come first. The text is not over ATTRIBUTES_TEXT_BYTES_MAX, which the caller
+ * checks with attributes_text_bytes. */
 bool attributes_print(arena *a, const struct session_attribute *set, size_t set_count, const span *remove,
 		      size_t remove_count, span *ret) MUST_CHECK;
 size_t attributes_text_bytes(const struct session_attribute *set, size_t set_count, const span *remove,

@@ -2,7 +2,8 @@
 #define LK_SESSION_BYTES_H
 
 /* Big-endian numbers and byte strings in a buffer. A writer's buffer was measured beforehand: writing beyond it is a
- * defect. A reader's input is hostile: reading beyond it sets `is_short` and gives zeros and empty spans from then on. */
+ * defect. A reader's input is hostile: reading beyond it sets `is_short` and gives zeros and empty spans from then
+ * on. */
 
 #include <assert.h>
 

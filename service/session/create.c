@@ -12,17 +12,17 @@
 #include "session/state.h"
 #include "session/validate.h"
 
-#define MEMORY_FORMAT       1
+#define MEMORY_FORMAT	    1
 #define MEMORY_HEADER_BYTES 3
 #define MEMORY_TEXT_BYTES   (FINGERPRINT_BYTES + TOKEN_BYTES + 8)
-#define MEMORY_BYTES        (MEMORY_HEADER_BYTES + MEMORY_TEXT_BYTES + SEAL_OVERHEAD_BYTES)
+#define MEMORY_BYTES	    (MEMORY_HEADER_BYTES + MEMORY_TEXT_BYTES + SEAL_OVERHEAD_BYTES)
 
 static enum status_code check_timeout(const char *what, uint32_t asked_s, uint32_t policy_s, struct status *st)
 {
 	if (asked_s <= policy_s)
 		return STATUS_OK;
-	return status_set(st, STATUS_INVALID_ARGUMENT, "%s %u is over the policy's %u; ask for less or for another class",
-			  what, asked_s, policy_s);
+	return status_set(st, STATUS_INVALID_ARGUMENT,
+			  "%s %u is over the policy's %u; ask for less or for another class", what, asked_s, policy_s);
 }
 
 static enum status_code check_request(const struct session_env *env, const struct session_create_request *req,
@@ -37,8 +37,8 @@ static enum status_code check_request(const struct session_env *env, const struc
 	if (code == STATUS_OK)
 		code = check_timeout("idle_timeout_s", req->idle_timeout_s, class->policy.idle_timeout_s, st);
 	if (code == STATUS_OK)
-		code = check_timeout("absolute_timeout_s", req->absolute_timeout_s, class->policy.absolute_timeout_s,
-				     st);
+		code =
+		    check_timeout("absolute_timeout_s", req->absolute_timeout_s, class->policy.absolute_timeout_s, st);
 	if (code == STATUS_OK)
 		code = check_attributes(req->attributes, req->attribute_count, st);
 	if (code == STATUS_OK)
@@ -98,9 +98,10 @@ static enum status_code make_record(const struct session_env *env, const struct 
 	    !record_write(env->arena, &place, &header, metadata_text, data_text, ret))
 		return no_memory(st);
 	if (ret->len > RECORD_BYTES_MAX)
-		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "attributes: the sealed record has %zu bytes; at most %d. Keep large values elsewhere",
-				  ret->len, RECORD_BYTES_MAX);
+		return status_set(
+		    st, STATUS_INVALID_ARGUMENT,
+		    "attributes: the sealed record has %zu bytes; at most %d. Keep large values elsewhere", ret->len,
+		    RECORD_BYTES_MAX);
 	return STATUS_OK;
 }
 

@@ -1,7 +1,8 @@
 #ifndef LK_SESSION_FINGERPRINT_H
 #define LK_SESSION_FINGERPRINT_H
 
-/* A keyed hash of all that a request asks for: tells a repetition from another request under the same idempotency key. */
+/* A keyed hash of all that a request asks for: tells a repetition from another request under the same idempotency
+ * key. */
 
 #include "session/session.h"
 

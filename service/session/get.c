@@ -120,8 +120,7 @@ static enum status_code judge(const struct session_env *env, const struct sessio
 }
 
 enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
-				    const struct store_reply *reply, struct session_get_result *ret,
-				    struct status *st)
+				    const struct store_reply *reply, struct session_get_result *ret, struct status *st)
 {
 	const struct session_state *s = plan->state;
 	const struct store_reply *value;

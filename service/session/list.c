@@ -1,5 +1,5 @@
-/* A user's living sessions, page by page. A page token is the place of the last entry seen, score u64 and NAME in 24 bytes
- * of base64url: the next page starts behind it whether or not that entry is still there. */
+/* A user's living sessions, page by page. A page token is the place of the last entry seen, score u64 and NAME in 24
+ * bytes of base64url: the next page starts behind it whether or not that entry is still there. */
 
 #include "crypto/codec.h"
 #include "session/bytes.h"
@@ -8,10 +8,11 @@
 
 #define CURSOR_BYTES (8 + NAME_BYTES)
 #define CURSOR_CHARS BASE64_CHARS(CURSOR_BYTES)
-/* How many dead entries one script clears away before it answers with a shorter page: about 2 ms. */
-#define LOOKS_MAX 2000
+/* How many entries, of the dead too, one script looks at before it answers with a shorter page: 3 us measured for each,
+ * about 1.5 ms in all. A page may be that long anyway. */
+#define LOOKS_MAX LIST_PAGE_MAX
 /* Elements of the reply: two, and then four for each session. */
-#define HEAD_ELEMENTS    2
+#define HEAD_ELEMENTS	 2
 #define SESSION_ELEMENTS 4
 
 static enum status_code read_cursor(span text, uint64_t *ret_score, char ret_name[static NAME_CHARS], struct status *st)

@@ -44,17 +44,19 @@ static enum status_code check_policy(const struct session_realm *realm, const st
 	(void)shown(realm->name, r);
 	(void)shown(class->name, c);
 	if (p->idle_timeout_s == 0 || p->absolute_timeout_s == 0)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s, class %s: a timeout is 0; both must be set", r, c);
+		return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s, class %s: a timeout is 0; both must be set",
+				  r, c);
 	if (p->idle_timeout_s > p->absolute_timeout_s)
 		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "realm %s, class %s: idle_timeout_s %u is over absolute_timeout_s %u; shorten it", r, c,
-				  p->idle_timeout_s, p->absolute_timeout_s);
+				  "realm %s, class %s: idle_timeout_s %u is over absolute_timeout_s %u; shorten it", r,
+				  c, p->idle_timeout_s, p->absolute_timeout_s);
 	if (p->sessions_max == 0 || p->sessions_max > SESSIONS_MAX_MAX)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s, class %s: sessions_max %u is not in 1..%d", r,
 				  c, p->sessions_max, SESSIONS_MAX_MAX);
 	if (p->tombstone_s == 0)
 		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "realm %s, class %s: tombstone_s is 0; a revocation must be remembered a while", r, c);
+				  "realm %s, class %s: tombstone_s is 0; a revocation must be remembered a while", r,
+				  c);
 	return STATUS_OK;
 }
 
@@ -96,7 +98,8 @@ static enum status_code seal_realm(struct session_realms *realms, size_t i, cons
 	realm->tag = scope_tag(kr, &realm->name, 1);
 	for (size_t k = 0; k < i; k++) {
 		if (span_eq(realms->realms[k].name, realm->name))
-			return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s is there twice", shown(realm->name, r));
+			return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s is there twice",
+					  shown(realm->name, r));
 		if (realms->realms[k].tag == realm->tag)
 			return status_set(st, STATUS_INVALID_ARGUMENT,
 					  "realm %s has the 16-bit tag of another by chance; rename it",

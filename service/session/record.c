@@ -79,9 +79,9 @@ static enum record_result unpack(arena *a, span packed, span *ret)
 	if (packed.len == 0)
 		return RECORD_UNREADABLE;
 	if (packed.ptr[0] == PACKED_ZSTD)
-		return decompress_text(a, span_of(packed.ptr + 1, packed.len - 1), PART_TEXT_BYTES_MAX, ret) ?
-			   RECORD_OK :
-			   RECORD_UNREADABLE;
+		return decompress_text(a, span_of(packed.ptr + 1, packed.len - 1), PART_TEXT_BYTES_MAX, ret)
+			   ? RECORD_OK
+			   : RECORD_UNREADABLE;
 	if (packed.ptr[0] != PACKED_PLAIN)
 		return RECORD_NEWER;
 	*ret = span_of(packed.ptr + 1, packed.len - 1);

@@ -1,6 +1,6 @@
-/* Ending one session. A token proves its session, so a tombstone is left even where no record is: an earlier write of the
- * record may yet arrive, and finds it. A handle proves nothing, so the script looks whether it names a living session of
- * the caller's realm. */
+/* Ending one session. A token proves its session, so a tombstone is left even where no record is: an earlier write
+ * of the record may yet arrive, and finds it. A handle proves nothing, so the script looks whether it names a living
+ * session of the caller's realm. */
 
 #include "session/bytes.h"
 #include "session/state.h"
@@ -91,12 +91,13 @@ enum status_code session_revoke_plan(const struct session_env *env, const struct
 	enum status_code code;
 
 	if (by_token == (req->handle.len > 0))
-		return status_set(st, STATUS_INVALID_ARGUMENT, "name the session by token or by handle: one of the two");
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "name the session by token or by handle: one of the two");
 	code = check_reason(&reason, st);
 	if (code != STATUS_OK)
 		return code;
-	code = by_token ? state_of_token(env, req->token, &plan.state, st) :
-			  state_of_handle(env, req->handle, &plan.state, st);
+	code = by_token ? state_of_token(env, req->token, &plan.state, st)
+			: state_of_handle(env, req->handle, &plan.state, st);
 	if (code != STATUS_OK)
 		return code;
 	if (plan.state->decided.verdict == 0)

@@ -31,7 +31,8 @@
 #define LIST_PAGE_DEFAULT 100
 #define PLAN_STEPS_MAX 64
 /* Room that one call's plan and answers need in the arena at most: a List of LIST_PAGE_MAX sessions with full-size
- * metadata (about 1.9 KiB each opened, listed and read), or a Create that evicts SESSIONS_MAX_MAX sessions (39 bytes each). */
+ * metadata (about 1.9 KiB each opened, listed and read), or a Create that evicts SESSIONS_MAX_MAX sessions (39 bytes
+ * each). */
 #define SESSION_CALL_BYTES_MAX (1024 * 1024)
 
 /* Numbers as in proto/latchkey/v1/sessions.proto; a unit test holds the two together. */
@@ -178,7 +179,8 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 
 /* ---- Update: appends one sealed change to a living record, in one script. When the record has no room for another
  * change (DELTAS_MAX of them, or RECORD_BYTES_MAX) the script answers with the record instead, and a second command
- * replaces it by the merged one: PLAN_AGAIN, once in DELTAS_MAX updates, and again if another update came between. ---- */
+ * replaces it by the merged one: PLAN_AGAIN, once in DELTAS_MAX updates, and again if another update came between.
+ * ---- */
 
 struct session_update_request {
 	span token;
@@ -222,8 +224,9 @@ enum status_code session_revoke_answer(const struct session_env *env, struct ses
 				       const struct store_reply *reply, struct session_revoke_result *ret,
 				       struct status *st) MUST_CHECK;
 
-/* ---- RevokeUser: a tombstone for each session in the user's index. One script does up to REVOKE_CHUNK of them (about
- * 1 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition finishes. ---- */
+/* ---- RevokeUser: a tombstone for each session in the user's index. One script does up to REVOKE_CHUNK of them
+ * (about 1 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition
+ * finishes. ---- */
 
 struct session_revoke_user_request {
 	span user;  /* one of the two */

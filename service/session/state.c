@@ -21,8 +21,7 @@ struct session_state *state_new(const struct session_env *env)
 	return s;
 }
 
-enum status_code state_of_token(const struct session_env *env, span text, struct session_state **ret,
-				struct status *st)
+enum status_code state_of_token(const struct session_env *env, span text, struct session_state **ret, struct status *st)
 {
 	struct session_state *s = state_new(env);
 	enum session_reason reason;
@@ -114,9 +113,9 @@ span reply_word(const struct store_reply *reply)
 
 enum status_code reply_odd(struct status *st, const char *asked)
 {
-	return status_set(st, STATUS_INTERNAL,
-			  "the store answered %s in an unknown way; does another version or program use the same Redis?",
-			  asked);
+	return status_set(
+	    st, STATUS_INTERNAL,
+	    "the store answered %s in an unknown way; does another version or program use the same Redis?", asked);
 }
 
 bool number_parse(span text, uint64_t *ret)

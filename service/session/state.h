@@ -51,8 +51,8 @@ struct session_state {
 	struct session_outcome decided;
 	struct token token;
 	struct handle handle;
-	span key;        /* of the session */
-	uint64_t now_ms; /* when the command was planned */
+	span key;	    /* of the session */
+	uint64_t now_ms;    /* when the command was planned */
 	uint64_t record_ms; /* the time to live that the command gives */
 	union {
 		struct create_state create;

@@ -4,7 +4,7 @@
 #include "crypto/tag.h"
 #include "session/bytes.h"
 
-#define TOKEN_VERSION      1
+#define TOKEN_VERSION	   1
 #define TOKEN_TAGGED_BYTES (TOKEN_BYTES - TAG_BYTES)
 
 static const span prefix = {(const uint8_t *)"lks1_", 5};

@@ -10,9 +10,9 @@
 
 #include "session/session.h"
 
-#define TOKEN_BYTES      72
-#define TOKEN_ID_BYTES   32
-#define USER_TAG_BYTES   8
+#define TOKEN_BYTES    72
+#define TOKEN_ID_BYTES 32
+#define USER_TAG_BYTES 8
 
 struct token {
 	uint16_t key_id;
@@ -31,8 +31,9 @@ uint64_t token_record_ms(const struct token *t, uint64_t now_ms);
 void token_write(const keyring *kr, span realm, const struct token *t, uint8_t out[static TOKEN_BYTES]);
 void token_print(const uint8_t bytes[static TOKEN_BYTES], char out[static TOKEN_CHARS]);
 
-/* REASON_NONE, or why this token is dead: MALFORMED, RETIRED_KEY, FORGED, ABSOLUTE_TIMEOUT. *ret is written with NONE and
- * with ABSOLUTE_TIMEOUT only: nothing of a token is trusted before its tag verifies. */
-enum session_reason token_parse(const keyring *kr, span realm, span text, uint64_t now_ms, struct token *ret) MUST_CHECK;
+/* REASON_NONE, or why this token is dead: MALFORMED, RETIRED_KEY, FORGED, ABSOLUTE_TIMEOUT. *ret is written with
+ * NONE and with ABSOLUTE_TIMEOUT only: nothing of a token is trusted before its tag verifies. */
+enum session_reason token_parse(const keyring *kr, span realm, span text, uint64_t now_ms,
+				struct token *ret) MUST_CHECK;
 
 #endif

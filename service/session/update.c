@@ -1,4 +1,5 @@
-/* Changing a session's attributes: one sealed delta is appended by a script that looks at format, version and room only.
+/* Changing a session's attributes: one sealed delta is appended by a script that looks at format, version and room
+ * only.
  *
  *   session_update --> ok, conflict, none, dead, replay: the answer
  *         ^      \--> full: the record comes back; it is opened, merged with the change and sealed anew
@@ -6,8 +7,8 @@
  *         |                  v
  *         +-- conflict -- session_replace --> ok, none, dead, replay: the answer
  *
- * A conflict at the replacement means that another update came in between: without an expected version this one starts
- * over, with one it is ABORTED. Somebody got ahead each time, so all together make progress. */
+ * A conflict at the replacement means that another update came in between: without an expected version this one
+ * starts over, with one it is ABORTED. Somebody got ahead each time, so all together make progress. */
 
 #include "crypto/codec.h"
 #include "session/bytes.h"
@@ -40,10 +41,10 @@ static enum status_code check_request(const struct session_env *env, const struc
 	if (code == STATUS_OK && req->set_count + req->remove_count == 0)
 		code = status_set(st, STATUS_INVALID_ARGUMENT,
 				  "neither set nor remove names an attribute; to slide the idle timeout only, use Get");
-	if (code == STATUS_OK && attributes_text_bytes(req->set, req->set_count, req->remove, req->remove_count) >
-				     ATTRIBUTES_TEXT_BYTES_MAX)
-		code = status_set(st, STATUS_INVALID_ARGUMENT, "set and remove: over %d bytes in all; send less at once",
-				  ATTRIBUTES_TEXT_BYTES_MAX);
+	if (code == STATUS_OK &&
+	    attributes_text_bytes(req->set, req->set_count, req->remove, req->remove_count) > ATTRIBUTES_TEXT_BYTES_MAX)
+		code = status_set(st, STATUS_INVALID_ARGUMENT,
+				  "set and remove: over %d bytes in all; send less at once", ATTRIBUTES_TEXT_BYTES_MAX);
 	return code == STATUS_OK ? check_overlap(req, st) : code;
 }
 
@@ -205,9 +206,10 @@ static enum status_code write_next(const struct session_env *env, const struct s
 	    !record_write(env->arena, &place, &header, metadata_text, data_text, ret))
 		return no_memory(st);
 	if (ret->len > RECORD_BYTES_MAX)
-		return status_set(st, STATUS_RESOURCE_EXHAUSTED,
-				  "the session's sealed record would have %zu bytes; at most %d. Remove attributes first",
-				  ret->len, RECORD_BYTES_MAX);
+		return status_set(
+		    st, STATUS_RESOURCE_EXHAUSTED,
+		    "the session's sealed record would have %zu bytes; at most %d. Remove attributes first", ret->len,
+		    RECORD_BYTES_MAX);
 	return STATUS_OK;
 }
 

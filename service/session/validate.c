@@ -6,7 +6,8 @@ static enum status_code check_length(const char *what, size_t len, size_t len_mi
 {
 	if (len >= len_min && len <= len_max)
 		return STATUS_OK;
-	return status_set(st, STATUS_INVALID_ARGUMENT, "%s: %zu bytes; must be %zu to %zu", what, len, len_min, len_max);
+	return status_set(st, STATUS_INVALID_ARGUMENT, "%s: %zu bytes; must be %zu to %zu", what, len, len_min,
+			  len_max);
 }
 
 static enum status_code check_count(const char *what, size_t count, size_t count_max, struct status *st)
@@ -34,7 +35,8 @@ enum status_code check_attributes(const struct session_attribute *attributes, si
 	for (size_t i = 0; i < count && code == STATUS_OK; i++) {
 		code = check_length("attribute key", attributes[i].key.len, 1, ATTRIBUTE_KEY_BYTES_MAX, st);
 		if (code == STATUS_OK)
-			code = check_length("attribute value", attributes[i].value.len, 0, ATTRIBUTE_VALUE_BYTES_MAX, st);
+			code =
+			    check_length("attribute value", attributes[i].value.len, 0, ATTRIBUTE_VALUE_BYTES_MAX, st);
 	}
 	if (code != STATUS_OK)
 		return code;
@@ -75,7 +77,8 @@ enum status_code check_authentication(const struct session_authentication *a, ui
 	if (code != STATUS_OK)
 		return code;
 	if (a->aal > AAL_MAX)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "authentication.aal %u is not in 0..%d", a->aal, AAL_MAX);
+		return status_set(st, STATUS_INVALID_ARGUMENT, "authentication.aal %u is not in 0..%d", a->aal,
+				  AAL_MAX);
 	/* A moment in the future would satisfy every demand for a recent authentication. */
 	if (a->at_ms > now_ms + CLOCK_SKEW_MS)
 		return status_set(st, STATUS_INVALID_ARGUMENT,

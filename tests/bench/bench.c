@@ -92,8 +92,10 @@ static double measure_ours(struct bench *b, unsigned in_flight, unsigned seconds
 	done = atomic_load(&load.done);
 	took_ms = now_mono_ms() - start_ms;
 	atomic_store(&load.is_over, true);
-	for (unsigned i = 0; i < in_flight; i++)
+	for (unsigned i = 0; i < in_flight; i++) {
+		(void)!lk_call_wait(calls[i]);
 		lk_call_free(&calls[i]);
+	}
 	if (atomic_load(&load.failed) > 0)
 		(void)fprintf(stderr, "latchkey-bench: %llu calls failed\n",
 			      (unsigned long long)atomic_load(&load.failed));

@@ -121,6 +121,16 @@ static void test_check_config_accepts(void **state)
 	run_result_free(&r);
 }
 
+/* The text behind the first line, which says what was read. */
+static const char *settings(const struct run_result *r)
+{
+	const char *end = strchr(r->out, '\n');
+
+	assert_int_equal(r->status, 0);
+	assert_non_null(end);
+	return end;
+}
+
 /* What --print-config prints is a configuration, and printing that prints the same. */
 static void test_print_config_is_a_config(void **state)
 {
@@ -131,11 +141,9 @@ static void test_print_config_is_a_config(void **state)
 
 	(void)state;
 	latchkeyd_run(first, NULL, &a);
-	assert_int_equal(a.status, 0);
 	file_write(path, a.out);
 	latchkeyd_run(again, NULL, &b);
-	assert_int_equal(b.status, 0);
-	assert_string_equal(a.out, b.out);
+	assert_string_equal(settings(&a), settings(&b));
 	run_result_free(&a);
 	run_result_free(&b);
 }
@@ -169,8 +177,9 @@ static void test_foreign_address_is_refused(void **state)
 	(void)state;
 	snprintf(state_dir, sizeof(state_dir), "LATCHKEY_STATE_DIR=%s", dir.path);
 	latchkeyd_run(args, env, &r);
-	assert_in_range(r.status, 1, 2);
-	assert_non_null(strstr(r.err, "0.0.0.0"));
+	assert_int_equal(r.status, 2);
+	assert_non_null(strstr(r.err, "LATCHKEY_LISTEN"));
+	assert_non_null(strstr(r.err, "loopback"));
 	run_result_free(&r);
 }
 

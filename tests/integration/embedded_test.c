@@ -19,7 +19,7 @@
 
 static void socket_of(const struct latchkeyd *d, char out[static TMPDIR_FILE_BYTES])
 {
-	if (snprintf(out, TMPDIR_FILE_BYTES, "%s/redis.sock", d->state) >= TMPDIR_FILE_BYTES)
+	if (snprintf(out, TMPDIR_FILE_BYTES, "%s/redis/redis.sock", d->state) >= TMPDIR_FILE_BYTES)
 		fail_msg("too long");
 }
 
@@ -200,8 +200,9 @@ static const char roomy[] = "realms:\n"
 
 static void test_killed_under_load(void **state)
 {
-	struct loop loops[LOOPS];
-	atomic_bool stop = false;
+	/* Not on the stack: a failed assertion leaves it while the loops still run. */
+	static struct loop loops[LOOPS];
+	static atomic_bool stop;
 	struct latchkeyd d;
 	uint64_t killed_ms = 0;
 	uint64_t started_ms;

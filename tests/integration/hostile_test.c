@@ -341,7 +341,7 @@ static void test_unknown_realm_and_class(void **state)
 	req.has_realm = false;
 	req.has_session_class = true;
 	req.session_class = raw_text("first-class");
-	expect_call_refused(&scene.caller, &call, LATCHKEY__V1__CODE__NOT_FOUND, "first-class");
+	expect_call_refused(&scene.caller, &call, LATCHKEY__V1__CODE__NOT_FOUND, "session_class");
 }
 
 static void test_bad_users(void **state)

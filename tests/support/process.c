@@ -193,6 +193,8 @@ void binary_path(const char *name, char *out, size_t out_size)
 
 	if (snprintf(out, out_size, "%s/%s", folder == NULL ? "build/bin" : folder, name) >= (int)out_size)
 		fail_msg("LATCHKEY_BIN is too long");
+	if (access(out, X_OK) != 0)
+		fail_msg("%s: %s. Build it, or set LATCHKEY_BIN to the folder that has it", out, strerror(errno));
 }
 
 uint64_t process_rss_kib(pid_t pid)

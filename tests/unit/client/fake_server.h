@@ -66,7 +66,8 @@ void fake_reply(wire_channel *channel, const struct wire_route *route, Latchkey_
 		const ProtobufCMessage *body, uint32_t retry_after_ms);
 void fake_reply_raw(wire_channel *channel, const struct wire_route *route, const void *bytes, size_t len);
 void fake_hold(const struct fake_call *call);
-void fake_answer_held(struct fake_server *server, unsigned index, Latchkey__V1__Code code, const ProtobufCMessage *body);
+void fake_answer_held(struct fake_server *server, unsigned index, Latchkey__V1__Code code,
+		      const ProtobufCMessage *body);
 
 /* Answers of good servers. */
 void fake_serving(const struct fake_call *call);

@@ -119,7 +119,8 @@ static void files_that_others_can_open_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(load_text(SPAN_LIT(NAMES_LINE KEY_1_LINE), bad[i], &kr, &st), STATUS_FAILED_PRECONDITION);
+		assert_int_equal(load_text(SPAN_LIT(NAMES_LINE KEY_1_LINE), bad[i], &kr, &st),
+				 STATUS_FAILED_PRECONDITION);
 		assert_non_null(strstr(st.text, "chmod 600"));
 		assert_null(kr);
 	}

@@ -214,9 +214,35 @@ static void base64_is_strict(void **state)
 		assert_false(base64_decode(span_of(bad[i], 3), out, 2));
 }
 
+/* The library's own decoder takes bytes from 0x80 up for letters. */
+static void no_byte_but_the_alphabets_is_read(void **state)
+{
+	const char *const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint8_t out[3];
+
+	(void)state;
+	for (int at = 0; at < 4; at++) {
+		for (int c = 0; c < 256; c++) {
+			char base64[4] = {'A', 'A', 'A', 'A'};
+			char hex[4] = {'0', '0', '0', '0'};
+
+			base64[at] = hex[at] = (char)c;
+			assert_int_equal(base64_decode(span_of(base64, 4), out, 3), memchr(letters, c, 64) != NULL);
+			assert_int_equal(hex_decode(span_of(hex, 4), out, 2),
+					 memchr("0123456789abcdef", c, 16) != NULL);
+		}
+	}
+}
+
 static void hex_is_strict(void **state)
 {
-	static const char *const bad[] = {"0G", "0:", "A0", " 0", "0\n", "0x", "\0" "0"};
+	static const char *const bad[] = {"0G",
+					  "0:",
+					  "A0",
+					  " 0",
+					  "0\n",
+					  "0x",
+					  "\x00\x30"};
 	uint8_t bytes[100];
 	uint8_t back[100];
 	char text[201];
@@ -260,6 +286,7 @@ int main(void)
 	    cmocka_unit_test(an_empty_text_seals),
 	    cmocka_unit_test(base64_of_every_length_comes_back),
 	    cmocka_unit_test(base64_is_strict),
+	    cmocka_unit_test(no_byte_but_the_alphabets_is_read),
 	    cmocka_unit_test(hex_is_strict),
 	    cmocka_unit_test(secrets_compare_and_wipe),
 	};

@@ -22,7 +22,7 @@ void peer_open(struct peer *p)
 	memcpy(address.sun_path, p->path, strlen(p->path) + 1);
 	p->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(p->listener, (const struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(listen(p->listener, 16), 0);
+	assert_int_equal(listen(p->listener, 1024), 0);
 }
 
 void peer_hang_up(struct peer *p)

@@ -37,15 +37,6 @@ static bool drain_end(struct drain *d)
 	return d->was_clean;
 }
 
-static uint32_t send_list(struct fixture *f, uint32_t timeout_ms)
-{
-	Latchkey__V1__ListSessionsRequest request = LATCHKEY__V1__LIST_SESSIONS_REQUEST__INIT;
-
-	request.has_user = true;
-	request.user = text("ann");
-	return caller_send(f->caller, frame_of_one(LIST, &request.base, timeout_ms));
-}
-
 static Latchkey__V1__Code code_of_reply(struct fixture *f, uint32_t id)
 {
 	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
@@ -90,7 +81,7 @@ static void test_in_flight_is_answered(void **state)
 {
 	const struct rpc_options options = fixture_options();
 	struct fixture *f = fixture_start(&options);
-	const uint32_t id = send_list(f, 0);
+	const uint32_t id = fixture_list(f, 0);
 	struct store_op *op = scripted_take(&f->script);
 	struct drain d;
 
@@ -109,7 +100,7 @@ static void test_cut_off(void **state)
 {
 	const struct rpc_options options = fixture_options();
 	struct fixture *f = fixture_start(&options);
-	const uint32_t id = send_list(f, 0);
+	const uint32_t id = fixture_list(f, 0);
 	struct store_op *op = scripted_take(&f->script);
 
 	(void)state;
@@ -127,7 +118,7 @@ static void test_free_without_drain(void **state)
 	struct store_op *op;
 
 	(void)state;
-	(void)send_list(f, 0);
+	(void)fixture_list(f, 0);
 	op = scripted_take(&f->script);
 	rpc_server_free(&f->server);
 	empty_list(op);
@@ -144,7 +135,7 @@ static void test_caller_hangs_up(void **state)
 	(void)state;
 	options.connections_max = 1;
 	f = fixture_start(&options);
-	(void)send_list(f, 0);
+	(void)fixture_list(f, 0);
 	op = scripted_take(&f->script);
 	caller_close(&f->caller);
 	for (int i = 0; i < 20; i++)
@@ -165,7 +156,7 @@ static void test_caller_hangs_up_and_time_passes(void **state)
 	(void)state;
 	options.connections_max = 1;
 	f = fixture_start(&options);
-	(void)send_list(f, 20);
+	(void)fixture_list(f, 200);
 	op = scripted_take(&f->script);
 	caller_close(&f->caller);
 	for (int tries = 0; !caller_try(f->url); tries++)

@@ -29,23 +29,6 @@ static int stop(void **state)
 	return 0;
 }
 
-static uint32_t send_get(struct fixture *f, const char *token, uint32_t timeout_ms)
-{
-	const Latchkey__V1__GetSessionRequest request = get_request(token);
-
-	return caller_send(f->caller, frame_of_one(GET, &request.base, timeout_ms));
-}
-
-static void expect_code(struct fixture *f, uint32_t id, Latchkey__V1__Code code)
-{
-	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
-
-	assert_int_equal(frame->code, LATCHKEY__V1__CODE__OK);
-	assert_int_equal(frame->n_replies, 1);
-	assert_int_equal(frame->replies[0]->code, code);
-	reply_free(&frame);
-}
-
 static void expect_verdict(struct fixture *f, uint32_t id, Latchkey__V1__Verdict verdict, Latchkey__V1__Reason reason)
 {
 	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
@@ -65,7 +48,7 @@ static void test_get_valid(void **state)
 {
 	struct fixture *f = *state;
 	struct minted m = fixture_mint(f, 100);
-	const uint32_t id = send_get(f, m.token, 0);
+	const uint32_t id = fixture_get(f, m.token, 0);
 	struct store_op *op = scripted_take(&f->script);
 	Latchkey__V1__GetSessionResponse *session;
 	Latchkey__V1__ReplyFrame *frame;
@@ -100,19 +83,19 @@ static void test_get_verdicts(void **state)
 	size_t commands;
 	uint32_t id;
 
-	id = send_get(f, m.token, 0);
+	id = fixture_get(f, m.token, 0);
 	scripted_nil(scripted_take(&f->script));
 	expect_verdict(f, id, LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__NOT_FOUND_IN_STORE);
 	m.record.data[m.record.len - 1] ^= 1;
-	id = send_get(f, m.token, 0);
+	id = fixture_get(f, m.token, 0);
 	scripted_string(scripted_take(&f->script), span_of(m.record.data, m.record.len));
 	expect_verdict(f, id, LATCHKEY__V1__VERDICT__UNKNOWN, LATCHKEY__V1__REASON__UNREADABLE);
 	assert_int_equal(metric_get(METRIC_RECORDS_UNREADABLE), unreadable + 1);
 	/* What is no token of ours does not reach the store. */
 	commands = scripted_count(&f->script);
 	m.token[50] = m.token[50] == 'A' ? 'B' : 'A';
-	expect_verdict(f, send_get(f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__FORGED);
-	expect_verdict(f, send_get(f, "lks1_", 0), LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__MALFORMED);
+	expect_verdict(f, fixture_get(f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__FORGED);
+	expect_verdict(f, fixture_get(f, "lks1_", 0), LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__MALFORMED);
 	assert_int_equal(scripted_count(&f->script), commands);
 	assert_int_equal(metric_get(METRIC_TOKENS_FORGED), forged + 1);
 	minted_free(&m);
@@ -122,10 +105,10 @@ static void test_odd_reply(void **state)
 {
 	struct fixture *f = *state;
 	struct minted m = fixture_mint(f, 10);
-	const uint32_t id = send_get(f, m.token, 0);
+	const uint32_t id = fixture_get(f, m.token, 0);
 
 	scripted_word_number(scripted_take(&f->script), "what", 1);
-	expect_code(f, id, LATCHKEY__V1__CODE__INTERNAL);
+	fixture_expect(f, id, LATCHKEY__V1__CODE__INTERNAL);
 	minted_free(&m);
 }
 
@@ -148,10 +131,10 @@ static void test_outcomes(void **state)
 	struct minted m = fixture_mint(f, 10);
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const uint32_t id = send_get(f, m.token, 0);
+		const uint32_t id = fixture_get(f, m.token, 0);
 
 		scripted_outcome(scripted_take(&f->script), rows[i].outcome);
-		expect_code(f, id, rows[i].code);
+		fixture_expect(f, id, rows[i].code);
 	}
 	assert_int_equal(metric_get(METRIC_CALLS_UNAVAILABLE), unavailable + 2);
 	assert_int_equal(metric_get(METRIC_CALLS_OVERLOADED), overloaded + 1);
@@ -165,19 +148,19 @@ static void test_refusals(void **state)
 	Latchkey__V1__ReplyFrame *frame;
 	uint32_t id;
 
-	id = send_get(f, m.token, 0);
+	id = fixture_get(f, m.token, 0);
 	scripted_refuse(scripted_take(&f->script), "OOM command not allowed");
 	frame = caller_wait(f->caller, id);
 	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__RESOURCE_EXHAUSTED);
 	assert_true(frame->replies[0]->retry_after_ms > 0);
 	assert_true(message_has(frame->replies[0]->message, "maxmemory"));
 	reply_free(&frame);
-	id = send_get(f, m.token, 0);
+	id = fixture_get(f, m.token, 0);
 	scripted_refuse(scripted_take(&f->script), "LOADING Redis is loading the dataset in memory");
-	expect_code(f, id, LATCHKEY__V1__CODE__UNAVAILABLE);
-	id = send_get(f, m.token, 0);
+	fixture_expect(f, id, LATCHKEY__V1__CODE__UNAVAILABLE);
+	id = fixture_get(f, m.token, 0);
 	scripted_refuse(scripted_take(&f->script), "ERR unknown command");
-	expect_code(f, id, LATCHKEY__V1__CODE__INTERNAL);
+	fixture_expect(f, id, LATCHKEY__V1__CODE__INTERNAL);
 	minted_free(&m);
 }
 
@@ -212,162 +195,9 @@ static void test_answered_at_once(void **state)
 	struct minted m = fixture_mint(f, 10);
 
 	f->script.at_once = answer_nil;
-	expect_verdict(f, send_get(f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
+	expect_verdict(f, fixture_get(f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
 		       LATCHKEY__V1__REASON__NOT_FOUND_IN_STORE);
 	minted_free(&m);
-}
-
-/* ---- Deadlines ---- */
-
-static void test_deadline(void **state)
-{
-	struct fixture *f = *state;
-	const uint64_t before = metric_get(METRIC_CALLS_DEADLINE);
-	struct minted m = fixture_mint(f, 10);
-	const uint64_t sent_ms = clock_mono_ms();
-	const uint32_t id = send_get(f, m.token, 50);
-	struct store_op *op = scripted_take(&f->script);
-
-	assert_in_range(op->deadline_ms, sent_ms + 50, clock_mono_ms() + 50);
-	expect_code(f, id, LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
-	assert_true(clock_mono_ms() >= sent_ms + 50);
-	assert_int_equal(metric_get(METRIC_CALLS_DEADLINE), before + 1);
-	/* The reply that comes too late changes nothing and is sent to nobody. */
-	scripted_string(op, span_of(m.record.data, m.record.len));
-	assert_int_equal(code_of(f, HEALTH, NULL), LATCHKEY__V1__CODE__OK);
-	assert_int_equal(caller_unread(f->caller), 0);
-	minted_free(&m);
-}
-
-/* A frame is answered when its last call is, whichever way each of them ends. */
-static void test_deadlines_of_a_frame(void **state)
-{
-	struct fixture *f = *state;
-	struct minted m = fixture_mint(f, 10);
-	const Latchkey__V1__GetSessionRequest request = get_request(m.token);
-	const struct sent_call calls[] = {
-	    {.method = GET, .body = &request.base, .timeout_ms = 200},
-	    {.method = GET, .body = &request.base, .timeout_ms = 1},
-	    {.method = HEALTH},
-	    {.method = GET, .body = &request.base, .timeout_ms = 100},
-	};
-	const uint32_t id = caller_send(f->caller, frame_of(calls, 4));
-	struct store_op *first = scripted_take(&f->script);
-	Latchkey__V1__ReplyFrame *frame;
-
-	frame = caller_wait(f->caller, id);
-	assert_int_equal(frame->n_replies, 4);
-	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
-	assert_int_equal(frame->replies[1]->code, LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
-	assert_int_equal(frame->replies[2]->code, LATCHKEY__V1__CODE__OK);
-	assert_int_equal(frame->replies[3]->code, LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
-	reply_free(&frame);
-	scripted_nil(first);
-	/* The call of 1 ms may have been too late for a command already. */
-	while (f->script.taken < scripted_count(&f->script))
-		scripted_nil(scripted_take(&f->script));
-	minted_free(&m);
-}
-
-static void test_timeout_capped(void **state)
-{
-	struct rpc_options options = fixture_options();
-	struct fixture *f;
-	struct minted m;
-	struct store_op *op;
-	uint32_t id;
-
-	(void)state;
-	options.timeout_default_ms = 40;
-	options.timeout_max_ms = 60;
-	f = fixture_start(&options);
-	/* A mint within 40 ms is likely, not certain: the token is what counts. */
-	f->script.at_once = NULL;
-	m = (struct minted){.record = bytes_of(NULL, 0)};
-	{
-		Latchkey__V1__ListSessionsRequest request = LATCHKEY__V1__LIST_SESSIONS_REQUEST__INIT;
-
-		request.has_user = true;
-		request.user = text("ann");
-		id = caller_send(f->caller, frame_of_one(LIST, &request.base, UINT32_MAX));
-		op = scripted_take(&f->script);
-		assert_true(op->deadline_ms <= clock_mono_ms() + 60);
-		expect_code(f, id, LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
-		scripted_outcome(op, STORE_LOST);
-		id = caller_send(f->caller, frame_of_one(LIST, &request.base, 0));
-		op = scripted_take(&f->script);
-		assert_true(op->deadline_ms <= clock_mono_ms() + 40);
-		expect_code(f, id, LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
-		scripted_outcome(op, STORE_LOST);
-	}
-	minted_free(&m);
-	fixture_stop(&f);
-}
-
-/* A connection that waits for an answer is not idle. */
-static void test_not_idle_while_waiting(void **state)
-{
-	struct rpc_options options = fixture_options();
-	struct store_op *op;
-	struct fixture *f;
-	struct minted m;
-	uint32_t id;
-
-	(void)state;
-	options.limits.idle_timeout_ms = 300;
-	f = fixture_start(&options);
-	m = fixture_mint(f, 10);
-	id = send_get(f, m.token, 1200);
-	op = scripted_take(&f->script);
-	expect_code(f, id, LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
-	(void)caller_wait_closed(f->caller);
-	scripted_nil(op);
-	minted_free(&m);
-	fixture_stop(&f);
-}
-
-/* ---- Limits ---- */
-
-/* Frames are held until the store is done with them, answered or not; then others may come. */
-static void test_frames_in_flight(void **state)
-{
-	struct rpc_options options = fixture_options();
-	struct store_op *held[2];
-	Latchkey__V1__ReplyFrame *frame;
-	struct caller *other;
-	struct fixture *f;
-	struct minted m;
-	uint32_t ids[2];
-
-	(void)state;
-	options.frames_in_flight_per_connection_max = 2;
-	options.frames_in_flight_max = 2;
-	f = fixture_start(&options);
-	m = fixture_mint(f, 10);
-	for (size_t i = 0; i < 2; i++) {
-		ids[i] = send_get(f, m.token, 20);
-		held[i] = scripted_take(&f->script);
-	}
-	for (size_t i = 0; i < 2; i++)
-		expect_code(f, ids[i], LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
-	frame = caller_ask(f->caller, frame_of_one(HEALTH, NULL, 0));
-	assert_int_equal(frame->code, LATCHKEY__V1__CODE__RESOURCE_EXHAUSTED);
-	assert_true(message_has(frame->message, "2 frames are in flight on this connection"));
-	assert_true(frame->retry_after_ms > 0);
-	reply_free(&frame);
-	other = caller_open(f->url);
-	frame = caller_ask(other, frame_of_one(HEALTH, NULL, 0));
-	assert_int_equal(frame->code, LATCHKEY__V1__CODE__RESOURCE_EXHAUSTED);
-	assert_true(message_has(frame->message, "2 frames are in flight in this server"));
-	reply_free(&frame);
-	scripted_nil(held[0]);
-	scripted_outcome(held[1], STORE_LOST);
-	frame = caller_ask(other, frame_of_one(HEALTH, NULL, 0));
-	assert_int_equal(frame->code, LATCHKEY__V1__CODE__OK);
-	reply_free(&frame);
-	caller_close(&other);
-	minted_free(&m);
-	fixture_stop(&f);
 }
 
 static Latchkey__V1__GetManySessionsRequest many_request(ProtobufCBinaryData *tokens, size_t count)
@@ -405,7 +235,7 @@ static void test_reply_too_large(void **state)
 	id = caller_send(f->caller, frame_of(calls, 1));
 	for (size_t i = 0; i < 60; i++)
 		scripted_string(scripted_take(&f->script), span_of(m.record.data, m.record.len));
-	expect_code(f, id, LATCHKEY__V1__CODE__OK);
+	fixture_expect(f, id, LATCHKEY__V1__CODE__OK);
 	minted_free(&m);
 }
 
@@ -495,7 +325,7 @@ static void test_steps(void **state)
 static void test_no_step_after_the_deadline(void **state)
 {
 	struct fixture *f = *state;
-	const uint32_t id = send_revoke_user(f, 50);
+	const uint32_t id = send_revoke_user(f, 200);
 	struct store_op *op = scripted_take(&f->script);
 	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
 
@@ -516,7 +346,7 @@ static void test_steps_are_bounded(void **state)
 	struct fixture *f = *state;
 
 	f->script.at_once = chunk_without_end;
-	expect_code(f, send_revoke_user(f, 0), LATCHKEY__V1__CODE__UNAVAILABLE);
+	fixture_expect(f, send_revoke_user(f, 0), LATCHKEY__V1__CODE__UNAVAILABLE);
 }
 
 static void test_aborted_has_the_version(void **state)
@@ -562,7 +392,7 @@ static void test_revoke(void **state)
 		       .outcome = STORE_REPLIED,
 		       .reply = &(struct store_reply){.type = STORE_INTEGER, .integer = 1},
 		   });
-	expect_code(f, id, LATCHKEY__V1__CODE__OK);
+	fixture_expect(f, id, LATCHKEY__V1__CODE__OK);
 	/* Neither token nor handle, and a reason that is not one to give. */
 	request.has_token = false;
 	assert_int_equal(code_of(f, REVOKE, &request.base), LATCHKEY__V1__CODE__INVALID_ARGUMENT);
@@ -570,103 +400,6 @@ static void test_revoke(void **state)
 	request.has_reason = true;
 	request.reason = (Latchkey__V1__Reason)77;
 	assert_int_equal(code_of(f, REVOKE, &request.base), LATCHKEY__V1__CODE__INVALID_ARGUMENT);
-	minted_free(&m);
-}
-
-/* ---- Threads ---- */
-
-#define THREADS 4
-#define ROUNDS	20
-
-struct answerer {
-	pthread_t thread;
-	struct store_op *ops[RPC_CALLS_MAX / THREADS];
-	span record;
-};
-
-static void *answer_all(void *arg)
-{
-	struct answerer *a = arg;
-
-	for (size_t i = 0; i < RPC_CALLS_MAX / THREADS; i++) {
-		if (i % 4 == 3)
-			scripted_outcome(a->ops[i], STORE_LOST);
-		else
-			scripted_string(a->ops[i], a->record);
-	}
-	return NULL;
-}
-
-static void one_round(struct fixture *f, const struct minted *m)
-{
-	const Latchkey__V1__GetSessionRequest request = get_request(m->token);
-	struct sent_call calls[RPC_CALLS_MAX];
-	struct answerer answerers[THREADS];
-	Latchkey__V1__ReplyFrame *frame;
-	uint32_t id;
-
-	for (size_t i = 0; i < RPC_CALLS_MAX; i++)
-		calls[i] = (struct sent_call){.method = GET, .body = &request.base};
-	id = caller_send(f->caller, frame_of(calls, RPC_CALLS_MAX));
-	for (size_t i = 0; i < RPC_CALLS_MAX; i++)
-		answerers[i % THREADS].ops[i / THREADS] = scripted_take(&f->script);
-	for (size_t i = 0; i < THREADS; i++) {
-		answerers[i].record = span_of(m->record.data, m->record.len);
-		check(pthread_create(&answerers[i].thread, NULL, answer_all, &answerers[i]) == 0);
-	}
-	frame = caller_wait(f->caller, id);
-	for (size_t i = 0; i < THREADS; i++)
-		check(pthread_join(answerers[i].thread, NULL) == 0);
-	assert_int_equal(frame->n_replies, RPC_CALLS_MAX);
-	for (size_t i = 0; i < RPC_CALLS_MAX; i++)
-		assert_int_equal(frame->replies[i]->code,
-				 i / THREADS % 4 == 3 ? LATCHKEY__V1__CODE__UNAVAILABLE : LATCHKEY__V1__CODE__OK);
-	reply_free(&frame);
-}
-
-/* One frame's replies come from several threads at once, and stand in the calls' order. */
-static void test_replies_from_several_threads(void **state)
-{
-	struct rpc_options options = fixture_options();
-	struct fixture *f = *state;
-	struct minted m;
-
-	(void)options;
-	m = fixture_mint(f, 200);
-	for (int i = 0; i < ROUNDS && scripted_count(&f->script) + RPC_CALLS_MAX <= SCRIPTED_WAITING_MAX; i++)
-		one_round(f, &m);
-	minted_free(&m);
-}
-
-/* Replies that race the sweep: every frame is answered once, by one or the other. */
-static void test_replies_race_deadlines(void **state)
-{
-	struct fixture *f = *state;
-	struct minted m = fixture_mint(f, 10);
-	size_t in_time = 0;
-
-	for (int round = 0; round < 200; round++) {
-		const uint32_t id = send_get(f, m.token, 5);
-		const uint64_t until_us = clock_mono_us() + 4000 + (uint64_t)(round % 50) * 100;
-		const size_t before = f->script.taken;
-		struct store_op *op = NULL;
-		Latchkey__V1__ReplyFrame *frame;
-
-		while (clock_mono_us() < until_us)
-			continue;
-		if (scripted_count(&f->script) > before)
-			op = scripted_take(&f->script);
-		if (op != NULL)
-			scripted_nil(op);
-		frame = caller_wait(f->caller, id);
-		assert_int_equal(frame->n_replies, 1);
-		in_time += frame->replies[0]->code == LATCHKEY__V1__CODE__OK ? 1 : 0;
-		reply_free(&frame);
-		if (op == NULL && scripted_count(&f->script) > before)
-			scripted_nil(scripted_take(&f->script));
-	}
-	assert_int_equal(caller_unread(f->caller), 0);
-	assert_true(in_time <= 200);
 	minted_free(&m);
 }
 
@@ -680,11 +413,6 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_refusals, start, stop),
 	    cmocka_unit_test_setup_teardown(test_lost_write, start, stop),
 	    cmocka_unit_test_setup_teardown(test_answered_at_once, start, stop),
-	    cmocka_unit_test_setup_teardown(test_deadline, start, stop),
-	    cmocka_unit_test_setup_teardown(test_deadlines_of_a_frame, start, stop),
-	    cmocka_unit_test(test_timeout_capped),
-	    cmocka_unit_test(test_not_idle_while_waiting),
-	    cmocka_unit_test(test_frames_in_flight),
 	    cmocka_unit_test_setup_teardown(test_reply_too_large, start, stop),
 	    cmocka_unit_test_setup_teardown(test_get_many, start, stop),
 	    cmocka_unit_test_setup_teardown(test_get_many_all_down, start, stop),
@@ -693,8 +421,6 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_steps_are_bounded, start, stop),
 	    cmocka_unit_test_setup_teardown(test_aborted_has_the_version, start, stop),
 	    cmocka_unit_test_setup_teardown(test_revoke, start, stop),
-	    cmocka_unit_test_setup_teardown(test_replies_from_several_threads, start, stop),
-	    cmocka_unit_test_setup_teardown(test_replies_race_deadlines, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,3 +189,30 @@ bool message_has(ProtobufCBinaryData message, const char *part)
 {
 	return memmem(message.data, message.len, part, strlen(part)) != NULL;
 }
+
+uint32_t fixture_get(struct fixture *f, const char *token, uint32_t timeout_ms)
+{
+	const Latchkey__V1__GetSessionRequest request = get_request(token);
+
+	return caller_send(f->caller, frame_of_one(GET, &request.base, timeout_ms));
+}
+
+void fixture_expect(struct fixture *f, uint32_t id, Latchkey__V1__Code code)
+{
+	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
+
+	check(frame->code == LATCHKEY__V1__CODE__OK && frame->n_replies == 1);
+	if (frame->replies[0]->code != code)
+		(void)fprintf(stderr, "code %d\n", (int)frame->replies[0]->code);
+	check(frame->replies[0]->code == code);
+	reply_free(&frame);
+}
+
+uint32_t fixture_list(struct fixture *f, uint32_t timeout_ms)
+{
+	Latchkey__V1__ListSessionsRequest request = LATCHKEY__V1__LIST_SESSIONS_REQUEST__INIT;
+
+	request.has_user = true;
+	request.user = text("ann");
+	return caller_send(f->caller, frame_of_one(LIST, &request.base, timeout_ms));
+}

@@ -37,6 +37,13 @@ void minted_free(struct minted *m);
 
 Latchkey__V1__GetSessionRequest get_request(const char *token);
 
+/* A Get of one token, sent. */
+uint32_t fixture_get(struct fixture *f, const char *token, uint32_t timeout_ms);
+/* A List of a user's sessions, sent. */
+uint32_t fixture_list(struct fixture *f, uint32_t timeout_ms);
+/* The code of the only reply to it. */
+void fixture_expect(struct fixture *f, uint32_t id, Latchkey__V1__Code code);
+
 /* One call, one reply: its code, the frame in *ret. */
 Latchkey__V1__Code ask_one(struct fixture *f, const char *method, const ProtobufCMessage *body,
 			   Latchkey__V1__ReplyFrame **ret);

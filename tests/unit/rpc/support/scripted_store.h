@@ -8,7 +8,7 @@
 
 #include "store/store.h"
 
-#define SCRIPTED_WAITING_MAX 1024
+#define SCRIPTED_WAITING_MAX 2048
 
 struct scripted_store {
 	struct store store;

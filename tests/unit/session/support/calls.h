@@ -1,8 +1,8 @@
 #ifndef LK_TESTS_CALLS_H
 #define LK_TESTS_CALLS_H
 
-/* Whole session calls: plan, command on a real Redis, answer, as often as the plan asks for. Results live in the world's
- * arena. */
+/* Whole session calls: plan, command on a real Redis, answer, as often as the plan asks for. Results live in the
+ * world's arena. */
 
 #include "real_redis.h"
 #include "world.h"
@@ -10,8 +10,8 @@
 struct stage {
 	struct world world;
 	struct real_redis redis;
-	arena *replies; /* as the store has its own */
-	struct status st; /* of the last call that failed */
+	arena *replies;	   /* as the store has its own */
+	struct status st;  /* of the last call that failed */
 	unsigned commands; /* carried out so far */
 };
 
@@ -23,10 +23,13 @@ int stage_reset(void **state);
 /* The reply to the plan's command, NULL if it has none. An error fails the test. */
 const struct store_reply *carry_out(struct stage *s, const struct session_plan *plan);
 
-enum status_code do_create(struct stage *s, const struct session_create_request *req, struct session_create_result *ret);
+enum status_code do_create(struct stage *s, const struct session_create_request *req,
+			   struct session_create_result *ret);
 enum status_code do_get(struct stage *s, const struct session_get_request *req, struct session_get_result *ret);
-enum status_code do_update(struct stage *s, const struct session_update_request *req, struct session_update_result *ret);
-enum status_code do_revoke(struct stage *s, const struct session_revoke_request *req, struct session_revoke_result *ret);
+enum status_code do_update(struct stage *s, const struct session_update_request *req,
+			   struct session_update_result *ret);
+enum status_code do_revoke(struct stage *s, const struct session_revoke_request *req,
+			   struct session_revoke_result *ret);
 enum status_code do_revoke_user(struct stage *s, const struct session_revoke_user_request *req,
 				struct session_revoke_user_result *ret);
 enum status_code do_list(struct stage *s, const struct session_list_request *req, struct session_list_result *ret);

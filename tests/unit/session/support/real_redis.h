@@ -1,8 +1,8 @@
 #ifndef LK_TESTS_REAL_REDIS_H
 #define LK_TESTS_REAL_REDIS_H
 
-/* A redis-server of the test's own, on a unix socket in a temporary folder, without persistence; and a store that carries
- * commands out on it one at a time. Scripts are read from service/scripts. */
+/* A redis-server of the test's own, on a unix socket in a temporary folder, without persistence; and a store that
+ * carries commands out on it one at a time. Scripts are read from service/scripts. */
 
 #include <hiredis/hiredis.h>
 

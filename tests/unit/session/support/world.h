@@ -17,10 +17,10 @@
 	"names AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n"                                                          \
 	"2     QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8\n"
 
-#define WORLD_NOW_MS     1764000000123ULL
-#define WORLD_IDLE_S     1800
-#define WORLD_ABSOLUTE_S 43200
-#define WORLD_CAP        5
+#define WORLD_NOW_MS	  1764000000123ULL
+#define WORLD_IDLE_S	  1800
+#define WORLD_ABSOLUTE_S  43200
+#define WORLD_CAP	  5
 #define WORLD_TOMBSTONE_S 600
 
 struct world {

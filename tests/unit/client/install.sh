@@ -1,0 +1,59 @@
+#!/bin/sh
+# install.sh BUILD SOURCE CC: installs into a folder of its own and uses the package as a stranger would.
+set -eu
+build=$1 source=$2 cc=$3
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+cmake --install "$build" --component client --prefix "$root/usr" > "$root/log" || { cat "$root/log"; exit 1; }
+libdir=$(dirname "$(find "$root/usr" -name liblatchkey.so)")
+test -x "$root/usr/bin/latchkey"
+"$root/usr/bin/latchkey" --version | grep -q '^latchkey [0-9]'
+
+echo "== pkg-config, C"
+export PKG_CONFIG_PATH="$libdir/pkgconfig"
+$cc -Wall -Wextra -Werror "$source/client/examples/login.c" $(pkg-config --cflags --libs latchkey) \
+	-Wl,-rpath,"$libdir" -o "$root/login"
+# Nobody listens there: it says so and fails, which shows that it runs.
+if "$root/login" ipc:///nowhere.sock 2> "$root/said"; then exit 1; fi
+grep -q 'no connection to ipc:///nowhere.sock' "$root/said"
+
+echo "== the header alone, C++"
+cat > "$root/header.cc" <<'END'
+#include <latchkey/latchkey.h>
+int main()
+{
+	lk_session_get_request get = LK_SESSION_GET_REQUEST_INIT;
+	lk_error error = LK_ERROR_INIT;
+	lk_options options = LK_OPTIONS_INIT;
+	get.token = lk_text("x");
+	return get.struct_size == sizeof(get) && error.struct_size == sizeof(error) &&
+	       options.struct_size == sizeof(options) && lk_verdict_name(LK_UNKNOWN) != nullptr ? 0 : 1;
+}
+END
+for standard in c++11 c++20; do
+	g++ -std=$standard -pedantic -Wall -Wextra -Werror "$root/header.cc" $(pkg-config --cflags --libs latchkey) \
+		-Wl,-rpath,"$libdir" -o "$root/header"
+	"$root/header"
+done
+
+echo "== the header alone, C"
+echo '#include <latchkey/latchkey.h>' > "$root/header.c"
+for standard in c11 c17 gnu17; do
+	$cc -std=$standard -pedantic -Wall -Wextra -Werror $(pkg-config --cflags latchkey) -c "$root/header.c" -o /dev/null
+done
+
+echo "== find_package"
+mkdir "$root/user"
+cp "$source/client/examples/login.c" "$root/user"
+cat > "$root/user/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.20)
+project(user C)
+find_package(latchkey 0.1 REQUIRED)
+add_executable(login login.c)
+target_link_libraries(login PRIVATE latchkey::latchkey)
+END
+cmake -S "$root/user" -B "$root/user/build" -DCMAKE_PREFIX_PATH="$root/usr" -DCMAKE_C_COMPILER="$cc" > "$root/log" &&
+	cmake --build "$root/user/build" >> "$root/log" || { cat "$root/log"; exit 1; }
+if "$root/user/build/login" ipc:///nowhere.sock 2> "$root/said"; then exit 1; fi
+grep -q 'no connection' "$root/said"

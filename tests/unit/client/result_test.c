@@ -1,0 +1,248 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "latchkey/latchkey.h"
+#include "src/codec.h"
+#include "src/result.h"
+
+static ProtobufCBinaryData bytes_of(const char *text)
+{
+	return binary_of(lk_text(text));
+}
+
+static void a_full_session_says_all_it_was_given(void **state)
+{
+	Latchkey__V1__Device device = LATCHKEY__V1__DEVICE__INIT;
+	Latchkey__V1__Authentication authentication = LATCHKEY__V1__AUTHENTICATION__INIT;
+	Latchkey__V1__SessionInfo info = LATCHKEY__V1__SESSION_INFO__INIT;
+	Latchkey__V1__Attribute rows[3] = {LATCHKEY__V1__ATTRIBUTE__INIT, LATCHKEY__V1__ATTRIBUTE__INIT,
+					   LATCHKEY__V1__ATTRIBUTE__INIT};
+	Latchkey__V1__Attribute *attributes[] = {&rows[0], &rows[1], &rows[2]};
+	ProtobufCBinaryData amr[] = {bytes_of("pwd"), bytes_of("otp")};
+	ProtobufCBinaryData token = bytes_of("lks1_token");
+	ProtobufCBinaryData evicted[] = {bytes_of("handle-1")};
+	struct session_parts parts = {.verdict = LK_VALID,
+				      .token = &token,
+				      .info = &info,
+				      .attribute_count = 3,
+				      .attributes = attributes,
+				      .evicted_count = 1,
+				      .evicted = evicted};
+	lk_session *session;
+
+	(void)state;
+	rows[0].key = bytes_of("zeta");
+	rows[0].value = bytes_of("last");
+	rows[1].key = bytes_of("alpha");
+	rows[1].value = binary_of(lk_bytes_of("\0\xff", 2));
+	rows[2].key = bytes_of("empty");
+	device.label = bytes_of("Ann's phone");
+	device.ip = bytes_of("::1");
+	authentication.at_ms = 5;
+	authentication.aal = 2;
+	authentication.n_amr = 2;
+	authentication.amr = amr;
+	info.handle = bytes_of("handle-2");
+	info.user = bytes_of("ann");
+	info.session_class = bytes_of("default");
+	info.created_at_ms = 1;
+	info.last_seen_at_ms = 2;
+	info.idle_expires_at_ms = 3;
+	info.expires_at_ms = 4;
+	info.version = 6;
+	info.device = &device;
+	info.authentication = &authentication;
+
+	session = session_new(&parts);
+	assert_non_null(session);
+	assert_string_equal(lk_session_token(session), "lks1_token");
+	assert_string_equal(lk_session_handle(session), "handle-2");
+	assert_string_equal(lk_session_user(session).data, "ann");
+	assert_string_equal(lk_session_class(session).data, "default");
+	assert_int_equal(lk_session_created_at_ms(session), 1);
+	assert_int_equal(lk_session_last_seen_at_ms(session), 2);
+	assert_int_equal(lk_session_idle_expires_at_ms(session), 3);
+	assert_int_equal(lk_session_expires_at_ms(session), 4);
+	assert_int_equal(lk_session_version(session), 6);
+	assert_string_equal(lk_session_label(session).data, "Ann's phone");
+	assert_string_equal(lk_session_ip(session).data, "::1");
+	assert_null(lk_session_user_agent(session).data);
+	assert_int_equal(lk_session_authenticated_at_ms(session), 5);
+	assert_int_equal(lk_session_aal(session), 2);
+	assert_int_equal(lk_session_amr_count(session), 2);
+	assert_string_equal(lk_session_amr(session, 1).data, "otp");
+	assert_null(lk_session_amr(session, 2).data);
+	assert_int_equal(lk_session_attribute_count(session), 3);
+	assert_string_equal(lk_session_attribute_at(session, 0).key.data, "alpha");
+	assert_string_equal(lk_session_attribute_at(session, 2).key.data, "zeta");
+	assert_null(lk_session_attribute_at(session, 3).key.data);
+	assert_int_equal(lk_session_attribute(session, "alpha").len, 2);
+	assert_memory_equal(lk_session_attribute(session, "alpha").data, "\0\xff", 2);
+	assert_non_null(lk_session_attribute(session, "empty").data);
+	assert_int_equal(lk_session_attribute(session, "empty").len, 0);
+	assert_null(lk_session_attribute(session, "alph").data);
+	assert_null(lk_session_attribute(session, "").data);
+	assert_int_equal(lk_session_evicted_count(session), 1);
+	assert_string_equal(lk_session_evicted(session, 0), "handle-1");
+	assert_null(lk_session_evicted(session, 1));
+	lk_session_free(&session);
+	assert_null(session);
+	lk_session_free(&session);
+}
+
+static void an_empty_session_says_nothing(void **state)
+{
+	struct session_parts parts = {.verdict = LK_INVALID, .reason = LK_REASON_LOGOUT, .revoked_at_ms = 7};
+	lk_session *session = session_new(&parts);
+
+	(void)state;
+	assert_int_equal(lk_session_verdict(session), LK_INVALID);
+	assert_int_equal(lk_session_reason(session), LK_REASON_LOGOUT);
+	assert_int_equal(lk_session_revoked_at_ms(session), 7);
+	assert_null(lk_session_token(session));
+	assert_null(lk_session_handle(session));
+	assert_null(lk_session_user(session).data);
+	assert_null(lk_session_attribute(session, "x").data);
+	assert_int_equal(lk_session_attribute_count(session), 0);
+	assert_int_equal(lk_session_verdict(NULL), LK_UNKNOWN);
+	lk_session_free(&session);
+}
+
+static void lists_hold_their_sessions(void **state)
+{
+	Latchkey__V1__ListSessionsResponse list = LATCHKEY__V1__LIST_SESSIONS_RESPONSE__INIT;
+	Latchkey__V1__SessionInfo infos[500];
+	Latchkey__V1__SessionInfo *pointers[500];
+	char users[500][8];
+	lk_sessions *sessions;
+
+	(void)state;
+	for (int i = 0; i < 500; i++) {
+		latchkey__v1__session_info__init(&infos[i]);
+		(void)snprintf(users[i], sizeof(users[i]), "u%d", i);
+		infos[i].user = bytes_of(users[i]);
+		pointers[i] = &infos[i];
+	}
+	list.n_sessions = 500;
+	list.sessions = pointers;
+	list.next_page_token = bytes_of("next");
+	sessions = sessions_new(&list);
+	assert_int_equal(lk_sessions_count(sessions), 500);
+	for (size_t i = 0; i < 500; i++)
+		assert_string_equal(lk_session_user(lk_sessions_at(sessions, i)).data, users[i]);
+	assert_null(lk_sessions_at(sessions, 500));
+	assert_string_equal(lk_sessions_next_page(sessions).data, "next");
+	lk_sessions_free(&sessions);
+
+	list = (Latchkey__V1__ListSessionsResponse)LATCHKEY__V1__LIST_SESSIONS_RESPONSE__INIT;
+	sessions = sessions_new(&list);
+	assert_int_equal(lk_sessions_count(sessions), 0);
+	assert_int_equal(lk_sessions_next_page(sessions).len, 0);
+	lk_sessions_free(&sessions);
+}
+
+static void reports_are_never_null(void **state)
+{
+	Latchkey__V1__ServerInfoResponse response = LATCHKEY__V1__SERVER_INFO_RESPONSE__INIT;
+	Latchkey__V1__ServerStatsResponse stats_response = LATCHKEY__V1__SERVER_STATS_RESPONSE__INIT;
+	Latchkey__V1__Counter counter = LATCHKEY__V1__COUNTER__INIT;
+	Latchkey__V1__Counter *counters[] = {&counter};
+	ProtobufCBinaryData realms[] = {bytes_of("default"), bytes_of("shop")};
+	lk_info *info = info_new(&response);
+	lk_stats *stats;
+
+	(void)state;
+	assert_string_equal(lk_info_version(info), "");
+	assert_string_equal(lk_info_store_mode(info), "");
+	assert_null(lk_info_realm(info, 0));
+	lk_info_free(&info);
+	response.n_realms = 2;
+	response.realms = realms;
+	response.version = bytes_of("0.1.0");
+	info = info_new(&response);
+	assert_string_equal(lk_info_version(info), "0.1.0");
+	assert_int_equal(lk_info_realm_count(info), 2);
+	assert_string_equal(lk_info_realm(info, 1), "shop");
+	lk_info_free(&info);
+
+	counter.name = bytes_of("calls");
+	counter.value = 3;
+	stats_response.n_counters = 1;
+	stats_response.counters = counters;
+	stats = stats_new(&stats_response);
+	assert_string_equal(lk_stats_name(stats, 0), "calls");
+	assert_int_equal(lk_stats_value(stats, 0), 3);
+	assert_string_equal(lk_stats_help(stats, 0), "");
+	assert_null(lk_stats_name(stats, 1));
+	lk_stats_free(&stats);
+	assert_null(stats);
+}
+
+static void names_are_for_any_number(void **state)
+{
+	(void)state;
+	assert_string_equal(lk_err_name(LK_E_UNAVAILABLE), "LK_E_UNAVAILABLE");
+	assert_true(lk_err_is_retryable(LK_E_UNAVAILABLE));
+	assert_false(lk_err_is_retryable(LK_E_CONFLICT));
+	assert_string_equal(lk_reason_name(LK_REASON_IDLE_TIMEOUT), "IDLE_TIMEOUT");
+	assert_string_equal(lk_reason_name((enum lk_reason)999), "UNRECOGNIZED");
+	assert_string_equal(lk_verdict_name(LK_INVALID), "INVALID");
+	for (int i = -5; i < 100; i++) {
+		assert_non_null(lk_err_name((enum lk_err)i));
+		assert_non_null(lk_err_message((enum lk_err)i));
+		assert_non_null(lk_reason_message((enum lk_reason)i));
+		assert_non_null(lk_verdict_name((enum lk_verdict)i));
+		assert_non_null(lk_serving_name((enum lk_serving)i));
+		assert_false(lk_err_is_retryable((enum lk_err)i) && i > LK_E_TLS);
+	}
+}
+
+/* The header states the numbers again, so that users need no protobuf: they must be the wire's. */
+static void numbers_are_those_of_the_wire(void **state)
+{
+	(void)state;
+#define X(name, number, text)                                                                                          \
+	{                                                                                                              \
+		const ProtobufCEnumValue *value =                                                                      \
+		    protobuf_c_enum_descriptor_get_value(&latchkey__v1__reason__descriptor, number);                   \
+		assert_non_null(value);                                                                                \
+		assert_string_equal(strcmp(value->name, "REASON_NONE") == 0 ? "NONE" : value->name,                    \
+				    lk_reason_name(name));                                                             \
+	}
+	LK_REASON_MAP(X)
+#undef X
+	assert_null(
+	    protobuf_c_enum_descriptor_get_value(&latchkey__v1__reason__descriptor, LK_REASON_ASSURANCE_TOO_LOW + 1));
+}
+
+static void the_header_has_the_projects_version(void **state)
+{
+	char version[32];
+
+	(void)state;
+	(void)snprintf(version, sizeof(version), "%d.%d.%d", LK_VERSION_MAJOR, LK_VERSION_MINOR, LK_VERSION_PATCH);
+	assert_string_equal(version, lk_version());
+	assert_string_equal(version, LK_VERSION);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_full_session_says_all_it_was_given),
+	    cmocka_unit_test(an_empty_session_says_nothing),
+	    cmocka_unit_test(lists_hold_their_sessions),
+	    cmocka_unit_test(reports_are_never_null),
+	    cmocka_unit_test(names_are_for_any_number),
+	    cmocka_unit_test(numbers_are_those_of_the_wire),
+	    cmocka_unit_test(the_header_has_the_projects_version),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

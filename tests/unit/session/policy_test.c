@@ -1,0 +1,168 @@
+/* Realms, classes and their limits. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+static int start(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	world_start(w);
+	*state = w;
+	return 0;
+}
+
+static int stop(void **state)
+{
+	struct world *w = *state;
+
+	world_stop(w);
+	free(w);
+	return 0;
+}
+
+static void names_are_found(void **state)
+{
+	const struct world *w = *state;
+	const struct session_realm *realm = session_realm_find(&w->realms, SPAN_EMPTY);
+
+	assert_ptr_equal(realm, &w->realm_list[0]);
+	assert_ptr_equal(session_realm_find(&w->realms, SPAN_LIT("default")), realm);
+	assert_ptr_equal(session_realm_find(&w->realms, SPAN_LIT("other")), &w->realm_list[1]);
+	assert_null(session_realm_find(&w->realms, SPAN_LIT("Default")));
+	assert_null(session_realm_find(&w->realms, SPAN_LIT("othe")));
+	assert_ptr_equal(session_class_find(realm, SPAN_EMPTY), &w->classes[0]);
+	assert_ptr_equal(session_class_find(realm, SPAN_LIT("remember")), &w->classes[1]);
+	assert_null(session_class_find(realm, SPAN_LIT("remembered")));
+	assert_ptr_equal(session_class_by_tag(realm, w->classes[2].tag), &w->classes[2]);
+	assert_null(session_class_by_tag(realm, (uint16_t)(w->classes[2].tag ^ 1)));
+}
+
+static void tags_are_what_they_were(void **state)
+{
+	const struct world *w = *state;
+
+	assert_int_equal(w->realm_list[0].tag, 0x0013);
+	assert_int_equal(w->realm_list[1].tag, 0x62b6);
+	assert_int_equal(w->classes[0].tag, 0x87e4);
+}
+
+static void the_longest_tombstone_counts(void **state)
+{
+	struct world *w = *state;
+
+	w->classes[1].policy.tombstone_s = 900;
+	assert_int_equal(session_realm_tombstone_s(&w->realm_list[0]), 900);
+	w->classes[1].policy.tombstone_s = WORLD_TOMBSTONE_S;
+}
+
+/* One mistake each in a copy of the good policy. */
+static void mistakes_are_named(void **state)
+{
+	static const struct session_policy good = {1800, 43200, 100, AT_CAP_EVICT_OLDEST, 600};
+	static const struct session_policy no_idle = {0, 43200, 100, AT_CAP_EVICT_OLDEST, 600};
+	static const struct session_policy no_absolute = {1800, 0, 100, AT_CAP_EVICT_OLDEST, 600};
+	static const struct session_policy order = {43201, 43200, 100, AT_CAP_EVICT_OLDEST, 600};
+	static const struct session_policy no_cap = {1800, 43200, 0, AT_CAP_EVICT_OLDEST, 600};
+	static const struct session_policy high_cap = {1800, 43200, 10001, AT_CAP_EVICT_OLDEST, 600};
+	static const struct session_policy no_tombstone = {1800, 43200, 100, AT_CAP_EVICT_OLDEST, 0};
+	static const struct {
+		const char *realms[2];
+		const char *classes[2];
+		const struct session_policy *policy;
+		const char *message; /* NULL: good */
+	} cases[] = {
+	    {{"a", "b"}, {"x", "y"}, &good, NULL},
+	    {{"a.b_c-0", "b"}, {"x", "y"}, &good, NULL},
+	    {{"a", "a"}, {"x", "y"}, &good, "realm a is there twice"},
+	    {{"A", "b"}, {"x", "y"}, &good, "realm \"A\" is no name"},
+	    {{"", "b"}, {"x", "y"}, &good, "is no name: 1 to 64"},
+	    {{"a b", "b"}, {"x", "y"}, &good, "is no name"},
+	    {{"a\n", "b"}, {"x", "y"}, &good, "\"a?\""},
+	    {{"a", "b"}, {"x", "x"}, &good, "class x is there twice"},
+	    {{"a", "b"}, {"x", "Y"}, &good, "class \"Y\" is no name: 1 to 32"},
+	    {{"a", "b"}, {"x", "abcdefghijklmnopqrstuvwxyz0123456"}, &good, "is no name"},
+	    {{"a", "b"}, {"x", "y"}, &no_idle, "a timeout is 0"},
+	    {{"a", "b"}, {"x", "y"}, &no_absolute, "a timeout is 0"},
+	    {{"a", "b"}, {"x", "y"}, &order, "idle_timeout_s 43201 is over absolute_timeout_s 43200"},
+	    {{"a", "b"}, {"x", "y"}, &no_cap, "sessions_max 0 is not in 1..10000"},
+	    {{"a", "b"}, {"x", "y"}, &high_cap, "sessions_max 10001"},
+	    {{"a", "b"}, {"x", "y"}, &no_tombstone, "tombstone_s is 0"},
+	};
+	const struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct session_class classes[2][2];
+		struct session_realm list[2];
+		struct session_realms realms = {2, list};
+		struct status st = {0};
+
+		for (int r = 0; r < 2; r++) {
+			for (int c = 0; c < 2; c++)
+				classes[r][c] = (struct session_class){span_str(cases[i].classes[c]), 0, good};
+			list[r] = (struct session_realm){span_str(cases[i].realms[r]), 0, 2, classes[r]};
+		}
+		classes[1][1].policy = *cases[i].policy;
+		if (cases[i].message == NULL) {
+			assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_OK);
+			continue;
+		}
+		assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
+		if (strstr(st.text, cases[i].message) == NULL)
+			fail_msg("case %zu: \"%s\" has no \"%s\"", i, st.text, cases[i].message);
+	}
+}
+
+static void there_must_be_something(void **state)
+{
+	const struct world *w = *state;
+	struct session_realm empty = {.name = SPAN_LIT("a")};
+	struct session_realms none = {0, NULL};
+	struct session_realms one = {1, &empty};
+	struct status st;
+
+	assert_int_equal(session_realms_seal(&none, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(session_realms_seal(&one, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_non_null(strstr(st.text, "no class"));
+}
+
+/* 16-bit tags of enough names must meet: the second of a pair is refused, not confused with the first. */
+static void tags_that_meet_are_refused(void **state)
+{
+	enum { MANY = 2000 };
+	const struct world *w = *state;
+	struct session_class class = {SPAN_LIT("x"), 0, {1, 1, 1, AT_CAP_REFUSE, 1}};
+	struct session_realm *list = calloc(MANY, sizeof(*list));
+	char(*names)[16] = calloc(MANY, sizeof(*names));
+	struct session_realms realms = {MANY, list};
+	struct status st;
+
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "r%d", i);
+		list[i] = (struct session_realm){span_str(names[i]), 0, 1, &class};
+	}
+	assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_non_null(strstr(st.text, "rename it"));
+	free(names);
+	free(list);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(names_are_found),
+	    cmocka_unit_test(tags_are_what_they_were),
+	    cmocka_unit_test(the_longest_tombstone_counts),
+	    cmocka_unit_test(mistakes_are_named),
+	    cmocka_unit_test(there_must_be_something),
+	    cmocka_unit_test(tags_that_meet_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
