@@ -377,7 +377,7 @@ static void note_silence(const lk_call *call, struct work *work)
 {
 	struct endpoint *endpoint = call->endpoint;
 
-	if (endpoint->heard_at_ms >= call->sent_at_ms || ++endpoint->silent != SILENT_CALLS_MAX)
+	if (endpoint->heard_at_ms > call->sent_at_ms || ++endpoint->silent != SILENT_CALLS_MAX)
 		return;
 	wire_channel_retain(endpoint->channel);
 	work->closing[work->closing_count++] = endpoint->channel;

@@ -91,8 +91,9 @@ void link_free(wire_link *link)
 	nng_aio_reap(link->receive_aio);
 	nng_aio_reap(link->send_aio);
 	nng_aio_reap(link->dial_aio);
-	nng_stream_free(link->stream);
+	/* In this order nng's own reference to the dialer goes last, on the reaper's thread. */
 	nng_stream_dialer_free(link->dialer);
+	nng_stream_free(link->stream);
 	wire_buffer_drop(&link->in);
 	wire_buffer_drop(&link->out);
 	wire_buffer_drop(&link->going);

@@ -40,8 +40,10 @@ static void __attribute__((format(printf, 2, 3))) putf(struct line *l, const cha
 
 static bool is_plain(span s)
 {
+	static const char signs[] = "_.:/@+-";
+
 	for (size_t i = 0; i < s.len; i++)
-		if (!isalnum(s.ptr[i]) && memchr("_.:/@+-", s.ptr[i], 7) == NULL)
+		if (!isalnum(s.ptr[i]) && memchr(signs, s.ptr[i], sizeof(signs) - 1) == NULL)
 			return false;
 	return s.len > 0;
 }

@@ -34,11 +34,11 @@
 
 /* Arguments of commands in flight: a thousand of the longest there are (a record of 32 KiB), and well over what
  * commands_in_flight_max common ones come to. */
-#define BYTES_IN_FLIGHT_MAX (32U * 1024 * 1024)
+#define BYTES_IN_FLIGHT_MAX ((size_t)32 * 1024 * 1024)
 /* The link must not pause reading on account of output: twice what can be in flight, framing and scripts included. */
 #define OUTPUT_BYTES_MAX (2 * BYTES_IN_FLIGHT_MAX)
 /* All input is consumed at once; this only has to hold one read. */
-#define INPUT_BYTES_MAX (1024U * 1024)
+#define INPUT_BYTES_MAX 1048576U
 /* A connection that has brought nothing for so long is asked whether it is there. */
 #define PING_AFTER_MS 5000U
 

@@ -27,7 +27,8 @@
 #include "redis/child.h"
 #include "redis/folder.h"
 
-/* For a start on an empty folder some 50 ms do; a large append-only file is loaded after the socket is open. */
+/* For a start on an empty folder some 50 ms do. A large append-only file may take longer to load: it is not waited for,
+ * but a server that cannot read its data has died by then. */
 #define START_TIMEOUT_MS 10000
 /* SIGTERM lets the server write out what it has. */
 #define STOP_TIMEOUT_MS 10000
@@ -248,17 +249,22 @@ static void *supervise(void *owner)
 	return NULL;
 }
 
-/* True when the server accepts connections; false when it died or the time is over. */
+/* True when the server answers with its data, or still loads it when the time is over; false when it died, as it does
+ * over data that it cannot read, or never answered. */
 static bool await_service(embedded *e)
 {
 	uint64_t until_ms = clock_mono_ms() + START_TIMEOUT_MS;
-	bool is_served = false;
+	enum folder_service service = FOLDER_SILENT;
+	bool is_served;
 
 	pthread_mutex_lock(&e->lock);
-	while (e->state != STATE_ENDED && !is_served && clock_mono_ms() < until_ms) {
+	while (e->state != STATE_ENDED && service != FOLDER_SERVED && clock_mono_ms() < until_ms) {
 		wait_locked(e, clock_mono_ms() + POLL_MS);
-		is_served = e->state == STATE_RUNNING && folder_is_served(&e->folder);
+		pthread_mutex_unlock(&e->lock);
+		service = folder_ask(&e->folder);
+		pthread_mutex_lock(&e->lock);
 	}
+	is_served = e->state != STATE_ENDED && service != FOLDER_SILENT;
 	e->has_served = is_served;
 	pthread_mutex_unlock(&e->lock);
 	return is_served;

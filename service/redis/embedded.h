@@ -13,9 +13,9 @@ struct embedded_options {
 	struct redis_events events;
 };
 
-/* Returns when the server accepts connections. FAILED_PRECONDITION: another process uses the folder, the folder is open
- * to others, the binary is not found, or the server does not come up: within 10 s, or dies, with its last words.
- * INVALID_ARGUMENT: the socket's path would be too long. */
+/* Returns when the server answers, or has been loading its data for 10 s. FAILED_PRECONDITION: another process uses the
+ * folder, the folder is open to others, the binary is not found, or the server does not answer within 10 s, or dies,
+ * with its last words. INVALID_ARGUMENT: the socket's path would be too long. */
 enum status_code embedded_start(const struct embedded_options *options, embedded **ret, struct status *st) MUST_CHECK;
 
 /* "ipc:///folder/redis.sock". Lives as long as the server. */

@@ -15,11 +15,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LOG_BYTES_MAX (1024 * 1024)
+#define LOG_BYTES_MAX ((off_t)1024 * 1024)
 /* A server that saves its data at SIGTERM is given as long as one of our own. */
 #define LEFT_OVER_TERM_MS 10000
 /* SIGKILL takes effect at once unless the process hangs in the kernel. */
 #define LEFT_OVER_KILL_MS 2000
+/* A server that loads its data answers several times a second. */
+#define ASK_MS 200
 
 static enum status_code failed(struct status *st, const char *what, const char *path)
 {
@@ -122,35 +124,62 @@ void folder_close(struct folder *f)
 	f->lock_fd = -1;
 }
 
-/* -1: nobody listens. A full backlog does not block, and shows that somebody does: then *ret_pid is 0. */
-static int find_listener(const struct folder *f, pid_t *ret_pid)
+/* -1 and errno: EAGAIN when the backlog is full, which shows that somebody listens; else nobody does. */
+static int connect_to(const struct folder *f)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct ucred peer = {0};
-	socklen_t len = sizeof(peer);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int rc = -1;
+	int reason;
 
 	if (fd < 0)
 		return -1;
 	memcpy(address.sun_path, f->socket, strlen(f->socket) + 1);
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
-		/* Of a connected unix socket: who called listen() on the other end. */
-		rc = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? 0 : -1;
-		if (ret_pid != NULL)
-			*ret_pid = peer.pid;
-	} else if (errno == EAGAIN) {
-		rc = 0;
-		if (ret_pid != NULL)
-			*ret_pid = 0;
-	}
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	reason = errno;
 	(void)close(fd);
-	return rc;
+	errno = reason;
+	return -1;
 }
 
-bool folder_is_served(const struct folder *f)
+/* False: nobody listens. *ret_pid is who does, 0 when that cannot be told. */
+static bool find_listener(const struct folder *f, pid_t *ret_pid)
 {
-	return find_listener(f, NULL) == 0;
+	struct ucred peer = {0};
+	socklen_t len = sizeof(peer);
+	int fd = connect_to(f);
+
+	*ret_pid = 0;
+	if (fd < 0)
+		return errno == EAGAIN;
+	/* Of a connected unix socket: who called listen() on the other end. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+		*ret_pid = peer.pid;
+	(void)close(fd);
+	return true;
+}
+
+static bool is_readable(int fd, int bound_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, bound_ms) == 1;
+}
+
+enum folder_service folder_ask(const struct folder *f)
+{
+	static const char ping[] = "PING\r\n";
+	enum folder_service service = FOLDER_SILENT;
+	char answer = '\0';
+	int fd = connect_to(f);
+
+	if (fd < 0)
+		return FOLDER_SILENT;
+	if (send(fd, ping, sizeof(ping) - 1, MSG_NOSIGNAL) == sizeof(ping) - 1 && is_readable(fd, ASK_MS) &&
+	    read(fd, &answer, 1) == 1)
+		service = answer == '+' ? FOLDER_SERVED : FOLDER_LOADING;
+	(void)close(fd);
+	return service;
 }
 
 static pid_t read_pid(const struct folder *f)
@@ -170,29 +199,22 @@ static pid_t read_pid(const struct folder *f)
 	return pid > 1 && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
 
-static bool has_ended(int pidfd, int bound_ms)
-{
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-
-	return poll(&p, 1, bound_ms) == 1;
-}
-
 /* The descriptor cannot come to mean another process, as a number could; what it means is proven after it is open. */
 static bool end_left_over(const struct folder *f, pid_t pid)
 {
 	int pidfd = pidfd_open(pid, 0);
-	pid_t again = 0;
+	pid_t again;
 	bool ended;
 
 	if (pidfd < 0)
 		return errno == ESRCH;
-	ended = find_listener(f, &again) != 0;
+	ended = !find_listener(f, &again);
 	if (!ended && again == pid) {
 		(void)pidfd_send_signal(pidfd, SIGTERM, NULL, 0);
-		ended = has_ended(pidfd, LEFT_OVER_TERM_MS);
+		ended = is_readable(pidfd, LEFT_OVER_TERM_MS);
 		if (!ended) {
 			(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-			ended = has_ended(pidfd, LEFT_OVER_KILL_MS);
+			ended = is_readable(pidfd, LEFT_OVER_KILL_MS);
 		}
 	}
 	(void)close(pidfd);
@@ -201,9 +223,9 @@ static bool end_left_over(const struct folder *f, pid_t pid)
 
 enum status_code folder_clear(const struct folder *f, struct status *st)
 {
-	pid_t pid = 0;
+	pid_t pid;
 
-	if (find_listener(f, &pid) != 0)
+	if (!find_listener(f, &pid))
 		return STATUS_OK;
 	if (pid > 1 && pid == read_pid(f) && end_left_over(f, pid))
 		return STATUS_OK;

@@ -30,8 +30,14 @@ void folder_close(struct folder *f);
  * names the process that listens there, and it is the one in the pid file. FAILED_PRECONDITION: another listens. */
 enum status_code folder_clear(const struct folder *f, struct status *st) MUST_CHECK;
 
-/* True when somebody listens on the socket. */
-bool folder_is_served(const struct folder *f);
+enum folder_service {
+	FOLDER_SILENT,	/* nobody listens, or whoever does gives no answer within 200 ms */
+	FOLDER_LOADING, /* a server that answers, but not with its data yet */
+	FOLDER_SERVED,
+};
+
+/* Asks the server on the socket. */
+enum folder_service folder_ask(const struct folder *f);
 
 /* Notes the server's process id for a successor's folder_clear; 0 removes the note. Best effort. */
 void folder_note_pid(const struct folder *f, pid_t pid);

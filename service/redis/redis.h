@@ -30,10 +30,10 @@ struct redis_options {
 	struct redis_events events;
 };
 
-/* Parses the URL, starts the embedded server if it is one (waiting until it accepts connections, at most 10 s), starts to
- * connect, and returns without waiting for Redis: whether it is there is store_get_state's to tell. INVALID_ARGUMENT
- * (URL, socket path too long for a sockaddr), FAILED_PRECONDITION (folder in use by another, redis-server not found or
- * dying at once, with its last words). */
+/* Parses the URL, starts the embedded server if it is one (waiting until it answers, at most 10 s), starts to connect,
+ * and returns without waiting for Redis: whether it is there is store_get_state's to tell. INVALID_ARGUMENT (URL, socket
+ * path too long for a sockaddr), FAILED_PRECONDITION (folder in use by another, redis-server not found or dying at once,
+ * with its last words). */
 enum status_code redis_open(const struct redis_options *options, redis **ret, struct status *st) MUST_CHECK;
 
 /* Valid until redis_close. */

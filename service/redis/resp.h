@@ -33,7 +33,7 @@ void resp_encode(const struct store_command *command, enum resp_form form, struc
 #define RESP_ELEMENTS_MAX 65536
 /* The longest reply planned is a page of 500 sessions of some 1 KiB each. What is received of one reply and not yet
  * parsed, and what is built from it, are bounded by this each. */
-#define RESP_REPLY_BYTES_MAX (8U * 1024 * 1024)
+#define RESP_REPLY_BYTES_MAX ((size_t)8 * 1024 * 1024)
 /* hiredis 0.14 stops at this depth; later versions have no bound of their own. */
 #define RESP_DEPTH_MAX 7
 

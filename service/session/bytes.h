@@ -63,6 +63,16 @@ static inline span take_bytes(struct reader *r, size_t len)
 	return span_of(at, len);
 }
 
+/* As many zeros when there is not enough left. */
+static inline void take_array(struct reader *r, uint8_t *out, size_t len)
+{
+	const span s = take_bytes(r, len);
+
+	memset(out, 0, len);
+	if (s.len > 0)
+		memcpy(out, s.ptr, s.len);
+}
+
 static inline uint64_t take_number(struct reader *r, size_t bytes)
 {
 	const span s = take_bytes(r, bytes);

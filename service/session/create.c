@@ -28,10 +28,11 @@ static enum status_code check_timeout(const char *what, uint32_t asked_s, uint32
 static enum status_code check_request(const struct session_env *env, const struct session_create_request *req,
 				      const struct session_class *class, struct status *st)
 {
-	enum status_code code = check_user(req->user, st);
+	enum status_code code;
 
-	if (code == STATUS_OK && class == NULL)
-		code = status_set(st, STATUS_NOT_FOUND, "session_class: the realm's policy has no class of this name");
+	if (class == NULL)
+		return status_set(st, STATUS_NOT_FOUND, "session_class: the realm's policy has no class of this name");
+	code = check_user(req->user, st);
 	if (code == STATUS_OK)
 		code = check_idempotency_key(env, st);
 	if (code == STATUS_OK)
@@ -159,7 +160,7 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	const bool is_remembered = s->create.idempotency_key_name.len > 0;
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_CREATE, true);
 	enum status_code code;
-	span record;
+	span record = SPAN_EMPTY;
 	span memory;
 	span index;
 

@@ -269,7 +269,7 @@ bool record_write(arena *a, const struct record_place *place, const struct recor
 	h.delta_count = 0;
 	if (!pack(a, metadata_text, &metadata) || !pack(a, data_text, &data))
 		return false;
-	len = RECORD_HEADER_BYTES + metadata.len + data.len + 2 * SEAL_OVERHEAD_BYTES;
+	len = RECORD_HEADER_BYTES + metadata.len + data.len + 2UL * SEAL_OVERHEAD_BYTES;
 	out = arena_alloc(a, len);
 	if (out == NULL)
 		return false;

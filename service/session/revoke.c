@@ -2,6 +2,8 @@
  * of the record may yet arrive, and finds it. A handle proves nothing, so the script looks whether it names a living
  * session of the caller's realm. */
 
+#include <assert.h>
+
 #include "session/bytes.h"
 #include "session/state.h"
 
@@ -100,6 +102,7 @@ enum status_code session_revoke_plan(const struct session_env *env, const struct
 			: state_of_handle(env, req->handle, &plan.state, st);
 	if (code != STATUS_OK)
 		return code;
+	assert(plan.state != NULL);
 	if (plan.state->decided.verdict == 0)
 		code = plan_command(env, plan.state, by_token, reason, &plan, st);
 	else if (plan.state->decided.reason != REASON_ABSOLUTE_TIMEOUT)

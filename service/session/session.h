@@ -33,7 +33,7 @@
 /* Room that one call's plan and answers need in the arena at most: a List of LIST_PAGE_MAX sessions with full-size
  * metadata (about 1.9 KiB each opened, listed and read), or a Create that evicts SESSIONS_MAX_MAX sessions (39 bytes
  * each). */
-#define SESSION_CALL_BYTES_MAX (1024 * 1024)
+#define SESSION_CALL_BYTES_MAX 1048576
 
 /* Numbers as in proto/latchkey/v1/sessions.proto; a unit test holds the two together. */
 enum session_verdict { VERDICT_VALID = 1, VERDICT_INVALID = 2, VERDICT_UNKNOWN = 3 };

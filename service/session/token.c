@@ -53,8 +53,8 @@ static bool read_fields(struct reader *r, uint16_t key_id, struct token *ret)
 	ret->created_s = take_number(r, 5);
 	ret->lifetime_s = (uint32_t)take_number(r, 4);
 	ret->idle_timeout_s = (uint32_t)take_number(r, 4);
-	memcpy(ret->user_tag, take_bytes(r, USER_TAG_BYTES).ptr, USER_TAG_BYTES);
-	memcpy(ret->id, take_bytes(r, TOKEN_ID_BYTES).ptr, TOKEN_ID_BYTES);
+	take_array(r, ret->user_tag, sizeof(ret->user_tag));
+	take_array(r, ret->id, sizeof(ret->id));
 	return ret->idle_timeout_s > 0 && ret->lifetime_s >= ret->idle_timeout_s;
 }
 

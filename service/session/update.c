@@ -224,7 +224,7 @@ static enum status_code compact(const struct session_env *env, struct session_st
 	enum record_result result;
 	enum status_code code;
 	size_t count;
-	span next;
+	span next = SPAN_EMPTY;
 
 	*ret_outcome = outcome_of_value(value, &record);
 	if (ret_outcome->verdict != VERDICT_VALID)

@@ -28,7 +28,7 @@ enum store_script {
 	STORE_SCRIPTS
 };
 
-/* The longest argument list: session_create, 3 keys and 11 arguments, with room. */
+/* The longest argument list: session_create, 3 keys and 12 arguments, with room. */
 #define STORE_ARGS_MAX 24
 
 struct store_command {

@@ -50,6 +50,7 @@ struct load {
 	struct lk_session_get_request request;
 	_Atomic uint64_t done;
 	_Atomic uint64_t failed;
+	_Atomic int first_error; /* enum lk_err */
 	_Atomic bool is_over;
 	_Atomic unsigned running;
 };
@@ -66,8 +67,8 @@ static void on_get(lk_call *call, enum lk_err err, void *arg)
 
 	if (err == LK_OK && lk_call_verdict(call) == LK_VALID)
 		atomic_fetch_add_explicit(&load->done, 1, memory_order_relaxed);
-	else
-		atomic_fetch_add(&load->failed, 1);
+	else if (atomic_fetch_add(&load->failed, 1) == 0)
+		atomic_store(&load->first_error, (int)err);
 	if (atomic_load_explicit(&load->is_over, memory_order_relaxed) ||
 	    lk_session_get_async(call, &load->request) != LK_OK)
 		atomic_fetch_sub(&load->running, 1);
@@ -97,8 +98,9 @@ static double measure_ours(struct bench *b, unsigned in_flight, unsigned seconds
 		lk_call_free(&calls[i]);
 	}
 	if (atomic_load(&load.failed) > 0)
-		(void)fprintf(stderr, "latchkey-bench: %llu calls failed\n",
-			      (unsigned long long)atomic_load(&load.failed));
+		(void)fprintf(stderr, "latchkey-bench: %llu calls failed, the first with %s\n",
+			      (unsigned long long)atomic_load(&load.failed),
+			      lk_err_name((enum lk_err)atomic_load(&load.first_error)));
 	return (double)done * 1000.0 / (double)took_ms;
 }
 

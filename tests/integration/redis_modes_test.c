@@ -231,6 +231,44 @@ static void test_redis_full(void **state)
 	scene_close(&s);
 }
 
+/* A Redis that is still reading its data in: connected, but no store yet. Not serving until it is done. */
+static void test_redis_loading(void **state)
+{
+	char token[TOKEN_BYTES];
+	struct session_seen seen;
+	redisContext *observer;
+	unsigned asked = 0;
+	struct scene s;
+
+	(void)state;
+	scene_open(&s, NULL, NULL);
+	for (int i = 0; i < 50; i++)
+		session_create(&s.caller, &(struct session_wish){.user = "ann"}, token);
+	freeReplyObject(redis_server_command(&s.redis, "SAVE"));
+	redis_server_kill(&s.redis);
+	/* 40 ms a key make two seconds, with answers in between. */
+	s.redis.options = (struct redis_server_options){
+	    .may_load = true, .args = {"--key-load-delay", "40000", "--loading-process-events-interval-bytes", "1024"}};
+	redis_server_start(&s.redis);
+	observer = redis_server_connect(&s.redis);
+	while (redis_info_number(observer, "persistence", "loading") == 1) {
+		Latchkey__V1__Code code = session_get(&s.caller, NULL, token, 200, &seen);
+
+		assert_true(code != LATCHKEY__V1__CODE__OK || seen.verdict == VALID);
+		if (redis_info_number(observer, "persistence", "loading") != 1)
+			continue;
+		asked++;
+		assert_int_not_equal(code, LATCHKEY__V1__CODE__OK);
+		assert_false(latchkeyd_is_serving(&s.service));
+	}
+	/* It was loading, or this proved nothing. */
+	assert_true(asked > 0);
+	assert_becomes(latchkeyd_is_serving(&s.service), BOUND_MS);
+	session_must_be(&s.caller, token, VALID, NO_REASON);
+	redisFree(observer);
+	scene_close(&s);
+}
+
 /* A Redis that hangs: every call is answered by its deadline, and none says INVALID. */
 static void test_redis_hangs(void **state)
 {
@@ -282,8 +320,8 @@ int main(void)
 	    cmocka_unit_test(test_url_forms),	   cmocka_unit_test(test_password),
 	    cmocka_unit_test(test_wrong_password), cmocka_unit_test(test_redis_down_at_start),
 	    cmocka_unit_test(test_redis_restarts), cmocka_unit_test(test_scripts_flushed),
-	    cmocka_unit_test(test_redis_full),	   cmocka_unit_test(test_redis_hangs),
-	    cmocka_unit_test(test_ipc_listener),
+	    cmocka_unit_test(test_redis_loading),  cmocka_unit_test(test_redis_full),
+	    cmocka_unit_test(test_redis_hangs),	   cmocka_unit_test(test_ipc_listener),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,15 +26,18 @@ static bool answers(const struct redis_server *s)
 {
 	redisContext *c = redis_try_connect(s->socket, s->options.password);
 	redisReply *reply;
-	bool is_pong;
+	bool is_there = false;
 
 	if (c == NULL)
 		return false;
 	reply = redisCommand(c, "PING");
-	is_pong = reply != NULL && reply->type == REDIS_REPLY_STATUS;
+	if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+		is_there = s->options.may_load && strncmp(reply->str, "LOADING", 7) == 0;
+	else if (reply != NULL)
+		is_there = reply->type == REDIS_REPLY_STATUS;
 	freeReplyObject(reply);
 	redisFree(c);
-	return is_pong;
+	return is_there;
 }
 
 void redis_server_start(struct redis_server *s)

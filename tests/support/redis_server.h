@@ -11,6 +11,7 @@
 /* A real redis-server on a folder of its own, with a unix socket and a loopback port, no persistence unless asked for. */
 struct redis_server_options {
 	const char *password;		  /* NULL: none */
+	bool may_load;			  /* redis_server_start returns while it still reads its data in */
 	const char *args[REDIS_ARGS_MAX]; /* further arguments, such as "--appendonly", "yes" */
 };
 

@@ -57,14 +57,15 @@ static int stop(void **state)
 /* What follows `2026-01-31T12:00:00.123Z `. */
 static const char *behind_time(const char *line)
 {
-	int year;
-	int milliseconds;
-	int consumed = 0;
+	static const char form[] = "dddd-dd-ddTdd:dd:dd.dddZ ";
 
-	assert_int_equal(sscanf(line, "%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%3dZ %n", &year, &milliseconds, &consumed), 2);
-	assert_int_equal(consumed, 25);
-	assert_true(year >= 2024);
-	return line + consumed;
+	for (size_t i = 0; i < sizeof(form) - 1; i++)
+		if (form[i] == 'd')
+			assert_in_range(line[i], '0', '9');
+		else
+			assert_int_equal(line[i], form[i]);
+	assert_true(strncmp(line, "2024", 4) >= 0);
+	return line + sizeof(form) - 1;
 }
 
 static void fields_are_typed_and_escaped(void **state)

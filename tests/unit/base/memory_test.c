@@ -60,7 +60,7 @@ static void one_allocation_can_take_the_whole_cap(void **state)
 	arena *a = arena_new(0, 100000);
 
 	(void)state;
-	assert_non_null(arena_alloc(a, 99 * 1000));
+	assert_non_null(arena_alloc(a, 99000));
 	arena_free(&a);
 }
 

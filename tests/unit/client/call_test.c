@@ -168,7 +168,8 @@ static void no_retry_beyond_the_deadline(void **state)
 	uint64_t began;
 
 	(void)state;
-	fake_start(&server, "tcp://127.0.0.1:0", always_unavailable, "with retry-after of 5 s");
+	/* With an arg: retry-after is 5 s. */
+	fake_start(&server, "tcp://127.0.0.1:0", always_unavailable, &error);
 	client = open_to(NULL, fake_url(&server), NULL);
 	began = now_ms();
 	assert_int_equal(health(client, 4000, &error), LK_E_UNAVAILABLE);
@@ -238,7 +239,7 @@ static void hold_some(const struct fake_call *call)
 }
 
 static enum lk_err get(lk_client *client, const char *token, uint32_t timeout_ms, enum lk_verdict *verdict,
-		       char user[static 16])
+		       char user[static 32])
 {
 	struct lk_session_get_request request = LK_SESSION_GET_REQUEST_INIT;
 	lk_session *session = NULL;
@@ -247,7 +248,7 @@ static enum lk_err get(lk_client *client, const char *token, uint32_t timeout_ms
 	request.token = lk_text(token);
 	request.timeout_ms = timeout_ms;
 	err = lk_session_get(client, &request, verdict, &session, NULL);
-	(void)snprintf(user, 16, "%s", session != NULL ? lk_session_user(session).data : "");
+	(void)snprintf(user, 32, "%s", session != NULL ? lk_session_user(session).data : "");
 	lk_session_free(&session);
 	return err;
 }
@@ -260,14 +261,15 @@ static void a_late_answer_reaches_nobody(void **state)
 	enum lk_verdict verdict = LK_VALID;
 	struct fake_server server;
 	lk_client *client;
-	char user[16];
+	uint8_t name[] = {'s', 't', 'r', 'a', 'n', 'g', 'e', 'r'};
+	char user[32];
 
 	(void)state;
 	late.has_verdict = true;
 	late.verdict = LATCHKEY__V1__VERDICT__VALID;
 	late.info = &stranger;
 	stranger.has_user = true;
-	stranger.user = (ProtobufCBinaryData){8, (uint8_t *)"stranger"};
+	stranger.user = (ProtobufCBinaryData){sizeof(name), name};
 	fake_start(&server, "tcp://127.0.0.1:0", hold_some, NULL);
 	/* One slot: the late answer's id and the next call's share it. */
 	options.in_flight_max = 1;
@@ -296,7 +298,7 @@ static void a_second_answer_reaches_nobody(void **state)
 	enum lk_verdict verdict;
 	struct fake_server server;
 	lk_client *client;
-	char user[16], token[16];
+	char user[32], token[32];
 
 	(void)state;
 	fake_start(&server, "tcp://127.0.0.1:0", answer_twice, NULL);
@@ -352,7 +354,7 @@ static void garbage_is_no_answer(void **state)
 	enum lk_verdict verdict;
 	struct fake_server server;
 	lk_client *client;
-	char user[16];
+	char user[32];
 
 	(void)state;
 	fake_start(&server, "tcp://127.0.0.1:0", garbage, NULL);

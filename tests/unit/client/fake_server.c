@@ -99,12 +99,19 @@ const char *fake_url(const struct fake_server *server)
 	return wire_channel_listener_url(server->listener);
 }
 
+void fake_release_held(struct fake_server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	while (server->held_count > 0)
+		wire_channel_release(&server->held[--server->held_count].channel);
+	pthread_mutex_unlock(&server->lock);
+}
+
 void fake_stop(struct fake_server *server)
 {
 	fake_stop_listening(server);
 	fake_wait_channels(server, 0);
-	for (unsigned i = 0; i < server->held_count; i++)
-		wire_channel_release(&server->held[i].channel);
+	fake_release_held(server);
 	pthread_cond_destroy(&server->changed);
 	pthread_mutex_destroy(&server->lock);
 	(void)wire_drain(5000);

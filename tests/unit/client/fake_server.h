@@ -57,6 +57,8 @@ struct fake_server {
 void fake_start(struct fake_server *server, const char *url, fake_script script, void *arg);
 /* Waits until all its connections have gone: end them first, by closing the clients. */
 void fake_stop(struct fake_server *server);
+/* Forgets the calls put aside. */
+void fake_release_held(struct fake_server *server);
 /* No new connections; those there are stay. */
 void fake_stop_listening(struct fake_server *server);
 const char *fake_url(const struct fake_server *server);

@@ -194,6 +194,8 @@ static void calls_move_when_a_server_goes(void **state)
 	assert_int_equal(tally.by_err[LK_OK], CALLS);
 	for (int i = 0; i < CALLS; i++)
 		lk_call_free(&calls[i]);
+	fake_release_held(&one);
+	fake_release_held(&two);
 	lk_client_close(&client);
 	fake_stop(&one);
 	fake_stop(&two);

@@ -20,7 +20,7 @@ static int start(void **state)
 	struct bench *b = calloc(1, sizeof(*b));
 	uint32_t x = 1;
 
-	b->a = arena_new(4096, 1024 * 1024);
+	b->a = arena_new(4096, 1048576);
 	for (size_t i = 0; i < TEXT_BYTES; i++) {
 		x = x * 1664525 + 1013904223;
 		b->noise[i] = (uint8_t)(x >> 24);

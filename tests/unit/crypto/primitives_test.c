@@ -236,13 +236,7 @@ static void no_byte_but_the_alphabets_is_read(void **state)
 
 static void hex_is_strict(void **state)
 {
-	static const char *const bad[] = {"0G",
-					  "0:",
-					  "A0",
-					  " 0",
-					  "0\n",
-					  "0x",
-					  "\x00\x30"};
+	static const char *const bad[] = {"0G", "0:", "A0", " 0", "0\n", "0x", "\x00\x30"};
 	uint8_t bytes[100];
 	uint8_t back[100];
 	char text[201];

@@ -82,7 +82,8 @@ static void matches_every_reply(void **state)
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
 		assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
-		assert_int_equal(workers[i].matched, COMMANDS);
+		if (workers[i].matched != COMMANDS)
+			fail_msg("%u of %u replies; %s", workers[i].matched, COMMANDS, s.events.texts);
 	}
 	end_scene(&s);
 }

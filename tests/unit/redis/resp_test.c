@@ -209,9 +209,9 @@ static void bounds_the_memory(void **state)
 	refused = feed_until_refused("*65536\r\n", "*65536\r\n", 1024);
 	assert_in_range(refused, 8, 256);
 	/* As many small elements as may be; and nested, far more. */
-	assert_int_equal(feed_until_refused("*65536\r\n", ":1\r\n", 4 * 65536), 0);
-	refused = feed_until_refused("*65536\r\n", "*1\r\n:1\r\n", 8 * 65536);
-	assert_in_range(refused, 1, 8 * 65536);
+	assert_int_equal(feed_until_refused("*65536\r\n", ":1\r\n", (size_t)4 * 65536), 0);
+	refused = feed_until_refused("*65536\r\n", "*1\r\n:1\r\n", (size_t)8 * 65536);
+	assert_in_range(refused, 1, (size_t)8 * 65536);
 }
 
 static void takes_a_reply_of_some_mib(void **state)

@@ -19,25 +19,25 @@ static void takes_what_is_right(void **state)
 	static const struct {
 		const char *text;
 		enum redis_mode mode;
+		uint32_t db;
 		const char *address;
 		const char *user;
 		const char *password;
 		const char *folder;
-		uint32_t db;
 	} rows[] = {
-	    {"redis://localhost", REDIS_STANDALONE, "tcp://localhost:6379", "", "", "", 0},
-	    {"redis://127.0.0.1:7000/", REDIS_STANDALONE, "tcp://127.0.0.1:7000", "", "", "", 0},
-	    {"redis://r_1.example-2.org:1/15", REDIS_STANDALONE, "tcp://r_1.example-2.org:1", "", "", "", 15},
-	    {"redis://[::1]:65535/3", REDIS_STANDALONE, "tcp://[::1]:65535", "", "", "", 3},
-	    {"redis://[fe80::1]", REDIS_STANDALONE, "tcp://[fe80::1]:6379", "", "", "", 0},
-	    {"redis://u:p@h:9", REDIS_STANDALONE, "tcp://h:9", "u", "p", "", 0},
-	    {"redis://:p%40%3a%2F%25@h", REDIS_STANDALONE, "tcp://h:6379", "", "p@:/%", "", 0},
-	    {"redis://u:a:b@h", REDIS_STANDALONE, "tcp://h:6379", "u", "a:b", "", 0},
-	    {"rediss://u:p@h/65535", REDIS_STANDALONE, "tls+tcp://h:6379", "u", "p", "", 65535},
-	    {"unix:///run/redis.sock", REDIS_UNIX, "ipc:///run/redis.sock", "", "", "", 0},
-	    {"unix:///a%20b?db=7", REDIS_UNIX, "ipc:///a b", "", "", "", 7},
-	    {"embedded:", REDIS_EMBEDDED, "", "", "", "", 0},
-	    {"embedded:/var/lib/x%20y", REDIS_EMBEDDED, "", "", "", "/var/lib/x y", 0},
+	    {"redis://localhost", REDIS_STANDALONE, 0, "tcp://localhost:6379", "", "", ""},
+	    {"redis://127.0.0.1:7000/", REDIS_STANDALONE, 0, "tcp://127.0.0.1:7000", "", "", ""},
+	    {"redis://r_1.example-2.org:1/15", REDIS_STANDALONE, 15, "tcp://r_1.example-2.org:1", "", "", ""},
+	    {"redis://[::1]:65535/3", REDIS_STANDALONE, 3, "tcp://[::1]:65535", "", "", ""},
+	    {"redis://[fe80::1]", REDIS_STANDALONE, 0, "tcp://[fe80::1]:6379", "", "", ""},
+	    {"redis://u:p@h:9", REDIS_STANDALONE, 0, "tcp://h:9", "u", "p", ""},
+	    {"redis://:p%40%3a%2F%25@h", REDIS_STANDALONE, 0, "tcp://h:6379", "", "p@:/%", ""},
+	    {"redis://u:a:b@h", REDIS_STANDALONE, 0, "tcp://h:6379", "u", "a:b", ""},
+	    {"rediss://u:p@h/65535", REDIS_STANDALONE, 65535, "tls+tcp://h:6379", "u", "p", ""},
+	    {"unix:///run/redis.sock", REDIS_UNIX, 0, "ipc:///run/redis.sock", "", "", ""},
+	    {"unix:///a%20b?db=7", REDIS_UNIX, 7, "ipc:///a b", "", "", ""},
+	    {"embedded:", REDIS_EMBEDDED, 0, "", "", "", ""},
+	    {"embedded:/var/lib/x%20y", REDIS_EMBEDDED, 0, "", "", "", "/var/lib/x y"},
 	};
 
 	(void)state;
@@ -126,11 +126,10 @@ static void refuses_what_is_wrong(void **state)
 
 static void repeat(char *text, const char *head, char c, size_t n, const char *tail)
 {
-	size_t len = strlen(head);
+	char *at = stpcpy(text, head);
 
-	memcpy(text, head, len);
-	memset(text + len, c, n);
-	memcpy(text + len + n, tail, strlen(tail) + 1);
+	memset(at, c, n);
+	(void)stpcpy(at + n, tail);
 }
 
 static void knows_the_lengths(void **state)

@@ -309,16 +309,16 @@ static void test_steps(void **state)
 	Latchkey__V1__RevokeUserResponse *response;
 	Latchkey__V1__ReplyFrame *frame;
 
-	scripted_chunk(scripted_take(&f->script), 500, "1", "AAAAAAAAAAAAAAAAAAAAAA");
-	scripted_chunk(scripted_take(&f->script), 500, "2", "BBBBBBBBBBBBBBBBBBBBBA");
+	scripted_chunk(scripted_take(&f->script), 100, "1", "AAAAAAAAAAAAAAAAAAAAAA");
+	scripted_chunk(scripted_take(&f->script), 100, "2", "BBBBBBBBBBBBBBBBBBBBBA");
 	scripted_chunk(scripted_take(&f->script), 3, "", "");
 	frame = caller_wait(f->caller, id);
 	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__OK);
 	response = body_of(frame->replies[0], &latchkey__v1__revoke_user_response__descriptor);
-	assert_int_equal(response->revoked, 1003);
+	assert_int_equal(response->revoked, 203);
 	body_free(response);
 	reply_free(&frame);
-	assert_int_equal(metric_get(METRIC_SESSIONS_REVOKED), before + 1003);
+	assert_int_equal(metric_get(METRIC_SESSIONS_REVOKED), before + 203);
 }
 
 /* Once time is up, no further step is taken. */
@@ -332,8 +332,31 @@ static void test_no_step_after_the_deadline(void **state)
 	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
 	assert_true(message_has(frame->replies[0]->message, "idempotency key"));
 	reply_free(&frame);
-	scripted_chunk(op, 500, "1", "AAAAAAAAAAAAAAAAAAAAAA");
+	scripted_chunk(op, 100, "1", "AAAAAAAAAAAAAAAAAAAAAA");
 	assert_int_equal(scripted_count(&f->script), 1);
+}
+
+static _Atomic unsigned steps_taken;
+
+/* Answers when the time is just up, most likely before the sweep has seen it. */
+static void chunk_at_the_deadline(struct store_op *op)
+{
+	steps_taken++;
+	while (clock_mono_ms() < op->deadline_ms)
+		continue;
+	scripted_chunk(op, 1, "1", "AAAAAAAAAAAAAAAAAAAAAA");
+}
+
+static void test_no_step_before_the_sweep_either(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script.at_once = chunk_at_the_deadline;
+	for (int i = 0; i < 20; i++) {
+		steps_taken = 0;
+		fixture_expect(f, send_revoke_user(f, 10), LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
+		assert_true(steps_taken <= 1);
+	}
 }
 
 static void chunk_without_end(struct store_op *op)
@@ -418,6 +441,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_get_many_all_down, start, stop),
 	    cmocka_unit_test_setup_teardown(test_steps, start, stop),
 	    cmocka_unit_test_setup_teardown(test_no_step_after_the_deadline, start, stop),
+	    cmocka_unit_test_setup_teardown(test_no_step_before_the_sweep_either, start, stop),
 	    cmocka_unit_test_setup_teardown(test_steps_are_bounded, start, stop),
 	    cmocka_unit_test_setup_teardown(test_aborted_has_the_version, start, stop),
 	    cmocka_unit_test_setup_teardown(test_revoke, start, stop),

@@ -25,7 +25,8 @@ static void expect_same(const ProtobufCEnumDescriptor *contract, const struct nu
 
 		if (theirs == NULL)
 			fail_msg("%s has no %s", contract->name, ours[i].name);
-		assert_int_equal(theirs->value, ours[i].value);
+		else
+			assert_int_equal(theirs->value, ours[i].value);
 	}
 }
 

@@ -187,10 +187,11 @@ static void every_changed_character_is_refused(void **state)
 static void other_lengths_are_malformed(void **state)
 {
 	struct world *w = *state;
+	const span whole = SPAN_LIT(GOLDEN_TOKEN);
 	char longer[4 * TOKEN_CHARS];
 
 	memset(longer, 'A', sizeof(longer));
-	memcpy(longer, GOLDEN_TOKEN, TOKEN_CHARS);
+	memcpy(longer, whole.ptr, whole.len);
 	for (size_t len = 0; len <= sizeof(longer); len++) {
 		/* An exact copy, so that reading beyond it shows. */
 		char *copy = malloc(len == 0 ? 1 : len);
@@ -214,7 +215,7 @@ static void random_ones_are_refused(void **state)
 		random_fill(bytes, sizeof(bytes));
 		/* Half of them get as far as the tag. */
 		if (i % 2 == 0)
-			memcpy(bytes, "\1\0\1", 3);
+			bytes[0] = bytes[2] = 1, bytes[1] = 0;
 		token_print(bytes, text);
 		(void)expect_refused(w, span_of(text, sizeof(text)));
 	}

@@ -133,22 +133,27 @@ static void a_name_that_does_not_resolve_is_unreachable(void **state)
 	end_finish(&s->end);
 }
 
-/* An address that neither accepts nor refuses. */
+/* An address that neither accepts nor refuses: its queue of connections is full. */
 struct hanging {
 	int listener;
-	int filler;
+	int fillers[8];
 	char url[PEER_URL_BYTES];
 };
 
 static void hang(struct hanging *h)
 {
+	bool full = false;
+
 	h->listener = peer_listen(0, h->url);
-	h->filler = peer_connect(h->url);
+	for (int i = 0; i < 8; i++)
+		full = !peer_try_connect(h->url, &h->fillers[i]);
+	assert_true(full);
 }
 
 static void unhang(struct hanging *h)
 {
-	peer_close(h->filler);
+	for (int i = 0; i < 8; i++)
+		peer_close(h->fillers[i]);
 	peer_close(h->listener);
 }
 

@@ -50,7 +50,7 @@ const struct store_reply *carry_out(struct stage *s, const struct session_plan *
 		return NULL;
 	s->commands++;
 	arena_free(&s->replies);
-	s->replies = arena_new(64, 16 * 1024 * 1024);
+	s->replies = arena_new(64, 16777216);
 	assert_non_null(s->replies);
 	reply = real_redis_do(&s->redis, s->replies, &plan->command);
 	if (reply->type == STORE_ERROR)
@@ -119,7 +119,7 @@ span handle_text(const struct held_token *t)
 struct held_token login(struct stage *s, const char *user, const char *class_name)
 {
 	const struct session_create_request req = {.user = span_str(user), .class_name = span_str(class_name)};
-	struct session_create_result result;
+	struct session_create_result result = {0};
 	struct held_token t;
 
 	if (do_create(s, &req, &result) != STATUS_OK)
@@ -132,7 +132,7 @@ struct held_token login(struct stage *s, const char *user, const char *class_nam
 struct session_outcome look(struct stage *s, const struct held_token *t)
 {
 	const struct session_get_request req = {.token = token_of(t), .peek = true};
-	struct session_get_result result;
+	struct session_get_result result = {0};
 
 	if (do_get(s, &req, &result) != STATUS_OK)
 		fail_msg("get: %s", s->st.text);
@@ -148,7 +148,7 @@ uint64_t put(struct stage *s, const struct held_token *t, const char *key, const
 {
 	const struct session_attribute set = {span_str(key), span_str(value)};
 	const struct session_update_request req = {.token = token_of(t), .set_count = 1, .set = &set};
-	struct session_update_result result;
+	struct session_update_result result = {0};
 
 	if (do_update(s, &req, &result) != STATUS_OK)
 		fail_msg("update: %s", s->st.text);
@@ -159,7 +159,7 @@ uint64_t put(struct stage *s, const struct held_token *t, const char *key, const
 void expect_attribute(struct stage *s, const struct held_token *t, const char *key, const char *value)
 {
 	const struct session_get_request req = {.token = token_of(t), .peek = true};
-	struct session_get_result result;
+	struct session_get_result result = {0};
 	span found = SPAN_LIT("-");
 
 	assert_int_equal(do_get(s, &req, &result), STATUS_OK);

@@ -39,8 +39,8 @@ void world_start(struct world *w)
 	*w = (struct world){.keys = keyring_of_text(WORLD_KEYRING)};
 	w->classes[0] = (struct session_class){.name = SPAN_LIT("default"), .policy = policy};
 	w->classes[1] = (struct session_class){.name = SPAN_LIT("remember"), .policy = policy};
-	w->classes[1].policy.idle_timeout_s = 30 * 86400;
-	w->classes[1].policy.absolute_timeout_s = 90 * 86400;
+	w->classes[1].policy.idle_timeout_s = 2592000;
+	w->classes[1].policy.absolute_timeout_s = 7776000;
 	w->classes[1].policy.sessions_max = SESSIONS_MAX_MAX;
 	w->classes[2] = (struct session_class){.name = SPAN_LIT("strict"), .policy = policy};
 	w->classes[2].policy.at_cap = AT_CAP_REFUSE;

@@ -8,13 +8,16 @@
 /* The far end of a link as a plain blocking socket, so that a test decides about every byte. A step that does not
  * succeed within BOUND_MS fails the test. */
 
-/* Listens on a free loopback port; url gets its address. backlog 0: a second connection is left hanging. */
+/* Listens on a free loopback port; url gets its address. */
 #define PEER_URL_BYTES 64
 int peer_listen(int backlog, char url[static PEER_URL_BYTES]);
 int peer_accept(int listener);
 
 /* tcp://127.0.0.1:PORT or ipc:///PATH */
 int peer_connect(const char *url);
+
+/* False when the connection is not there at once; *ret_fd goes on trying. tcp only. */
+bool peer_try_connect(const char *url, int *ret_fd);
 
 /* With a receive buffer of a few KiB, so that an unread stream fills up soon. */
 int peer_connect_small(const char *url);
