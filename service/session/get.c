@@ -104,17 +104,16 @@ static enum status_code judge(const struct session_env *env, const struct sessio
 	enum record_result result;
 
 	out.outcome = outcome_of_value(value, &record);
-	if (out.outcome.verdict != VERDICT_VALID) {
-		*ret = out;
-		return STATUS_OK;
+	if (out.outcome.verdict == VERDICT_VALID) {
+		result = open_record(env, s, &record, left_ms, &out);
+		if (result == RECORD_NO_MEMORY)
+			return no_memory(st);
+		if (result != RECORD_OK)
+			out = (struct session_get_result){.outcome = outcome_closed(result)};
+		else if (!is_assured(s->get.req, &out.info, env->now_ms))
+			out = (struct session_get_result){.outcome = outcome_invalid(REASON_ASSURANCE_TOO_LOW)};
 	}
-	result = open_record(env, s, &record, left_ms, &out);
-	if (result == RECORD_NO_MEMORY)
-		return no_memory(st);
-	if (result != RECORD_OK)
-		out = (struct session_get_result){.outcome = outcome_closed(result)};
-	else if (!is_assured(s->get.req, &out.info, env->now_ms))
-		out = (struct session_get_result){.outcome = outcome_invalid(REASON_ASSURANCE_TOO_LOW)};
+	handle_print(&s->handle, out.info.handle);
 	*ret = out;
 	return STATUS_OK;
 }

@@ -164,7 +164,7 @@ struct session_get_request {
 
 struct session_get_result {
 	struct session_outcome outcome;
-	struct session_info info; /* VALID */
+	struct session_info info; /* VALID. Otherwise the handle only, and that only if a record was there */
 	size_t attribute_count;
 	const struct session_attribute *attributes; /* sorted by key */
 };
