@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -39,6 +40,7 @@ static char *base64_of(struct lk_bytes bytes)
 	char *text = malloc((bytes.len + 2) / 3 * 4 + 1);
 	char *at = text;
 
+	assert(bytes.data != NULL);
 	if (text == NULL)
 		abort();
 	for (size_t i = 0; i < bytes.len; i += 3) {

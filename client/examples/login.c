@@ -47,7 +47,7 @@ static int serve(lk_client *client, const char *cookie)
 	int status = 503;
 
 	request.token = lk_text(cookie);
-	(void)!lk_session_get(client, &request, &verdict, &session, &error);
+	(void)lk_session_get(client, &request, &verdict, &session, &error);
 	switch (verdict) {
 	case LK_VALID:
 		printf("serving %s, cart: %s\n", lk_session_user(session).data,

@@ -23,6 +23,21 @@
 
 static _Thread_local bool in_callback;
 
+void call_move(lk_call *call, enum call_state to)
+{
+	static const bool allowed[CALL_STATES][CALL_STATES] = {
+	    [CALL_IDLE] = {[CALL_PREPARING] = true},
+	    [CALL_PREPARING] = {[CALL_QUEUED] = true, [CALL_IDLE] = true},
+	    [CALL_QUEUED] = {[CALL_SENT] = true, [CALL_NOTIFYING] = true},
+	    [CALL_SENT] = {[CALL_QUEUED] = true, [CALL_BACKOFF] = true, [CALL_NOTIFYING] = true},
+	    [CALL_BACKOFF] = {[CALL_QUEUED] = true, [CALL_NOTIFYING] = true},
+	    [CALL_NOTIFYING] = {[CALL_IDLE] = true},
+	};
+
+	assert(allowed[call->state][to]);
+	call->state = to;
+}
+
 bool call_in_callback(void)
 {
 	return in_callback;
@@ -143,7 +158,7 @@ enum lk_err call_begin(lk_call *call)
 	pthread_mutex_lock(&call->client->lock);
 	idle = call->state == CALL_IDLE;
 	if (idle)
-		call->state = CALL_PREPARING;
+		call_move(call, CALL_PREPARING);
 	pthread_mutex_unlock(&call->client->lock);
 	if (!idle)
 		return LK_E_MISUSE;
@@ -156,8 +171,7 @@ enum lk_err call_abandon(lk_call *call, enum lk_err err)
 {
 	assert(err != LK_OK);
 	pthread_mutex_lock(&call->client->lock);
-	assert(call->state == CALL_PREPARING);
-	call->state = CALL_IDLE;
+	call_move(call, CALL_IDLE);
 	pthread_mutex_unlock(&call->client->lock);
 	return err;
 }
@@ -266,8 +280,7 @@ void call_notify(lk_call *call)
 
 	frame_release(&call->frame);
 	pthread_mutex_lock(&client->lock);
-	assert(call->state == CALL_NOTIFYING);
-	call->state = CALL_IDLE;
+	call_move(call, CALL_IDLE);
 	if (call->fn != NULL) {
 		call->callbacks++;
 		pthread_mutex_unlock(&client->lock);

@@ -70,6 +70,9 @@ struct call_terms {
 	struct lk_bytes idempotency_key;
 };
 
+/* The one place that changes the state. Under the client's lock. */
+void call_move(lk_call *call, enum call_state to);
+
 /* True on a thread that is within a callback, of any client. */
 bool call_in_callback(void);
 

@@ -12,10 +12,11 @@
  * it: frames to send, calls to notify, connections to end. leave() lets go of the lock and does that. So nothing of
  * wire, and no callback, is ever called under the lock, and frames started within one wire event leave corked.
  *
- * Retries. Only what did not reach a store is repeated: a reply UNAVAILABLE (after its retry-after and a full jitter, as
- * far as the budget goes), and a lost connection. The latter goes without the budget: there are at most in_flight_max
- * such calls, a lost connection is dialed again only after a pause, and it is what lets servers be replaced without a
- * failed call. Mutating calls keep their idempotency key, so that repeating is safe. Everything ends at the deadline. */
+ * Retries. Only what did not reach a store is repeated: a reply UNAVAILABLE (after its retry-after and a full jitter,
+ * as far as the budget goes), and a lost connection. The latter goes without the budget: there are at most
+ * in_flight_max such calls, a lost connection is dialed again only after a pause, and it is what lets servers be
+ * replaced without a failed call. Mutating calls keep their idempotency key, so that repeating is safe. Everything ends
+ * at the deadline. */
 
 #include "flow.h"
 
@@ -40,19 +41,6 @@ struct work {
 	size_t closing_count;
 	wire_channel *closing[LK_ENDPOINTS_MAX]; /* references */
 };
-
-static void call_move(lk_call *call, enum call_state to)
-{
-	static const bool allowed[CALL_STATES][CALL_STATES] = {
-	    [CALL_PREPARING] = {[CALL_QUEUED] = true},
-	    [CALL_QUEUED] = {[CALL_SENT] = true, [CALL_NOTIFYING] = true},
-	    [CALL_SENT] = {[CALL_QUEUED] = true, [CALL_BACKOFF] = true, [CALL_NOTIFYING] = true},
-	    [CALL_BACKOFF] = {[CALL_QUEUED] = true, [CALL_NOTIFYING] = true},
-	};
-
-	assert(allowed[call->state][to]);
-	call->state = to;
-}
 
 /* ---- The queue of calls that wait for a connection ---- */
 

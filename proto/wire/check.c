@@ -1,6 +1,7 @@
 /* What time does to a link. The watch calls link_check now and then; nothing here is exact to the millisecond. */
 
 #include "wire/private.h"
+#include "wire/ticker.h"
 
 /* A link is looked at this many times within its shortest time-out: time-outs are late by an eighth at most. */
 #define LOOKS_PER_TIMEOUT 8U
@@ -57,9 +58,13 @@ static void check_open_locked(wire_link *link, uint64_t now)
 		link->idle_due = true;
 }
 
-uint32_t link_check(wire_link *link, uint64_t now)
+uint32_t link_check(wire_link *link)
 {
+	uint64_t now;
+
 	pthread_mutex_lock(&link->lock);
+	/* Only now: an earlier look at the clock could lie before what another thread has noted meanwhile. */
+	now = wire_now_ms();
 	switch (link->state) {
 	case LINK_DIALING:
 		if (now >= link->deadline_ms)

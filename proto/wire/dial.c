@@ -8,6 +8,9 @@
 #include "wire/private.h"
 #include "wire/ticker.h"
 
+/* Each is rare: three in a row are no accident. */
+#define FALSE_STARTS_MAX 3
+
 static void opened_locked(wire_link *link)
 {
 	uint64_t now = wire_now_ms();
@@ -23,6 +26,42 @@ static void opened_locked(wire_link *link)
 	link_receive_locked(link);
 }
 
+/* nng may take the poller's word about the socket as it was before connect() for the result of connect(), and report
+ * a connection that is only being tried. Then there is no peer yet. */
+static bool is_false_start(wire_link *link)
+{
+	nng_sockaddr sa;
+
+	return !link->is_ipc && nng_stream_get_addr(link->stream, NNG_OPT_REMADDR, &sa) != 0;
+}
+
+static void dial_locked(wire_link *link)
+{
+	wire_link_retain(link);
+	nng_stream_dialer_dial(link->dialer, link->dial_aio);
+}
+
+static void dial_again_locked(wire_link *link)
+{
+	/* Or the peer has accepted and reset, and will again. */
+	if (++link->false_starts > FALSE_STARTS_MAX) {
+		link_end_locked(link, WIRE_PEER_CLOSED, false);
+		return;
+	}
+	nng_stream_close(link->stream);
+	nng_stream_free(link->stream);
+	link->stream = NULL;
+	dial_locked(link);
+}
+
+static enum wire_error dial_error(const wire_link *link, int rv)
+{
+	/* A name server that cannot tell now, or a full queue of connections. */
+	if (rv == NNG_EAGAIN)
+		return link->is_ipc ? WIRE_REFUSED : WIRE_UNREACHABLE;
+	return wire_error_of_nng(rv);
+}
+
 static void on_dialed(void *arg)
 {
 	wire_link *link = arg;
@@ -35,7 +74,9 @@ static void on_dialed(void *arg)
 		if (rv == 0)
 			nng_stream_close(link->stream);
 	} else if (rv != 0) {
-		link_end_locked(link, wire_error_of_nng(rv), false);
+		link_end_locked(link, dial_error(link, rv), false);
+	} else if (is_false_start(link)) {
+		dial_again_locked(link);
 	} else {
 		opened_locked(link);
 	}
@@ -69,6 +110,7 @@ static enum wire_error prepare(wire_link *link, const char *text, const struct w
 	if (rv != 0)
 		return wire_error_of_nng(rv);
 	nng_aio_set_timeout(link->dial_aio, NNG_DURATION_INFINITE);
+	link->is_ipc = url->scheme == WIRE_IPC;
 	if (url->scheme != WIRE_TLS_TCP)
 		return WIRE_OK;
 	link->is_tls = true;
@@ -102,8 +144,7 @@ enum wire_error link_dial(const char *text, const struct wire_limits *limits, wi
 	watch_add(link);
 	*ret = link;
 	pthread_mutex_lock(&link->lock);
-	wire_link_retain(link);
-	nng_stream_dialer_dial(link->dialer, link->dial_aio);
+	dial_locked(link);
 	pthread_mutex_unlock(&link->lock);
 	return WIRE_OK;
 }

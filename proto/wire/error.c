@@ -42,7 +42,6 @@ static const struct {
     {NNG_EUNREACHABLE, WIRE_UNREACHABLE},
     /* URLs are checked before nng sees them: what is left is a name that does not resolve, or no such local address. */
     {NNG_EADDRINVAL, WIRE_UNREACHABLE},
-    {NNG_EAGAIN, WIRE_UNREACHABLE},
     {NNG_ENOENT, WIRE_UNREACHABLE},
     {NNG_EADDRINUSE, WIRE_IN_USE},
     {NNG_EEXIST, WIRE_IN_USE},

@@ -59,7 +59,8 @@ enum wire_error wire_dial(const char *url, const struct wire_limits *limits, wir
 void wire_link_send(wire_link *link, const struct iovec *parts, size_t count);
 
 /* Ends the link: what was sent before is still written if the peer takes it within stall_timeout_ms when `flush`,
- * dropped otherwise. `closed` follows with the reason, from another thread or this. Calling again changes nothing. */
+ * dropped otherwise. A link that is still dialing is given up. `closed` follows with the reason, never from within
+ * this call. Calling again changes nothing. */
 void wire_link_close(wire_link *link, enum wire_error reason, bool flush);
 
 /* Output not yet given to the kernel. */

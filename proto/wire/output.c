@@ -13,6 +13,9 @@
 
 size_t link_output_locked(const wire_link *link)
 {
+	/* nng may still hold `going` of a dead link, but nobody will write it. */
+	if (link->state == LINK_DEAD || link->state == LINK_CLOSED)
+		return 0;
 	return wire_buffer_len(&link->out) + wire_buffer_len(&link->going);
 }
 

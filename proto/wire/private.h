@@ -38,6 +38,7 @@ struct wire_link {
 	void *owner;
 	struct wire_limits limits;
 	bool is_tls;
+	bool is_ipc; /* of dialed links */
 	bool is_dialed;
 	nng_aio *receive_aio;
 	nng_aio *send_aio;
@@ -53,6 +54,7 @@ struct wire_link {
 
 	pthread_mutex_t lock; /* guards everything below */
 	nng_stream *stream;
+	unsigned false_starts; /* dialed links only */
 	enum link_state state;
 	enum wire_error reason; /* WIRE_OK until the link ends */
 	bool strand;            /* some thread runs this link's events */
@@ -117,7 +119,7 @@ void link_greeted(wire_link *link);
 bool cork_hold(wire_link *link);
 
 /* check.c. What has become overdue by now; ends the link or asks its owner. Returns ms until the next look. */
-uint32_t link_check(wire_link *link, uint64_t now);
+uint32_t link_check(wire_link *link);
 
 /* watch.c */
 enum wire_error watch_born(void) __attribute__((warn_unused_result));

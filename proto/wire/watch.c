@@ -1,28 +1,26 @@
 /* Looks at every live link now and then, so that time-outs need no timer each, and counts links for wire_drain.
  *
  * A wheel of SLOTS lists, one tick each: a link lies in the list of the tick at which it wants to be looked at, and
- * moves on from there. What happens on a link costs the wheel nothing. The wheel turns while links exist.
+ * moves on from there. What happens on a link costs the wheel nothing. A thread turns it while links exist.
  *
  * It also frees links that were dialed: freeing an nng dialer waits for other callbacks on nng's task threads, so if
- * all of those threads did it at once none would come back. The wheel turns on one of them at a time.
+ * all of those threads did it at once none would come back.
  *
  * This is the process's only shared state in this folder. `lock` guards it; nothing is called with it held. */
 
 #include <assert.h>
-#include <errno.h>
-#include <time.h>
 
 #include "wire/private.h"
+#include "wire/thread.h"
 #include "wire/ticker.h"
 
 #define TICK_MS 20U
-#define SLOTS   64U
+#define SLOTS	64U
 
 static struct {
 	pthread_once_t once;
 	pthread_mutex_t lock;
 	pthread_cond_t quiet;
-	nng_aio *aio;
 	bool turning;
 	size_t live;
 	uint64_t tick; /* the last one done */
@@ -83,9 +81,9 @@ static void place_locked(wire_link *link, uint32_t ms)
 	list_append(&watch.slots[(watch.tick + ticks) % SLOTS], &link->node);
 }
 
-static void look_at(wire_link *link, uint64_t now)
+static void look_at(wire_link *link)
 {
-	uint32_t ms = link_check(link, now);
+	uint32_t ms = link_check(link);
 	bool done;
 
 	pthread_mutex_lock(&watch.lock);
@@ -97,9 +95,9 @@ static void look_at(wire_link *link, uint64_t now)
 		wire_link_release(&link);
 }
 
-static void turn(uint64_t now)
+static void turn(void)
 {
-	uint64_t until = now / TICK_MS;
+	uint64_t until = wire_now_ms() / TICK_MS;
 	struct watch_node due;
 	wire_link *link;
 
@@ -112,7 +110,7 @@ static void turn(uint64_t now)
 		list_move(&watch.slots[watch.tick % SLOTS], &due);
 		pthread_mutex_unlock(&watch.lock);
 		while ((link = pop(&due)) != NULL)
-			look_at(link, now);
+			look_at(link);
 		pthread_mutex_lock(&watch.lock);
 	}
 	pthread_mutex_unlock(&watch.lock);
@@ -126,56 +124,66 @@ static void dig(void)
 		link_free(link);
 }
 
-static void on_tick(void *arg)
+/* True while links exist; after the tick. */
+static bool await_tick(void)
 {
-	bool stop;
+	uint64_t due_ms = wire_now_ms() + TICK_MS;
+	bool goes_on;
 
-	(void)arg;
-	turn(wire_now_ms());
-	dig();
 	pthread_mutex_lock(&watch.lock);
-	stop = watch.live == 0;
-	if (stop) {
+	goes_on = watch.live > 0;
+	while (goes_on && thread_wait_until(&watch.quiet, &watch.lock, due_ms))
+		;
+	if (!goes_on) {
 		watch.turning = false;
 		pthread_cond_broadcast(&watch.quiet);
 	}
 	pthread_mutex_unlock(&watch.lock);
-	if (!stop)
-		nng_sleep_aio(TICK_MS, watch.aio);
+	return goes_on;
+}
+
+static void *run(void *arg)
+{
+	(void)arg;
+	while (await_tick()) {
+		turn();
+		dig();
+	}
+	return NULL;
 }
 
 static void init_once(void)
 {
-	pthread_condattr_t attr;
-
 	for (size_t i = 0; i < SLOTS; i++)
 		list_init(&watch.slots[i]);
 	list_init(&watch.graves);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&watch.quiet, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_condition_init(&watch.quiet);
+}
+
+/* Nobody joins the thread: it ends by itself, and wire_drain waits for that. */
+static bool start_locked(void)
+{
+	pthread_t thread;
+
+	watch.tick = wire_now_ms() / TICK_MS;
+	if (!thread_start(&thread, run, NULL))
+		return false;
+	pthread_detach(thread);
+	watch.turning = true;
+	return true;
 }
 
 enum wire_error watch_born(void)
 {
 	enum wire_error err = WIRE_OK;
-	bool start = false;
 
 	pthread_once(&watch.once, init_once);
 	pthread_mutex_lock(&watch.lock);
-	if (watch.aio == NULL && nng_aio_alloc(&watch.aio, on_tick, NULL) != 0) {
-		err = WIRE_NO_MEMORY;
-	} else {
+	if (watch.turning || start_locked())
 		watch.live++;
-		start = !watch.turning;
-		watch.turning = true;
-		if (start)
-			watch.tick = wire_now_ms() / TICK_MS;
-	}
+	else
+		err = WIRE_NO_MEMORY;
 	pthread_mutex_unlock(&watch.lock);
-	if (start)
-		nng_sleep_aio(TICK_MS, watch.aio);
 	return err;
 }
 
@@ -217,28 +225,14 @@ void watch_bury(wire_link *link)
 	pthread_mutex_unlock(&watch.lock);
 }
 
-static struct timespec in_ms(uint32_t ms)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += ms / 1000U;
-	ts.tv_nsec += (long)(ms % 1000U) * 1000000L;
-	if (ts.tv_nsec >= 1000000000L) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000L;
-	}
-	return ts;
-}
-
 bool wire_drain(uint32_t timeout_ms)
 {
-	struct timespec deadline = in_ms(timeout_ms);
+	uint64_t until_ms = wire_now_ms() + timeout_ms;
 	bool drained;
 
 	pthread_once(&watch.once, init_once);
 	pthread_mutex_lock(&watch.lock);
-	while (watch.turning && pthread_cond_timedwait(&watch.quiet, &watch.lock, &deadline) != ETIMEDOUT)
+	while (watch.turning && thread_wait_until(&watch.quiet, &watch.lock, until_ms))
 		;
 	drained = !watch.turning;
 	pthread_mutex_unlock(&watch.lock);

@@ -69,6 +69,7 @@ static void kill_redis(const struct latchkeyd *d)
 /* Below the cap of the class: nothing may be evicted. */
 #define KEPT_MAX 9000
 #define CALL_MS	 1000
+#define GONE_MAX 256
 
 struct kept {
 	char token[TOKEN_BYTES];
@@ -88,6 +89,9 @@ struct loop {
 	unsigned long wrong; /* INVALID for a session that lives, or a code that is neither OK nor "cannot tell" */
 	unsigned long late;
 	char complaint[128];
+	/* When the sessions that were found gone had been acknowledged. */
+	uint64_t gone_ms[GONE_MAX];
+	size_t gone_count;
 };
 
 static bool cannot_tell(Latchkey__V1__Code code)
@@ -131,12 +135,16 @@ static void get_one(struct loop *l, struct raw *r, unsigned *seed)
 {
 	struct session_seen seen;
 	uint64_t began = now_mono_ms();
+	const struct kept *asked;
 	Latchkey__V1__Code code;
 
 	if (l->kept_count == 0)
 		return;
-	code = session_get(r, NULL, l->kept[(size_t)rand_r(seed) % l->kept_count].token, CALL_MS, &seen);
+	asked = &l->kept[(size_t)rand_r(seed) % l->kept_count];
+	code = session_get(r, NULL, asked->token, CALL_MS, &seen);
 	judge(l, "get", code, &seen, now_mono_ms() - began);
+	if (seen.verdict == LATCHKEY__V1__VERDICT__INVALID && l->gone_count < GONE_MAX)
+		l->gone_ms[l->gone_count++] = asked->acknowledged_ms;
 }
 
 static void *run_loop(void *arg)
@@ -209,7 +217,7 @@ static void test_killed_under_load(void **state)
 	static struct loop loops[LOOPS];
 	static atomic_bool stop;
 	struct latchkeyd d;
-	uint64_t killed_ms = 0;
+	uint64_t killed_ms = 0, kills[3];
 	uint64_t started_ms;
 	struct raw r;
 
@@ -222,7 +230,7 @@ static void test_killed_under_load(void **state)
 		started_ms = now_mono_ms();
 		/* There must be something that was acknowledged more than a second before the kill. */
 		assert_becomes(now_mono_ms() > started_ms + 1300, BOUND_MS);
-		killed_ms = now_mono_ms();
+		killed_ms = now_mono_ms(); kills[round] = killed_ms;
 		kill_redis(&d);
 		/* Serving again, not serving still. */
 		assert_becomes(server_counter(&r, RESTARTS) == round + 1U, BOUND_MS);
@@ -230,6 +238,9 @@ static void test_killed_under_load(void **state)
 	}
 	join_loops(loops, &stop);
 	for (size_t i = 0; i < LOOPS; i++) {
+		for (size_t g = 0; g < loops[i].gone_count; g++)
+			for (unsigned k = 0; k < 3; k++)
+				if (kills[k] >= loops[i].gone_ms[g]) { fprintf(stderr, "AGE %lld before kill %u\n", (long long)(kills[k] - loops[i].gone_ms[g]), k); break; }
 		if (loops[i].wrong > 0 || loops[i].late > 0)
 			fail_msg("%lu wrong, %lu late, %lu valid, %lu unknown: %s", loops[i].wrong, loops[i].late,
 				 loops[i].valid, loops[i].unknown, loops[i].complaint);

@@ -33,8 +33,9 @@
  * a verdict (LK_UNKNOWN on failure) and a struct lk_error. Where it says "may be NULL", NULL means: not wanted.
  *
  * Errors. Functions return enum lk_err; all of them may return LK_E_INVALID_ARGUMENT and LK_E_NO_MEMORY. A struct
- * lk_error, where given, holds the sentence: what was wrong, the limit, the remedy. NULL for a client, a call or a
- * required output, or a struct lk_error without its size, is a defect of the caller and aborts. The library never logs and never exits.
+ * lk_error, where given, holds the sentence: what was wrong, the limit, the remedy. NULL for a client, a call, a result
+ * or a required output, or a struct lk_error without its size, is a defect of the caller and ends the program. The
+ * library never logs.
  *
  * Blocking. Only lk_session_..., lk_server_... and lk_health without `_async`, lk_call_wait, lk_call_free and
  * lk_client_close block: calls for no longer than their timeout (kept to 10 ms).
@@ -217,14 +218,16 @@ struct lk_options {
 	/* Servers: "tcp://host:port", "tls+tcp://host:port" or "ipc:///path". Calls go to the connected one with the
 	 * fewest in flight, and move to another when a connection is lost. Default: tcp://127.0.0.1:7373. */
 	const char *const *endpoints;
-	size_t endpoint_count;	       /* at most LK_ENDPOINTS_MAX */
-	const char *realm;	       /* of requests that name none. Default: the server's, "default" */
-	const char *credential;	       /* "id.secret", at most 128 bytes. Default: none */
-	uint32_t connect_timeout_ms;   /* TLS handshake included. Default 2,000 */
-	uint32_t call_timeout_ms;      /* of requests that name none; retries included. Default 2,000 */
-	uint32_t attempts_max;	       /* how often a request is sent at most, 1 to 3. Default 3 */
-	uint32_t retry_budget_percent; /* retries, in percent of calls, 1 to 100. Default 10. Besides: one a second */
-	uint32_t in_flight_max;	       /* calls at once, at most LK_IN_FLIGHT_MAX; beyond: LK_E_LIMIT. Default 4,096 */
+	size_t endpoint_count;	     /* at most LK_ENDPOINTS_MAX */
+	const char *realm;	     /* of requests that name none. Default: the server's, "default" */
+	const char *credential;	     /* "id.secret", at most 128 bytes. Default: none */
+	uint32_t connect_timeout_ms; /* TLS handshake included. Default 2,000 */
+	uint32_t call_timeout_ms;    /* of requests that name none; retries included. Default 2,000 */
+	uint32_t attempts_max;	     /* how often a request is sent at most, 1 to 3. Default 3 */
+	/* Retries, in percent of calls, 1 to 100. Default 10. Besides: one a second. Calls that a lost connection
+	 * leaves behind are sent again without it, within attempts_max. */
+	uint32_t retry_budget_percent;
+	uint32_t in_flight_max; /* calls at once, at most LK_IN_FLIGHT_MAX; beyond: LK_E_LIMIT. Default 4,096 */
 	/* While no server is connected, calls wait for one until their timeout. True: once every server has failed,
 	 * or was lost, they end with LK_E_UNAVAILABLE at once. For tools. */
 	bool fail_fast;
@@ -344,11 +347,11 @@ struct lk_session_get_request {
 #define LK_SESSION_GET_REQUEST_INIT LK_INIT_(struct lk_session_get_request)
 
 /* Judges a token: call it on each request. Returns LK_OK with LK_VALID or LK_INVALID, and the session (which has the
- * reason, if it is invalid); anything else with LK_UNKNOWN. *ret_verdict is always written. ret_session may be NULL.
+ * reason, if it is invalid); anything else with LK_UNKNOWN. *ret_verdict is always written, and is all that must be
+ * acted upon. ret_session may be NULL.
  * LK_E_UNREADABLE: there is a record, but it does not open. */
-LK_API LK_MUST_CHECK enum lk_err lk_session_get(lk_client *client, const struct lk_session_get_request *request,
-						enum lk_verdict *ret_verdict, lk_session **ret_session,
-						struct lk_error *error);
+LK_API enum lk_err lk_session_get(lk_client *client, const struct lk_session_get_request *request,
+				  enum lk_verdict *ret_verdict, lk_session **ret_session, struct lk_error *error);
 
 /* ---- Update ---- */
 
@@ -512,8 +515,8 @@ LK_API LK_MUST_CHECK enum lk_err lk_call_new(lk_client *client, lk_call_fn fn, v
 LK_API void lk_call_free(lk_call **call);
 
 /* These start a call and return at once. LK_OK: it is under way, and its callback will come (perhaps before this
- * returns). Anything else: it is not, no callback will come, and lk_call_detail says why. LK_E_MISUSE, without that: the
- * call object is in flight. LK_E_LIMIT: in_flight_max calls are in flight. LK_E_CANCELED: the client is closing.
+ * returns). Anything else: it is not, no callback will come, and lk_call_detail says why. LK_E_LIMIT: in_flight_max
+ * calls are in flight. LK_E_CANCELED: the client is closing. LK_E_MISUSE, without detail: the call object is in flight.
  * Starting drops the results of the time before. Calls started within a callback are written together. */
 LK_API LK_MUST_CHECK enum lk_err lk_session_create_async(lk_call *call,
 							 const struct lk_session_create_request *request);

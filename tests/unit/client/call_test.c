@@ -274,6 +274,8 @@ static void a_late_answer_reaches_nobody(void **state)
 	/* One slot: the late answer's id and the next call's share it. */
 	options.in_flight_max = 1;
 	client = open_to(&options, fake_url(&server), NULL);
+	/* The short timeout must not have to cover connecting. */
+	assert_int_equal(get(client, "ann", 0, &verdict, user), LK_OK);
 	assert_int_equal(get(client, "hold", 50, &verdict, user), LK_E_TIMED_OUT);
 	assert_int_equal(verdict, LK_UNKNOWN);
 	for (int i = 0; i < 20; i++) {
@@ -326,11 +328,13 @@ static void no_answer_is_a_timeout_and_unknown(void **state)
 	struct fake_server server;
 	lk_client *client;
 	uint64_t began, took;
+	char user[32];
 
 	(void)state;
-	fake_start(&server, "tcp://127.0.0.1:0", never, NULL);
+	fake_start(&server, "tcp://127.0.0.1:0", hold_some, NULL);
 	client = open_to(NULL, fake_url(&server), NULL);
-	request.token = lk_text("t");
+	assert_int_equal(get(client, "ann", 0, &verdict, user), LK_OK);
+	request.token = lk_text("hold");
 	request.timeout_ms = 200;
 	began = now_ms();
 	assert_int_equal(lk_session_get(client, &request, &verdict, NULL, &error), LK_E_TIMED_OUT);
@@ -338,6 +342,7 @@ static void no_answer_is_a_timeout_and_unknown(void **state)
 	assert_int_equal(verdict, LK_UNKNOWN);
 	assert_true(took >= 200 && took < 5000);
 	assert_non_null(strstr(error.message, "200 ms"));
+	fake_release_held(&server);
 	lk_client_close(&client);
 	fake_stop(&server);
 }

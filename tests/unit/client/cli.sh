@@ -36,7 +36,8 @@ expect 2 '"x" is not an attribute of the form K=V' session create ann --attr x $
 expect 2 '--idle -1: not a number' session create ann --idle -1
 expect 2 '--reason why: not' session revoke x --reason why
 expect 2 'is not a URL' --server localhost health
-expect 2 '17 endpoints, at most 16' --server tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a,tcp://a health
+many=tcp://a,tcp://a,tcp://a,tcp://a
+expect 2 '17 endpoints, at most 16' --server "$many,$many,$many,$many,tcp://a,tcp://a" health
 expect 2 'no token on the standard input' session get - $nowhere
 expect 2 'cannot read the credential file /nowhere' --credential-file /nowhere health
 expect 2 'tls_ca_file' --server tls+tcp://127.0.0.1:1 health

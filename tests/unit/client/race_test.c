@@ -189,7 +189,7 @@ static void *get_in_a_loop(void *arg)
 
 		(void)snprintf(token, sizeof(token), "%p-%u", arg, i);
 		get.token = lk_text(token);
-		get.timeout_ms = 1000;
+		get.timeout_ms = LONG_MS;
 		err = lk_session_get(worker->client, &get, &verdict, &session, NULL);
 		if ((err == LK_OK) != (verdict == LK_VALID) || verdict == LK_INVALID)
 			atomic_fetch_add(&worker->wrong, 1);

@@ -17,6 +17,41 @@ static ProtobufCBinaryData bytes_of(const char *text)
 	return binary_of(lk_text(text));
 }
 
+static void check_info(const lk_session *session)
+{
+	assert_string_equal(lk_session_token(session), "lks1_token");
+	assert_string_equal(lk_session_handle(session), "handle-2");
+	assert_string_equal(lk_session_user(session).data, "ann");
+	assert_string_equal(lk_session_class(session).data, "default");
+	assert_int_equal(lk_session_created_at_ms(session), 1);
+	assert_int_equal(lk_session_last_seen_at_ms(session), 2);
+	assert_int_equal(lk_session_idle_expires_at_ms(session), 3);
+	assert_int_equal(lk_session_expires_at_ms(session), 4);
+	assert_int_equal(lk_session_version(session), 6);
+	assert_string_equal(lk_session_label(session).data, "Ann's phone");
+	assert_string_equal(lk_session_ip(session).data, "::1");
+	assert_null(lk_session_user_agent(session).data);
+	assert_int_equal(lk_session_authenticated_at_ms(session), 5);
+	assert_int_equal(lk_session_aal(session), 2);
+	assert_int_equal(lk_session_amr_count(session), 2);
+	assert_string_equal(lk_session_amr(session, 1).data, "otp");
+	assert_null(lk_session_amr(session, 2).data);
+}
+
+static void check_attributes(const lk_session *session)
+{
+	assert_int_equal(lk_session_attribute_count(session), 3);
+	assert_string_equal(lk_session_attribute_at(session, 0).key.data, "alpha");
+	assert_string_equal(lk_session_attribute_at(session, 2).key.data, "zeta");
+	assert_null(lk_session_attribute_at(session, 3).key.data);
+	assert_int_equal(lk_session_attribute(session, "alpha").len, 2);
+	assert_memory_equal(lk_session_attribute(session, "alpha").data, "\0\xff", 2);
+	assert_non_null(lk_session_attribute(session, "empty").data);
+	assert_int_equal(lk_session_attribute(session, "empty").len, 0);
+	assert_null(lk_session_attribute(session, "alph").data);
+	assert_null(lk_session_attribute(session, "").data);
+}
+
 static void a_full_session_says_all_it_was_given(void **state)
 {
 	Latchkey__V1__Device device = LATCHKEY__V1__DEVICE__INIT;
@@ -62,33 +97,8 @@ static void a_full_session_says_all_it_was_given(void **state)
 
 	session = session_new(&parts);
 	assert_non_null(session);
-	assert_string_equal(lk_session_token(session), "lks1_token");
-	assert_string_equal(lk_session_handle(session), "handle-2");
-	assert_string_equal(lk_session_user(session).data, "ann");
-	assert_string_equal(lk_session_class(session).data, "default");
-	assert_int_equal(lk_session_created_at_ms(session), 1);
-	assert_int_equal(lk_session_last_seen_at_ms(session), 2);
-	assert_int_equal(lk_session_idle_expires_at_ms(session), 3);
-	assert_int_equal(lk_session_expires_at_ms(session), 4);
-	assert_int_equal(lk_session_version(session), 6);
-	assert_string_equal(lk_session_label(session).data, "Ann's phone");
-	assert_string_equal(lk_session_ip(session).data, "::1");
-	assert_null(lk_session_user_agent(session).data);
-	assert_int_equal(lk_session_authenticated_at_ms(session), 5);
-	assert_int_equal(lk_session_aal(session), 2);
-	assert_int_equal(lk_session_amr_count(session), 2);
-	assert_string_equal(lk_session_amr(session, 1).data, "otp");
-	assert_null(lk_session_amr(session, 2).data);
-	assert_int_equal(lk_session_attribute_count(session), 3);
-	assert_string_equal(lk_session_attribute_at(session, 0).key.data, "alpha");
-	assert_string_equal(lk_session_attribute_at(session, 2).key.data, "zeta");
-	assert_null(lk_session_attribute_at(session, 3).key.data);
-	assert_int_equal(lk_session_attribute(session, "alpha").len, 2);
-	assert_memory_equal(lk_session_attribute(session, "alpha").data, "\0\xff", 2);
-	assert_non_null(lk_session_attribute(session, "empty").data);
-	assert_int_equal(lk_session_attribute(session, "empty").len, 0);
-	assert_null(lk_session_attribute(session, "alph").data);
-	assert_null(lk_session_attribute(session, "").data);
+	check_info(session);
+	check_attributes(session);
 	assert_int_equal(lk_session_evicted_count(session), 1);
 	assert_string_equal(lk_session_evicted(session, 0), "handle-1");
 	assert_null(lk_session_evicted(session, 1));

@@ -1,1 +1,164 @@
-int main(void){return 0;}
+/* One write for what one event sends. A unix socket gives a reader at once what one write put in, and no more than
+ * that while the reader waits: so a single recv shows how the bytes were written. */
+
+#include "support/wait.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/ends.h"
+#include "support/peer.h"
+#include "support/tmpdir.h"
+
+struct stage {
+	struct hall hall;
+	struct tmpdir dir;
+	char url[TMPDIR_FILE_BYTES + 8];
+};
+
+static int set_up(void **state)
+{
+	struct stage *s = calloc(1, sizeof(*s));
+	char path[TMPDIR_FILE_BYTES];
+
+	tmpdir_make(&s->dir);
+	tmpdir_file(&s->dir, "s", path);
+	snprintf(s->url, sizeof(s->url), "ipc://%s", path);
+	*state = s;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct stage *s = *state;
+
+	hall_close(&s->hall);
+	tmpdir_remove(&s->dir);
+	free(s);
+	return 0;
+}
+
+#define LINES 500
+
+static void the_replies_of_one_read_go_out_in_one_write(void **state)
+{
+	struct stage *s = *state;
+	char lines[4 * LINES + 1];
+	char back[4 * LINES + 1];
+	int fd;
+
+	for (int i = 0; i < LINES; i++)
+		snprintf(lines + 4 * i, 5, "%03d\n", i);
+	s->hall.input = end_echo_lines;
+	hall_open(&s->hall, s->url, &end_limits, NULL);
+	fd = peer_connect(s->url);
+	for (int round = 0; round < 50; round++) {
+		peer_send(fd, lines, sizeof(lines) - 1);
+		assert_int_equal(peer_receive_some(fd, back, sizeof(back)), sizeof(lines) - 1);
+		assert_memory_equal(back, lines, sizeof(lines) - 1);
+	}
+	peer_close(fd);
+}
+
+static void a_loop_outside_events_can_cork(void **state)
+{
+	struct stage *s = *state;
+	char back[LINES + 1];
+	int fd;
+
+	hall_open(&s->hall, s->url, &end_limits, NULL);
+	fd = peer_connect(s->url);
+	assert_becomes(atomic_load(&s->hall.count) == 1, BOUND_MS);
+	wire_cork();
+	for (int i = 0; i < LINES; i++) {
+		/* Inner pairs change nothing. */
+		wire_cork();
+		end_send(&s->hall.ends[0], "x", 1);
+		wire_uncork();
+	}
+	assert_int_equal(wire_link_output_bytes(s->hall.ends[0].link), LINES);
+	wire_uncork();
+	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), LINES);
+	end_send(&s->hall.ends[0], "y", 1);
+	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), 1);
+	peer_close(fd);
+}
+
+static void *send_one(void *arg)
+{
+	end_send(arg, "z", 1);
+	return NULL;
+}
+
+static void another_thread_is_not_corked(void **state)
+{
+	struct stage *s = *state;
+	pthread_t thread;
+	char back[8];
+	int fd;
+
+	hall_open(&s->hall, s->url, &end_limits, NULL);
+	fd = peer_connect(s->url);
+	assert_becomes(atomic_load(&s->hall.count) == 1, BOUND_MS);
+	wire_cork();
+	pthread_create(&thread, NULL, send_one, &s->hall.ends[0]);
+	pthread_join(thread, NULL);
+	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), 1);
+	wire_uncork();
+	peer_close(fd);
+}
+
+/* More links than a cork lists. */
+#define MANY 150
+
+static void more_links_than_the_list_holds_are_all_written(void **state)
+{
+	struct stage *s = *state;
+	struct end *ends = calloc(MANY, sizeof(*ends));
+	char url[PEER_URL_BYTES];
+	int listener = peer_listen(MANY, url);
+	int fds[MANY];
+	char back[8];
+
+	hall_open(&s->hall, s->url, &end_limits, NULL);
+	for (int i = 0; i < MANY; i++) {
+		end_init(&ends[i]);
+		end_dial(&ends[i], url, &end_limits);
+		fds[i] = peer_accept(listener);
+		assert_becomes(atomic_load(&ends[i].opened) == 1, BOUND_MS);
+	}
+	wire_cork();
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < MANY; i++)
+			end_send(&ends[i], "ab", 2);
+	}
+	/* A link that goes while it is corked. */
+	wire_link_close(ends[MANY - 1].link, WIRE_CLOSED, false);
+	wire_uncork();
+	for (int i = 0; i < MANY - 1; i++) {
+		peer_receive(fds[i], back, 6);
+		assert_memory_equal(back, "ababab", 6);
+	}
+	for (int i = 0; i < MANY; i++) {
+		end_finish(&ends[i]);
+		peer_close(fds[i]);
+	}
+	peer_close(listener);
+	free(ends);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	    T(the_replies_of_one_read_go_out_in_one_write),
+	    T(a_loop_outside_events_can_cork),
+	    T(another_thread_is_not_corked),
+	    T(more_links_than_the_list_holds_are_all_written),
+#undef T
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
