@@ -414,5 +414,5 @@ void line_print_help(const struct verb *verb)
 	    "user of the machine, and kept in the shell's history.\n\n"
 	    "Exit status: 0 the session is valid, or it is done. 1 the session is invalid. 2 the line, or what it\n"
 	    "asks for, makes no sense. 3 no server, or it could not tell: try again. 4 refused by the server: a\n"
-	    "conflict, a limit, not allowed, not there.");
+	    "conflict, a limit, not allowed.");
 }

@@ -2,6 +2,7 @@
 
 #include "wire/private.h"
 #include "wire/ticker.h"
+#include "wire/ticker.h"
 
 /* A link is looked at this many times within its shortest time-out: time-outs are late by an eighth at most. */
 #define LOOKS_PER_TIMEOUT 8U

@@ -23,20 +23,20 @@ static void flush_all(void)
 	cork.count = 0;
 }
 
-bool cork_hold(wire_link *link)
+enum cork_hold cork_hold(wire_link *link)
 {
 	if (cork.depth == 0)
-		return false;
+		return CORK_NONE;
 	/* From the back: most events write to one link, again and again. */
 	for (unsigned i = cork.count; i > 0; i--) {
 		if (cork.links[i - 1] == link)
-			return true;
+			return CORK_HELD;
 	}
 	if (cork.count == CORK_LINKS_MAX)
 		flush_all();
 	wire_link_retain(link);
 	cork.links[cork.count++] = link;
-	return true;
+	return CORK_NEW;
 }
 
 void wire_cork(void)

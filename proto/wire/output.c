@@ -70,7 +70,9 @@ static void written_locked(wire_link *link, size_t n)
 	} else {
 		if (link->going.cap > KEEP_BYTES)
 			wire_buffer_drop(&link->going);
-		link_send_more_locked(link);
+		/* A corked link is flushed soon enough, and then with more. */
+		if (link->corks == 0 || link->state == LINK_FLUSHING)
+			link_send_more_locked(link);
 	}
 	if (!link->sending && link->state == LINK_FLUSHING) {
 		link_flushed_locked(link);
@@ -103,6 +105,8 @@ void link_on_sent(void *arg)
 void link_flush(wire_link *link)
 {
 	pthread_mutex_lock(&link->lock);
+	assert(link->corks > 0);
+	link->corks--;
 	link_send_more_locked(link);
 	pthread_mutex_unlock(&link->lock);
 }
@@ -124,13 +128,15 @@ static bool append_locked(wire_link *link, const struct iovec *head, const struc
 
 void link_send_framed(wire_link *link, const struct iovec *head, const struct iovec *parts, size_t count)
 {
-	bool corked = cork_hold(link);
+	enum cork_hold hold = cork_hold(link);
 
 	pthread_mutex_lock(&link->lock);
+	if (hold == CORK_NEW)
+		link->corks++;
 	if ((link->state == LINK_OPEN || link->state == LINK_DIALING) && !link->output_broken) {
 		if (!append_locked(link, head, parts, count))
 			link_fail_locked(link, WIRE_NO_MEMORY);
-		else if (!corked)
+		else if (hold == CORK_NONE)
 			link_send_more_locked(link);
 	}
 	pthread_mutex_unlock(&link->lock);

@@ -65,6 +65,7 @@ struct wire_link {
 	bool input_running; /* the `input` event is looking at `in` */
 	bool paused;       /* not reading because of output_bytes_max */
 	bool sending;
+	unsigned corks;     /* threads that will flush when their event is over */
 	bool output_broken; /* writing failed; the reading side will say why */
 	bool greeting;      /* the channel above waits for the peer's greeting */
 	bool heard;         /* a byte has come */
@@ -115,8 +116,10 @@ enum wire_error link_dial(const char *url, const struct wire_limits *limits, wir
 void link_expect_greeting(wire_link *link);
 void link_greeted(wire_link *link);
 
-/* cork.c. False: not corked, the caller flushes. */
-bool cork_hold(wire_link *link);
+/* cork.c. NONE: this thread is not corked, the caller flushes. NEW: the caller counts one more cork on the link, which
+ * link_flush takes off. */
+enum cork_hold { CORK_NONE, CORK_HELD, CORK_NEW };
+enum cork_hold cork_hold(wire_link *link);
 
 /* check.c. What has become overdue by now; ends the link or asks its owner. Returns ms until the next look. */
 uint32_t link_check(wire_link *link);

@@ -205,7 +205,8 @@ static void expect_kept(const struct loop *l, struct raw *r, uint64_t killed_ms)
 	assert_true(asked > 0);
 }
 
-static const char roomy[] = "realms:\n"
+static const char roomy[] = "log_level: debug\n"
+			    "realms:\n"
 			    "  - name: default\n"
 			    "    classes:\n"
 			    "      - { name: default }\n"
