@@ -1,4 +1,4 @@
-/* What Redis may hold in a session's place: foreign bytes, and changes to a good record. Never VALID, unless unchanged. */
+/* What Redis may hold in a session's place: foreign bytes, and changes to a good record. Never VALID with other content. */
 
 #include "fuzz_keys.h"
 #include "session/session.h"
@@ -60,6 +60,13 @@ static void make_good(void)
 	arena_free(&env.arena);
 }
 
+static bool is_good(const struct session_get_result *r)
+{
+	return span_eq(r->info.user, SPAN_LIT("ann")) && r->attribute_count == 1 &&
+	       span_eq(r->attributes[0].key, SPAN_LIT("cart")) &&
+	       span_eq(r->attributes[0].value, SPAN_LIT("three apples"));
+}
+
 static enum session_verdict get(span stored)
 {
 	const struct store_reply reply = {.type = STORE_STRING, .string = stored};
@@ -74,6 +81,8 @@ static enum session_verdict get(span stored)
 		abort();
 	if (session_get_answer(&env, &plan, &reply, &result, &st) != STATUS_OK)
 		result.outcome.verdict = VERDICT_UNKNOWN;
+	if (result.outcome.verdict == VERDICT_VALID && !is_good(&result))
+		abort();
 	arena_free(&env.arena);
 	return result.outcome.verdict;
 }
@@ -87,8 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		if (get(span_of(record, record_len)) != VERDICT_VALID)
 			abort();
 	}
-	if (get(span_of(data, len)) == VERDICT_VALID)
-		abort();
+	(void)get(span_of(data, len));
 
 	changed = malloc(record_len);
 	if (changed == NULL)
@@ -96,8 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memcpy(changed, record, record_len);
 	for (size_t i = 0; i + 2 < len; i += 3)
 		changed[(size_t)(data[i] << 8 | data[i + 1]) % record_len] ^= data[i + 2];
-	if (memcmp(changed, record, record_len) != 0 && get(span_of(changed, record_len)) == VERDICT_VALID)
-		abort();
+	/* The two upper bounds in the header are the scripts' alone; all else is bound by the seals. */
+	(void)get(span_of(changed, record_len));
 	free(changed);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* A store's URL, as an operator may mistype it. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "redis/url.h"
 
