@@ -22,6 +22,7 @@
 #include "ops/state_dir.h"
 #include "ops/welcome.h"
 #include "redis/redis.h"
+#include "redis/url.h"
 #include "rpc/server.h"
 #include "session/policy.h"
 #include "wire/link.h"
@@ -381,6 +382,24 @@ static enum exit_status new_keyring(const char *path)
 	return EXIT_DONE;
 }
 
+/* What the configuration names outside itself, as far as it can be told without starting anything. */
+static bool check_references(const struct config *c, struct config_error *error)
+{
+	char password[CONFIG_PASSWORD_BYTES_MAX + 1];
+	struct redis_url url;
+	struct status st;
+	bool is_good;
+
+	if (redis_url_parse(c->redis.url, &url, &st) != STATUS_OK) {
+		(void)snprintf(error->text, sizeof(error->text), "%s", st.text);
+		return false;
+	}
+	redis_url_wipe(&url);
+	is_good = config_read_password(c, password, error);
+	explicit_bzero(password, sizeof(password));
+	return is_good;
+}
+
 static enum exit_status print_config(struct config *c)
 {
 	const bool ok = config_print(c, stdout);
@@ -410,6 +429,10 @@ int main(int argc, char **argv)
 		return new_keyring(args.keyring);
 	if (!config_load(args.config_file == NULL ? config_find_file(environ) : args.config_file, environ, &c, &error))
 		return fail(EXIT_USAGE, error.text);
+	if (args.action != ARGS_PRINT_CONFIG && !check_references(c, &error)) {
+		config_free(&c);
+		return fail(EXIT_USAGE, error.text);
+	}
 	switch (args.action) {
 	case ARGS_CHECK_CONFIG:
 		return check_config(c);

@@ -101,8 +101,15 @@ static enum lk_err answer_update(const ProtobufCMessage *message, struct results
 
 static enum lk_err answer_revoke(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
 {
-	(void)error;
-	results->was_alive = ((const Latchkey__V1__RevokeSessionResponse *)message)->was_alive;
+	const Latchkey__V1__RevokeSessionResponse *m = (const Latchkey__V1__RevokeSessionResponse *)message;
+
+	if (m->has_reason && m->reason != LATCHKEY__V1__REASON__REASON_NONE) {
+		(void)error_set(error, LK_E_SESSION_INVALID, "nothing was revoked: %s",
+				lk_reason_message((enum lk_reason)m->reason));
+		error->reason = (enum lk_reason)m->reason;
+		return LK_E_SESSION_INVALID;
+	}
+	results->was_alive = m->was_alive;
 	return LK_OK;
 }
 

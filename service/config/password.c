@@ -6,7 +6,7 @@
 
 static bool fail(const struct config *c, struct config_error *error, const char *what)
 {
-	snprintf(error->text, sizeof(error->text), "redis.password_file %s %s", c->redis.password_file, what);
+	snprintf(error->text, sizeof(error->text), "redis.password_file %s: %s", c->redis.password_file, what);
 	return false;
 }
 

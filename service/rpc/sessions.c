@@ -298,6 +298,8 @@ enum status_code sessions_revoke_answer(struct call *call, struct task *task, co
 	metric_add(METRIC_SESSIONS_REVOKED, result.was_alive ? 1 : 0);
 	latchkey__v1__revoke_session_response__init(m);
 	MESSAGE_SET(m, was_alive, result.was_alive);
+	if (result.reason != REASON_NONE)
+		MESSAGE_SET(m, reason, (Latchkey__V1__Reason)result.reason);
 	call->response = &m->base;
 	return STATUS_OK;
 }

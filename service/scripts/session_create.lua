@@ -2,25 +2,26 @@
 -- Stores a new session, enters it in its user's index and makes room at the cap, all of it or nothing.
 -- KEYS    1 session  2 index  [3 idempotency]
 -- ARGV    1 record  2 its time to live, ms  3 absolute deadline, ms  4 now, ms  5 name  6 cap  7 evict or refuse
---         8 tombstone  9 tombstone's time to live, ms  10 prefix of the user's session keys
---         [11 time to remember the answer, ms  12 answer]
+--         8 tombstone  9 tombstone's time to live, ms  10 prefix of the user's session keys  11 class tag, 2 bytes
+--         [12 time to remember the answer, ms  13 answer]
 -- Returns {'ok', names evicted...}, {'full'}, {'taken'} or {'replay', answer remembered, with the names}
--- Cost    O(log n); at the cap one GETRANGE for each of the n entries, n at most the cap
+-- Cost    O(log n); with as many entries as the cap or more, one GETRANGE for each of them
 local session, index, memory = KEYS[1], KEYS[2], KEYS[3]
 local now, cap, prefix = tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[10]
 
--- Names of the living, and when each was created; entries of the dead leave the index.
+-- Names of the living of the class, and when each was created; entries of the dead leave the index.
 local function living()
 	local names, created = {}, {}
 	for _, name in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-		local head = redis.call('GETRANGE', prefix .. name, 0, 26)
+		local head = redis.call('GETRANGE', prefix .. name, 0, 30)
 		local format = head:byte(1)
 		if format == nil or format == 2 then
 			redis.call('ZREM', index, name)
-		else
-			names[#names + 1] = name
+		elseif format ~= 1 or #head < 31 then
 			-- Another version's counts, and is the last to go.
-			created[name] = format == 1 and #head == 27 and struct.unpack('>I8', head, 20) or math.huge
+			names[#names + 1], created[name] = name, math.huge
+		elseif head:sub(30, 31) == ARGV[11] then
+			names[#names + 1], created[name] = name, struct.unpack('>I8', head, 20)
 		end
 	end
 	return names, created
@@ -43,10 +44,8 @@ local function oldest_first(names, created, count)
 end
 
 local function bury(name)
-	local key, lives = prefix .. name, tonumber(ARGV[9])
-	local left = redis.call('PTTL', key)
-	if left >= 0 and left < lives then lives = left end
-	redis.call('SET', key, ARGV[8], 'PX', math.max(lives, 1))
+	local left = tonumber(redis.call('ZSCORE', index, name)) - now
+	redis.call('SET', prefix .. name, ARGV[8], 'PX', math.max(math.min(tonumber(ARGV[9]), left), 1))
 	redis.call('ZREM', index, name)
 end
 
@@ -74,5 +73,5 @@ redis.call('SET', session, ARGV[1], 'PX', ARGV[2])
 local left, wanted = redis.call('PTTL', index), tonumber(ARGV[3]) - now
 redis.call('ZADD', index, ARGV[3], ARGV[5])
 if left == -2 or (left >= 0 and left < wanted) then redis.call('PEXPIRE', index, wanted) end
-if memory then redis.call('SET', memory, ARGV[12] .. table.concat(answer, '', 2), 'PX', ARGV[11]) end
+if memory then redis.call('SET', memory, ARGV[13] .. table.concat(answer, '', 2), 'PX', ARGV[12]) end
 return answer

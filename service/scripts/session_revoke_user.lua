@@ -3,6 +3,7 @@
 -- KEYS    1 index
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
 --         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
+--         9 now, ms
 -- Returns {revoked, score, name}: the last entry seen; '' and '' when that was all
 -- Cost    O(log n) and 3 commands for each of the entries seen, at most a chunk
 local index, prefix, lives = KEYS[1], ARGV[1], tonumber(ARGV[3])
@@ -32,11 +33,9 @@ local function rank_after(score, name)
 end
 
 -- Whether the session was alive.
-local function bury(key, format)
+local function bury(key, format, deadline)
 	if format == 2 then return 0 end
-	local left, time = redis.call('PTTL', key), lives
-	if left >= 0 and left < time then time = left end
-	redis.call('SET', key, ARGV[2], 'PX', math.max(time, 1))
+	redis.call('SET', key, ARGV[2], 'PX', math.max(math.min(lives, deadline - tonumber(ARGV[9])), 1))
 	return 1
 end
 
@@ -52,7 +51,7 @@ for i = 1, #entries, 2 do
 	if head == '' then
 		redis.call('ZREM', index, name)
 	elseif name ~= ARGV[4] and not other_class then
-		revoked = revoked + bury(key, head:byte(1))
+		revoked = revoked + bury(key, head:byte(1), tonumber(entries[i + 1]))
 		redis.call('ZREM', index, name)
 	end
 end

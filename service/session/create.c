@@ -134,11 +134,16 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 {
 	const struct session_policy *policy = &s->create.class->policy;
 	uint8_t tombstone_bytes[TOMBSTONE_BYTES];
+	uint8_t class_bytes[2];
+	struct writer class = writer_over(class_bytes, sizeof(class_bytes));
+	span class_tag;
 	span tombstone;
 	span prefix;
 
 	tombstone_write(REASON_EVICTED, env->now_ms, tombstone_bytes);
+	put_number(&class, s->create.class->tag, 2);
 	if (!key_prefix(env->arena, &s->handle, &prefix) ||
+	    !arena_copy(env->arena, span_of(class_bytes, sizeof(class_bytes)), &class_tag) ||
 	    !arena_copy(env->arena, span_of(tombstone_bytes, sizeof(tombstone_bytes)), &tombstone))
 		return false;
 	command_arg(w, record);
@@ -151,6 +156,7 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 	command_arg(w, tombstone);
 	command_number(w, session_realm_tombstone_s(env->realm) * 1000ULL);
 	command_arg(w, prefix);
+	command_arg(w, class_tag);
 	return true;
 }
 
@@ -344,9 +350,10 @@ enum status_code session_create_answer(const struct session_env *env, struct ses
 	if (span_eq(word, SPAN_LIT("replay")) && memory != NULL && s->create.idempotency_key_name.len > 0)
 		return answer_replayed(env, s, memory->string, ret, st);
 	if (span_eq(word, SPAN_LIT("full")))
-		return status_set(st, STATUS_RESOURCE_EXHAUSTED,
-				  "the user has %u sessions, as many as the policy allows; revoke one first",
-				  s->create.class->policy.sessions_max);
+		return status_set(
+		    st, STATUS_RESOURCE_EXHAUSTED,
+		    "the user has %u sessions of this class, as many as the policy allows; revoke one first",
+		    s->create.class->policy.sessions_max);
 	if (span_eq(word, SPAN_LIT("taken")))
 		return status_set(st, STATUS_INTERNAL,
 				  "a new random session id is taken already: the system's randomness is broken");

@@ -22,17 +22,6 @@ static enum status_code check_reason(enum session_reason *reason, struct status 
 	}
 }
 
-/* A token that is none cannot be told from one of another realm or of a key not known here, whose session lives on:
- * saying that it is dead would be a lie. */
-static enum status_code refuse_token(enum session_reason reason, struct status *st)
-{
-	if (reason == REASON_RETIRED_KEY)
-		return status_set(st, STATUS_FAILED_PRECONDITION,
-				  "token: issued under a key that is not in this server's keyring; add the key");
-	return status_set(st, STATUS_INVALID_ARGUMENT,
-			  "token: not one of this realm's; nothing was revoked. Check the token and the realm");
-}
-
 static enum status_code state_of_handle(const struct session_env *env, span text, struct session_state **ret,
 					struct status *st)
 {
@@ -81,6 +70,7 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	command_number(&w, tombstone_ms_of(env, s, by_token));
 	command_arg(&w, by_token ? SPAN_LIT("token") : SPAN_LIT("handle"));
 	command_arg(&w, span_of(realm_tag, 2));
+	command_number(&w, env->now_ms);
 	return command_end(&w, plan, st);
 }
 
@@ -105,8 +95,6 @@ enum status_code session_revoke_plan(const struct session_env *env, const struct
 	assert(plan.state != NULL);
 	if (plan.state->decided.verdict == 0)
 		code = plan_command(env, plan.state, by_token, reason, &plan, st);
-	else if (plan.state->decided.reason != REASON_ABSOLUTE_TIMEOUT)
-		code = refuse_token(plan.state->decided.reason, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
@@ -116,13 +104,20 @@ enum status_code session_revoke_answer(const struct session_env *env, struct ses
 				       const struct store_reply *reply, struct session_revoke_result *ret,
 				       struct status *st)
 {
+	const struct session_outcome *decided = &plan->state->decided;
+
 	(void)env;
-	if (plan->state->decided.verdict != 0) {
-		*ret = (struct session_revoke_result){.was_alive = false};
+	if (decided->verdict != 0) {
+		/* A token that is none cannot be told from one of another realm or of a key not known here, whose
+		 * session lives on: saying no more than that it is dead would be a lie. */
+		*ret = (struct session_revoke_result){
+		    .reason = decided->reason == REASON_ABSOLUTE_TIMEOUT ? REASON_NONE : decided->reason};
 		return STATUS_OK;
 	}
 	if (reply == NULL || reply->type != STORE_INTEGER)
 		return reply_odd(st, "session_revoke");
+	if (reply->integer < 0)
+		return status_set(st, STATUS_NOT_FOUND, "handle: the realm has no such session; nothing was revoked");
 	*ret = (struct session_revoke_result){.was_alive = reply->integer == 1};
 	return STATUS_OK;
 }

@@ -124,6 +124,7 @@ static enum status_code plan_chunk(const struct session_env *env, const struct s
 	command_number(&w, REVOKE_CHUNK);
 	command_arg(&w, u->cursor_score);
 	command_arg(&w, u->cursor_name);
+	command_number(&w, env->now_ms);
 	return command_end(&w, plan, st);
 }
 

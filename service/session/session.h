@@ -216,6 +216,7 @@ struct session_revoke_request {
 
 struct session_revoke_result {
 	bool was_alive;
+	enum session_reason reason; /* not NONE: the token names no session known here, and nothing was revoked */
 };
 
 enum status_code session_revoke_plan(const struct session_env *env, const struct session_revoke_request *req,

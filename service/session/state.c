@@ -187,7 +187,8 @@ void info_fill(const struct session_env *env, const struct handle *h, const stru
 	    .class_name = class == NULL ? SPAN_EMPTY : class->name,
 	    .created_at_ms = header->created_ms,
 	    .last_seen_at_ms = times->last_seen_ms,
-	    .idle_expires_at_ms = times->idle_expires_ms,
+	    .idle_expires_at_ms =
+		times->idle_expires_ms < times->expires_ms ? times->idle_expires_ms : times->expires_ms,
 	    .expires_at_ms = times->expires_ms,
 	    .version = header->version,
 	    .device = metadata->device,

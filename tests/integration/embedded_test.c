@@ -1,6 +1,7 @@
 /* latchkeyd with its own redis-server: killed under load it comes back by itself with what it had acknowledged, it ends
  * with the service, and its data is there again after a restart. Nobody is logged out by any of it. */
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -69,7 +70,9 @@ static void kill_redis(const struct latchkeyd *d)
 /* Below the cap of the class: nothing may be evicted. */
 #define KEPT_MAX 9000
 #define CALL_MS	 1000
-#define GONE_MAX 256
+#define ROUNDS	 3
+/* Redis reads its data in anew, and a disk that other tests keep busy can hold that up for long. */
+#define RECOVERY_MS 60000
 
 struct kept {
 	char token[TOKEN_BYTES];
@@ -89,9 +92,7 @@ struct loop {
 	unsigned long wrong; /* INVALID for a session that lives, or a code that is neither OK nor "cannot tell" */
 	unsigned long late;
 	char complaint[128];
-	/* When the sessions that were found gone had been acknowledged. */
-	uint64_t gone_ms[GONE_MAX];
-	size_t gone_count;
+	uint64_t gone_ms; /* acknowledged then, and found gone: the oldest such session; 0: none */
 };
 
 static bool cannot_tell(Latchkey__V1__Code code)
@@ -99,7 +100,8 @@ static bool cannot_tell(Latchkey__V1__Code code)
 	return code == LATCHKEY__V1__CODE__UNAVAILABLE || code == LATCHKEY__V1__CODE__DEADLINE_EXCEEDED;
 }
 
-static void judge(struct loop *l, const char *what, Latchkey__V1__Code code, const struct session_seen *seen,
+/* Notes what came back; false when the connection has ended. */
+static bool judge(struct loop *l, const char *what, Latchkey__V1__Code code, const struct session_seen *seen,
 		  uint64_t took_ms)
 {
 	if (took_ms > CALL_MS + LATE_MS)
@@ -111,12 +113,13 @@ static void judge(struct loop *l, const char *what, Latchkey__V1__Code code, con
 		l->unknown++;
 	} else {
 		l->wrong++;
-		snprintf(l->complaint, sizeof(l->complaint), "%s: code %d, verdict %d, reason %d", what, code,
-			 seen->verdict, seen->reason);
+		snprintf(l->complaint, sizeof(l->complaint), "%s: code %d (%s), verdict %d, reason %d", what, code,
+			 code == CODE_NO_REPLY ? strerror(errno) : "-", seen->verdict, seen->reason);
 	}
+	return code != CODE_NO_REPLY;
 }
 
-static void create_one(struct loop *l, struct raw *r)
+static bool create_one(struct loop *l, struct raw *r)
 {
 	const struct session_wish wish = {.user = l->user, .timeout_ms = CALL_MS, .session_class = "many"};
 	struct session_seen seen = {.verdict = VALID};
@@ -124,14 +127,14 @@ static void create_one(struct loop *l, struct raw *r)
 	Latchkey__V1__Code code;
 
 	if (l->kept_count == KEPT_MAX)
-		return;
+		return true;
 	code = session_try_create(r, &wish, l->kept[l->kept_count].token);
-	judge(l, "create", code, &seen, now_mono_ms() - began);
 	if (code == LATCHKEY__V1__CODE__OK)
 		l->kept[l->kept_count++].acknowledged_ms = now_mono_ms();
+	return judge(l, "create", code, &seen, now_mono_ms() - began);
 }
 
-static void get_one(struct loop *l, struct raw *r, unsigned *seed)
+static bool get_one(struct loop *l, struct raw *r, unsigned *seed)
 {
 	struct session_seen seen;
 	uint64_t began = now_mono_ms();
@@ -139,17 +142,18 @@ static void get_one(struct loop *l, struct raw *r, unsigned *seed)
 	Latchkey__V1__Code code;
 
 	if (l->kept_count == 0)
-		return;
+		return true;
 	asked = &l->kept[(size_t)rand_r(seed) % l->kept_count];
 	code = session_get(r, NULL, asked->token, CALL_MS, &seen);
-	judge(l, "get", code, &seen, now_mono_ms() - began);
-	if (seen.verdict == LATCHKEY__V1__VERDICT__INVALID && l->gone_count < GONE_MAX)
-		l->gone_ms[l->gone_count++] = asked->acknowledged_ms;
+	if (seen.verdict == LATCHKEY__V1__VERDICT__INVALID && (l->gone_ms == 0 || asked->acknowledged_ms < l->gone_ms))
+		l->gone_ms = asked->acknowledged_ms;
+	return judge(l, "get", code, &seen, now_mono_ms() - began);
 }
 
 static void *run_loop(void *arg)
 {
 	struct loop *l = arg;
+	bool is_connected = true;
 	unsigned seed = 1;
 	struct raw r;
 
@@ -158,12 +162,8 @@ static void *run_loop(void *arg)
 		snprintf(l->complaint, sizeof(l->complaint), "cannot connect");
 		return NULL;
 	}
-	for (unsigned i = 0; !atomic_load(l->stop); i++) {
-		if (i % 8 == 0)
-			create_one(l, &r);
-		else
-			get_one(l, &r, &seed);
-	}
+	for (unsigned i = 0; is_connected && !atomic_load(l->stop); i++)
+		is_connected = i % 8 == 0 ? create_one(l, &r) : get_one(l, &r, &seed);
 	raw_close(&r);
 	return NULL;
 }
@@ -205,8 +205,23 @@ static void expect_kept(const struct loop *l, struct raw *r, uint64_t killed_ms)
 	assert_true(asked > 0);
 }
 
-static const char roomy[] = "log_level: debug\n"
-			    "realms:\n"
+static void expect_nothing_wrong(const struct loop *l, const uint64_t kills_ms[static ROUNDS])
+{
+	long long age_ms = 0;
+
+	for (size_t i = 0; l->gone_ms != 0 && i < ROUNDS; i++) {
+		if (age_ms == 0 && kills_ms[i] >= l->gone_ms)
+			age_ms = (long long)(kills_ms[i] - l->gone_ms);
+	}
+	if (l->wrong > 0 || l->late > 0)
+		fail_msg(
+		    "%lu wrong, %lu late, %lu valid, %lu unknown; the last: %s; the oldest session that is gone was "
+		    "acknowledged %lld ms before the kill",
+		    l->wrong, l->late, l->valid, l->unknown, l->complaint, age_ms);
+	assert_true(l->valid > 0);
+}
+
+static const char roomy[] = "realms:\n"
 			    "  - name: default\n"
 			    "    classes:\n"
 			    "      - { name: default }\n"
@@ -218,7 +233,7 @@ static void test_killed_under_load(void **state)
 	static struct loop loops[LOOPS];
 	static atomic_bool stop;
 	struct latchkeyd d;
-	uint64_t killed_ms = 0, kills[3];
+	uint64_t kills_ms[ROUNDS];
 	uint64_t started_ms;
 	struct raw r;
 
@@ -227,29 +242,23 @@ static void test_killed_under_load(void **state)
 	latchkeyd_start_serving(&d);
 	raw_connect(&r, d.url);
 	start_loops(loops, d.url, &stop);
-	for (unsigned round = 0; round < 3; round++) {
+	for (unsigned round = 0; round < ROUNDS; round++) {
 		started_ms = now_mono_ms();
 		/* There must be something that was acknowledged more than a second before the kill. */
 		assert_becomes(now_mono_ms() > started_ms + 1300, BOUND_MS);
-		killed_ms = now_mono_ms(); kills[round] = killed_ms;
+		kills_ms[round] = now_mono_ms();
 		kill_redis(&d);
 		/* Serving again, not serving still. */
-		assert_becomes(server_counter(&r, RESTARTS) == round + 1U, BOUND_MS);
-		assert_becomes(latchkeyd_is_serving(&d), BOUND_MS);
+		assert_becomes(server_counter(&r, RESTARTS) == round + 1U, RECOVERY_MS);
+		assert_becomes(latchkeyd_is_serving(&d), RECOVERY_MS);
 	}
 	join_loops(loops, &stop);
 	for (size_t i = 0; i < LOOPS; i++) {
-		for (size_t g = 0; g < loops[i].gone_count; g++)
-			for (unsigned k = 0; k < 3; k++)
-				if (kills[k] >= loops[i].gone_ms[g]) { fprintf(stderr, "AGE %lld before kill %u\n", (long long)(kills[k] - loops[i].gone_ms[g]), k); break; }
-		if (loops[i].wrong > 0 || loops[i].late > 0)
-			fail_msg("%lu wrong, %lu late, %lu valid, %lu unknown: %s", loops[i].wrong, loops[i].late,
-				 loops[i].valid, loops[i].unknown, loops[i].complaint);
-		assert_true(loops[i].valid > 0);
-		expect_kept(&loops[i], &r, killed_ms);
+		expect_nothing_wrong(&loops[i], kills_ms);
+		expect_kept(&loops[i], &r, kills_ms[ROUNDS - 1]);
 		free(loops[i].kept);
 	}
-	assert_int_equal(server_counter(&r, RESTARTS), 3);
+	assert_int_equal(server_counter(&r, RESTARTS), ROUNDS);
 	raw_close(&r);
 	latchkeyd_stop(&d);
 	latchkeyd_remove(&d);

@@ -311,7 +311,7 @@ struct lk_session_create_request {
 	const char *traceparent;
 	struct lk_bytes idempotency_key;
 	struct lk_bytes user;	   /* 1 to 256 bytes; required */
-	const char *session_class; /* of the realm's policy. Default: its first, "default" */
+	const char *session_class; /* of the realm's policy. Default: its first */
 	const struct lk_attribute *attributes;
 	size_t attribute_count;	      /* at most 64 */
 	uint32_t idle_timeout_s;      /* at most the policy's. Default: the policy's */
@@ -392,7 +392,9 @@ struct lk_session_revoke_request {
 };
 #define LK_SESSION_REVOKE_REQUEST_INIT LK_INIT_(struct lk_session_revoke_request)
 
-/* Ends a session. LK_OK: it is dead, for good. ret_was_alive, which may be NULL: whether this call is what ended it. */
+/* Ends a session. LK_OK: it is dead, for good. ret_was_alive, which may be NULL: whether this call is what ended it.
+ * LK_E_SESSION_INVALID: the token names no session known here (error->reason: malformed, forged or of another realm, or
+ * under a retired key), and nothing was revoked. LK_E_NOT_FOUND also: the realm has no session of this handle. */
 LK_API LK_MUST_CHECK enum lk_err lk_session_revoke(lk_client *client, const struct lk_session_revoke_request *request,
 						   bool *ret_was_alive, struct lk_error *error);
 

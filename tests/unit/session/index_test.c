@@ -26,12 +26,15 @@ static void the_oldest_makes_room(void **state)
 	const struct session_create_request req = {.user = SPAN_LIT("ann")};
 	struct session_create_result made;
 	struct session_outcome outcome;
+	char index[64];
 
 	/* The second is the oldest, and the first to end is another one: age decides, not the deadline. */
 	for (int i = 0; i < WORLD_CAP; i++) {
 		s->world.env.now_ms = WORLD_NOW_MS + (i == 1 ? 0 : 1000 * (uint64_t)(i + 1));
-		t[i] = login(s, "ann", i == 1 ? "remember" : "");
+		t[i] = login(s, "ann", "");
 	}
+	index_key(&t[1], index);
+	freeReplyObject(real_redis_ask(&s->redis, "ZINCRBY %s 3600000 %b", index, t[1].handle + 17, (size_t)22));
 	s->world.env.now_ms = WORLD_NOW_MS + 60000;
 	assert_int_equal(do_create(s, &req, &made), STATUS_OK);
 	assert_int_equal(made.evicted_count, 1);
@@ -92,12 +95,34 @@ static void a_lowered_cap_evicts_several(void **state)
 	assert_true(is_valid(s, &t[WORLD_CAP - 1]));
 }
 
+static void classes_have_caps_of_their_own(void **state)
+{
+	struct stage *s = *state;
+	struct held_token t[WORLD_CAP];
+	const struct session_create_request remember = {.user = SPAN_LIT("ann"), .class_name = SPAN_LIT("remember")};
+	const struct session_create_request standard = {.user = SPAN_LIT("ann")};
+	struct session_create_result made;
+
+	for (int i = 0; i < WORLD_CAP; i++)
+		t[i] = login(s, "ann", "");
+	s->world.classes[1].policy.sessions_max = 1;
+	assert_int_equal(do_create(s, &remember, &made), STATUS_OK);
+	assert_int_equal(made.evicted_count, 0);
+	assert_int_equal(do_create(s, &remember, &made), STATUS_OK);
+	assert_int_equal(made.evicted_count, 1);
+	s->world.classes[1].policy.sessions_max = SESSIONS_MAX_MAX;
+	for (int i = 0; i < WORLD_CAP; i++)
+		assert_true(is_valid(s, &t[i]));
+	assert_int_equal(do_create(s, &standard, &made), STATUS_OK);
+	assert_int_equal(made.evicted_count, 1);
+}
+
 /* More than a script may unpack or a stack may hold. */
 static void ten_thousand_make_room(void **state)
 {
 	enum { MANY = 10000 };
 	struct stage *s = *state;
-	const struct session_create_request req = {.user = SPAN_LIT("ann")};
+	const struct session_create_request req = {.user = SPAN_LIT("ann"), .class_name = SPAN_LIT("remember")};
 	struct session_create_result made;
 	struct held_token t;
 	char index[64];
@@ -109,9 +134,9 @@ static void ten_thousand_make_room(void **state)
 	}
 	index_key(&t, index);
 	assert_int_equal(real_redis_number(&s->redis, "ZCARD %s", index), MANY);
-	s->world.classes[0].policy.sessions_max = 1;
+	s->world.classes[1].policy.sessions_max = 1;
 	assert_int_equal(do_create(s, &req, &made), STATUS_OK);
-	s->world.classes[0].policy.sessions_max = WORLD_CAP;
+	s->world.classes[1].policy.sessions_max = SESSIONS_MAX_MAX;
 	assert_int_equal(made.evicted_count, MANY);
 	assert_memory_equal(made.evicted[MANY - 1], t.handle, HANDLE_CHARS);
 	assert_int_equal(real_redis_number(&s->redis, "ZCARD %s", index), 1);
@@ -363,6 +388,7 @@ int main(void)
 	    cmocka_unit_test_setup(the_oldest_makes_room, stage_reset),
 	    cmocka_unit_test_setup(the_dead_do_not_count, stage_reset),
 	    cmocka_unit_test_setup(a_lowered_cap_evicts_several, stage_reset),
+	    cmocka_unit_test_setup(classes_have_caps_of_their_own, stage_reset),
 	    cmocka_unit_test_setup(ten_thousand_make_room, stage_reset),
 	    cmocka_unit_test_setup(a_strict_class_refuses, stage_reset),
 	    cmocka_unit_test_setup(an_unknown_class_is_not_found, stage_reset),

@@ -305,7 +305,10 @@ static void feed_revoke(struct desk *d, const struct store_reply *reply)
 	world_fresh(&d->w);
 	assert_int_equal(session_revoke_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
 	code = session_revoke_answer(&d->w.env, &plan, reply, &result, &d->st);
-	assert_int_equal(code, reply != NULL && reply->type == STORE_INTEGER ? STATUS_OK : STATUS_INTERNAL);
+	if (reply == NULL || reply->type != STORE_INTEGER)
+		assert_int_equal(code, STATUS_INTERNAL);
+	else
+		assert_int_equal(code, reply->integer < 0 ? STATUS_NOT_FOUND : STATUS_OK);
 }
 
 static void feed_revoke_user(struct desk *d, const struct store_reply *reply)

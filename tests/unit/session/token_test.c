@@ -129,6 +129,7 @@ static enum session_reason expect_refused(struct world *w, span text)
 	const struct session_revoke_request revoke = {.token = text};
 	const struct session_revoke_user_request everywhere = {.token = text};
 	struct session_get_result result;
+	struct session_revoke_result revoked;
 	struct session_plan plan = {0};
 	struct status st;
 
@@ -141,7 +142,14 @@ static enum session_reason expect_refused(struct world *w, span text)
 	assert_int_equal(result.outcome.verdict, VERDICT_INVALID);
 	assert_int_equal(session_update_plan(&w->env, &update, &plan, &st), STATUS_OK);
 	assert_false(plan.has_command);
-	assert_int_not_equal(session_revoke_plan(&w->env, &revoke, &plan, &st), STATUS_OK);
+	if (text.len == 0) {
+		assert_int_equal(session_revoke_plan(&w->env, &revoke, &plan, &st), STATUS_INVALID_ARGUMENT);
+	} else {
+		assert_int_equal(session_revoke_plan(&w->env, &revoke, &plan, &st), STATUS_OK);
+		assert_false(plan.has_command);
+		assert_int_equal(session_revoke_answer(&w->env, &plan, NULL, &revoked, &st), STATUS_OK);
+		assert_int_equal(revoked.reason, result.outcome.reason);
+	}
 	assert_int_not_equal(session_revoke_user_plan(&w->env, &everywhere, &plan, &st), STATUS_OK);
 	return result.outcome.reason;
 }
