@@ -107,6 +107,37 @@ static void test_bad_environment(void **state)
 	run_result_free(&r);
 }
 
+/* Each check alone would let it through: the URL's form is Redis's to judge, the file is not the configuration's own. */
+static void test_bad_references(void **state)
+{
+	static const struct {
+		const char *url;
+		const char *password_file;
+		const char *named;
+	} wrong[] = {
+	    {"LATCHKEY_REDIS_URL=redis://a,b", NULL, "redis.url"},
+	    {"LATCHKEY_REDIS_URL=redis://h:0", NULL, "port"},
+	    {"LATCHKEY_REDIS_URL=redis+sentinel://h/master", NULL, "LATCHKEY_REDIS_URL"},
+	    {"LATCHKEY_REDIS_URL=redis://h", "LATCHKEY_REDIS_PASSWORD_FILE=/no/such/password", "/no/such/password"},
+	};
+	const char *const check[] = {"--check-config", NULL};
+	const char *const start[] = {NULL};
+	struct run_result r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		const char *const env[] = {wrong[i].url, wrong[i].password_file, NULL};
+
+		latchkeyd_run(check, env, &r);
+		assert_int_equal(r.status, 2);
+		assert_non_null(strstr(r.err, wrong[i].named));
+		run_result_free(&r);
+		latchkeyd_run(start, env, &r);
+		assert_int_equal(r.status, 2);
+		run_result_free(&r);
+	}
+}
+
 static void test_check_config_accepts(void **state)
 {
 	const char *const args[] = {"--config", path, "--check-config", NULL};
@@ -213,6 +244,7 @@ int main(void)
 	    cmocka_unit_test(test_mistakes_fail_the_check),
 	    cmocka_unit_test(test_missing_file),
 	    cmocka_unit_test(test_bad_environment),
+	    cmocka_unit_test(test_bad_references),
 	    cmocka_unit_test(test_check_config_accepts),
 	    cmocka_unit_test(test_print_config_is_a_config),
 	    cmocka_unit_test(test_usage),
