@@ -1,5 +1,6 @@
-/* One table of options serves argp, the help texts, and the check that an option goes with the verb. argp parses, so
- * options may stand anywhere on the line; help is written here, because it differs from verb to verb. */
+/* The table of options serves argp, the help texts, and the check that an option goes with the verb. argp parses, so
+ * options may stand anywhere on the line. The environment is read last, for what the line left open: a bad value that
+ * an option overrides, or that --help has no use for, is nobody's mistake. */
 
 #include "line.h"
 
@@ -10,98 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "option.h"
+
 #define TIMEOUT_MS_DEFAULT 5000
-
-enum option_key {
-	OPT_SERVER = 256,
-	OPT_REALM,
-	OPT_CREDENTIAL,
-	OPT_TIMEOUT,
-	OPT_JSON,
-	OPT_CA,
-	OPT_CERT,
-	OPT_KEY,
-	OPT_SERVER_NAME,
-	OPT_HELP,
-	OPT_VERSION,
-	OPT_CLASS,
-	OPT_ATTR,
-	OPT_IDLE,
-	OPT_MAX,
-	OPT_USER_AGENT,
-	OPT_IP,
-	OPT_LABEL,
-	OPT_PEEK,
-	OPT_REMOVE,
-	OPT_EXPECT,
-	OPT_REASON,
-	OPT_EXCEPT,
-};
-
-struct option_row {
-	const char *name;
-	enum option_key key;
-	const char *arg; /* NULL: none */
-	const char *help;
-	const char *environment; /* NULL: none */
-	const char *verbs[3];	 /* none: of every verb */
-};
-
-static const struct option_row options[] = {
-    {"server",
-     OPT_SERVER,
-     "URL[,URL]",
-     "servers: tcp://host:port, tls+tcp://host:port or ipc:///path; "
-     "default tcp://127.0.0.1:7373",
-     "LATCHKEY_SERVER",
-     {0}},
-    {"realm", OPT_REALM, "REALM", "the realm; default: the server's, \"default\"", "LATCHKEY_REALM", {0}},
-    {"credential-file", OPT_CREDENTIAL, "FILE", "file with the credential, id.secret", "LATCHKEY_CREDENTIAL_FILE", {0}},
-    {"timeout", OPT_TIMEOUT, "S", "seconds to wait for an answer, such as 0.5; default 5", "LATCHKEY_TIMEOUT", {0}},
-    {"json", OPT_JSON, NULL, "JSON instead of text for people", NULL, {0}},
-    {"ca", OPT_CA, "FILE", "PEM file of the authority that signs servers, for tls+tcp", "LATCHKEY_CA", {0}},
-    {"cert", OPT_CERT, "FILE", "PEM file of the client's certificate, for mutual TLS", "LATCHKEY_CERT", {0}},
-    {"key", OPT_KEY, "FILE", "PEM file of its key", "LATCHKEY_KEY", {0}},
-    {"server-name",
-     OPT_SERVER_NAME,
-     "NAME",
-     "name expected in the server's certificate; default: the URL's host",
-     "LATCHKEY_SERVER_NAME",
-     {0}},
-    {"help", OPT_HELP, NULL, "this text, or the verb's", NULL, {0}},
-    {"version", OPT_VERSION, NULL, "the version", NULL, {0}},
-    {"class",
-     OPT_CLASS,
-     "CLASS",
-     "class of sessions of the realm's policy",
-     NULL,
-     {"session create", "session revoke-user"}},
-    {"attr", OPT_ATTR, "K=V", "an attribute; may be given up to 64 times", NULL, {"session create"}},
-    {"idle", OPT_IDLE, "S", "idle timeout in seconds, at most the policy's", NULL, {"session create"}},
-    {"max", OPT_MAX, "S", "absolute timeout in seconds, at most the policy's", NULL, {"session create"}},
-    {"user-agent", OPT_USER_AGENT, "TEXT", "the device's user agent", NULL, {"session create"}},
-    {"ip", OPT_IP, "ADDRESS", "the device's address", NULL, {"session create"}},
-    {"label", OPT_LABEL, "TEXT", "the device's name, such as \"Ann's phone\"", NULL, {"session create"}},
-    {"peek", OPT_PEEK, NULL, "do not count this as use: the idle timeout does not slide", NULL, {"session get"}},
-    {"remove", OPT_REMOVE, "K", "an attribute to remove; may be given up to 64 times", NULL, {"session update"}},
-    {"expect", OPT_EXPECT, "VERSION", "write only if the session has this version", NULL, {"session update"}},
-    {"reason",
-     OPT_REASON,
-     "REASON",
-     "logout, admin or credential-change",
-     NULL,
-     {"session revoke", "session revoke-user"}},
-    {"except", OPT_EXCEPT, "TOKEN", "a session of the user that stays alive", NULL, {"session revoke-user"}},
-};
-
-#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+/* Room for "--" and the name of an option. */
+#define NAME_BYTES 32
 
 struct parse {
 	struct line *line;
 	unsigned word_count;
 	char *words[WORDS_MAX];
-	const struct option_row *used[OPTION_COUNT];
-	unsigned used_count;
+	bool used[OPTION_COUNT];
 };
 
 int usage_error(const char *format, ...)
@@ -118,6 +38,8 @@ int usage_error(const char *format, ...)
 
 #define FAIL(...) exit(usage_error(__VA_ARGS__))
 
+/* In what follows, `name` is what the value comes from: "--timeout", or "LATCHKEY_TIMEOUT". */
+
 static uint64_t read_number(const char *name, const char *text, uint64_t max)
 {
 	char *end;
@@ -126,22 +48,23 @@ static uint64_t read_number(const char *name, const char *text, uint64_t max)
 	errno = 0;
 	number = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < 1 || number > max)
-		FAIL("--%s %s: not a number from 1 to %llu", name, text, (unsigned long long)max);
+		FAIL("%s \"%s\": not a number from 1 to %llu", name, text, (unsigned long long)max);
 	return number;
 }
 
-static uint32_t read_timeout(const char *text)
+static uint32_t read_timeout(const char *name, const char *text)
 {
 	double max_s = LK_TIMEOUT_MS_MAX / 1000.0;
 	char *end;
 	double seconds = strtod(text, &end);
 
-	if (end == text || *end != '\0' || !(seconds >= 0.001 && seconds <= max_s))
-		FAIL("timeout %s: not a number of seconds from 0.001 to %.0f", text, max_s);
+	/* strtod reads more than people write: 0x5, inf, 1e2. */
+	if (text[strspn(text, "0123456789.")] != '\0' || *end != '\0' || !(seconds >= 0.001 && seconds <= max_s))
+		FAIL("%s \"%s\": not a number of seconds from 0.001 to %.0f", name, text, max_s);
 	return (uint32_t)(seconds * 1000.0 + 0.5);
 }
 
-static enum lk_reason read_reason(const char *text)
+static enum lk_reason read_reason(const char *name, const char *text)
 {
 	if (strcmp(text, "logout") == 0)
 		return LK_REASON_LOGOUT;
@@ -149,40 +72,40 @@ static enum lk_reason read_reason(const char *text)
 		return LK_REASON_ADMIN;
 	if (strcmp(text, "credential-change") == 0)
 		return LK_REASON_CREDENTIAL_CHANGE;
-	FAIL("--reason %s: not logout, admin or credential-change", text);
+	FAIL("%s \"%s\": not logout, admin or credential-change", name, text);
 }
 
 static void add(const char *name, const char **list, unsigned *count, const char *text)
 {
 	if (*count == ATTRIBUTES_MAX)
-		FAIL("--%s is given more than %d times", name, ATTRIBUTES_MAX);
+		FAIL("%s is given more than %d times", name, ATTRIBUTES_MAX);
 	list[(*count)++] = text;
 }
 
 /* Options that are more than a word. */
-static void take_value(struct line *line, const struct option_row *row, const char *arg)
+static void take_value(struct line *line, enum option_key key, const char *name, const char *arg)
 {
-	switch (row->key) {
+	switch (key) {
 	case OPT_TIMEOUT:
-		line->timeout_ms = read_timeout(arg);
+		line->timeout_ms = read_timeout(name, arg);
 		break;
 	case OPT_ATTR:
-		add(row->name, line->attributes, &line->attribute_count, arg);
+		add(name, line->attributes, &line->attribute_count, arg);
 		break;
 	case OPT_REMOVE:
-		add(row->name, line->remove, &line->remove_count, arg);
+		add(name, line->remove, &line->remove_count, arg);
 		break;
 	case OPT_IDLE:
-		line->idle_s = (uint32_t)read_number(row->name, arg, UINT32_MAX);
+		line->idle_s = (uint32_t)read_number(name, arg, UINT32_MAX);
 		break;
 	case OPT_MAX:
-		line->max_s = (uint32_t)read_number(row->name, arg, UINT32_MAX);
+		line->max_s = (uint32_t)read_number(name, arg, UINT32_MAX);
 		break;
 	case OPT_EXPECT:
-		line->expected_version = read_number(row->name, arg, UINT64_MAX);
+		line->expected_version = read_number(name, arg, UINT64_MAX);
 		break;
 	case OPT_REASON:
-		line->reason = read_reason(arg);
+		line->reason = read_reason(name, arg);
 		break;
 	default:
 		abort();
@@ -237,46 +160,69 @@ static const char **word_of(struct line *line, enum option_key key)
 	}
 }
 
-static void take_option(struct line *line, const struct option_row *row, const char *arg)
+/* An empty word would mean the default: not what a script with an unset variable asks for, least of all where it says
+ * which sessions to end or to spare. What merely describes a device may be empty. */
+static void check_word(enum option_key key, const char *name, const char *arg)
 {
-	const char **word = word_of(line, row->key);
+	if (key == OPT_SERVER && arg[strspn(arg, ",")] == '\0')
+		FAIL("%s \"%s\": names no server", name, arg);
+	if (arg[0] == '\0' && key != OPT_USER_AGENT && key != OPT_IP && key != OPT_LABEL)
+		FAIL("%s \"\": must not be empty", name);
+}
 
-	if (take_flag(line, row->key))
+static void take_option(struct line *line, enum option_key key, const char *name, const char *arg)
+{
+	const char **word = word_of(line, key);
+
+	if (take_flag(line, key))
 		return;
-	if (word != NULL)
-		*word = arg;
-	else
-		take_value(line, row, arg);
+	if (word == NULL) {
+		take_value(line, key, name, arg);
+		return;
+	}
+	check_word(key, name, arg);
+	*word = arg;
+}
+
+static error_t parse_word(struct parse *parse, char *arg)
+{
+	if (parse->word_count == WORDS_MAX)
+		FAIL("more than %d words", WORDS_MAX);
+	parse->words[parse->word_count++] = arg;
+	return 0;
 }
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
 	struct parse *parse = state->input;
+	char name[NAME_BYTES];
 
-	if (key == ARGP_KEY_ARG) {
-		if (parse->word_count == WORDS_MAX)
-			FAIL("more than %d words", WORDS_MAX);
-		parse->words[parse->word_count++] = arg;
-		return 0;
-	}
+	if (key == ARGP_KEY_INIT)
+		/* What getopt says of an unknown option is enough: argp would add a hint to options that are not here. */
+		state->err_stream = NULL;
+	if (key == ARGP_KEY_ARG)
+		return parse_word(parse, arg);
+	if (key == 'h' || key == '?')
+		key = OPT_HELP;
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		if ((int)options[i].key != key)
 			continue;
-		take_option(parse->line, &options[i], arg);
-		if (parse->used_count < OPTION_COUNT)
-			parse->used[parse->used_count++] = &options[i];
+		(void)snprintf(name, sizeof(name), "--%s", options[i].name);
+		take_option(parse->line, options[i].key, name, arg);
+		parse->used[i] = true;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static void read_environment(struct line *line)
+static void read_environment(const struct parse *parse)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		const char *value = options[i].environment != NULL ? getenv(options[i].environment) : NULL;
+		const char *name = options[i].environment;
+		const char *value = name != NULL && !parse->used[i] ? getenv(name) : NULL;
 
 		if (value != NULL && value[0] != '\0')
-			take_option(line, &options[i], value);
+			take_option(parse->line, options[i].key, name, value);
 	}
 }
 
@@ -320,12 +266,10 @@ static void find_verb(const struct parse *parse, struct line *line)
 	FAIL("unknown verb \"%s\"", first);
 }
 
-static bool goes_with(const struct option_row *row, const struct verb *verb)
+static bool key_goes_with(enum option_key key, const struct verb *verb)
 {
-	if (row->verbs[0] == NULL)
-		return true;
-	for (size_t i = 0; row->verbs[i] != NULL; i++)
-		if (strcmp(row->verbs[i], verb->words) == 0)
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (options[i].key == key && option_goes_with(&options[i], verb))
 			return true;
 	return false;
 }
@@ -333,30 +277,50 @@ static bool goes_with(const struct option_row *row, const struct verb *verb)
 static void check_line(const struct parse *parse, const struct line *line)
 {
 	const struct verb *verb = line->verb;
+	char usage[USAGE_BYTES];
 
-	for (unsigned i = 0; i < parse->used_count; i++)
-		if (!goes_with(parse->used[i], verb))
-			FAIL("--%s does not go with \"%s\"", parse->used[i]->name, verb->words);
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (parse->used[i] && !key_goes_with(options[i].key, verb))
+			FAIL("--%s does not go with \"%s\"", options[i].name, verb->words);
+	if (line->reason == LK_REASON_LOGOUT && strcmp(verb->words, REVOKE_USER) == 0)
+		FAIL("--reason \"logout\": \"%s\" takes admin or credential-change; without --reason the sessions "
+		     "are logged out everywhere",
+		     verb->words);
 	if (line->arg_count < verb->args_min)
-		FAIL("usage: latchkey %s %s", verb->words, verb->args);
+		FAIL("usage: latchkey %s", line_usage(verb, usage));
 	if (line->arg_count > verb->args_max)
-		FAIL("\"%s\" is one word too many; usage: latchkey %s %s", line->args[verb->args_max], verb->words,
-		     verb->args);
+		FAIL("\"%s\" is one word too many; usage: latchkey %s", line->args[verb->args_max],
+		     line_usage(verb, usage));
+}
+
+/* argp's own table: the options, and two more names of --help. */
+static void parse_line(int argc, char **argv, struct parse *parse)
+{
+	struct argp_option table[OPTION_COUNT + 3] = {0};
+	struct argp argp = {.options = table, .parser = parse_one};
+	/* getopt puts it in front of what it says. */
+	static char program[] = "latchkey";
+	size_t i;
+
+	/* Of rows with the same name argp takes the first. */
+	for (i = 0; i < OPTION_COUNT; i++)
+		table[i] = (struct argp_option){.name = options[i].name, .key = options[i].key, .arg = options[i].arg};
+	table[i++].key = 'h';
+	table[i].key = '?';
+	if (argc > 0)
+		argv[0] = program;
+	if (argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, parse) == 0)
+		return;
+	(void)fputs("Try \"latchkey --help\". A word that begins with \"-\" goes behind \"--\".\n", stderr);
+	exit(EXIT_USAGE);
 }
 
 void line_read(int argc, char **argv, struct line *ret)
 {
-	struct argp_option table[OPTION_COUNT + 1] = {0};
-	struct argp argp = {.options = table, .parser = parse_one};
 	struct parse parse = {.line = ret};
 
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		table[i] = (struct argp_option){.name = options[i].name, .key = options[i].key, .arg = options[i].arg};
 	*ret = (struct line){.timeout_ms = TIMEOUT_MS_DEFAULT};
-	read_environment(ret);
-	argp_err_exit_status = EXIT_USAGE;
-	if (argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &parse) != 0)
-		FAIL("the line cannot be read");
+	parse_line(argc, argv, &parse);
 	if (ret->version)
 		return;
 	if (parse.word_count > 0)
@@ -366,53 +330,5 @@ void line_read(int argc, char **argv, struct line *ret)
 	if (parse.word_count == 0)
 		FAIL("no verb");
 	check_line(&parse, ret);
-}
-
-static void print_options(const struct verb *verb, bool own)
-{
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		const struct option_row *row = &options[i];
-		char left[64];
-
-		if ((row->verbs[0] != NULL) != own || (own && !goes_with(row, verb)))
-			continue;
-		(void)snprintf(left, sizeof(left), "--%s%s%s", row->name, row->arg != NULL ? " " : "",
-			       row->arg != NULL ? row->arg : "");
-		(void)printf("  %-24s %s%s%s%s\n", left, row->help, row->environment != NULL ? " [" : "",
-			     row->environment != NULL ? row->environment : "", row->environment != NULL ? "]" : "");
-	}
-}
-
-static void print_verb_help(const struct verb *verb)
-{
-	(void)printf("Usage: latchkey %s %s [OPTION...]\n\n%s\n", verb->words, verb->args, verb->help);
-	(void)puts("\nOptions:");
-	print_options(verb, true);
-	(void)puts("\nOptions of every verb:");
-	print_options(verb, false);
-}
-
-void line_print_help(const struct verb *verb)
-{
-	if (verb != NULL) {
-		print_verb_help(verb);
-		return;
-	}
-	(void)puts("Usage: latchkey VERB [ARGUMENT...] [OPTION...]\n\n"
-		   "Login sessions kept by latchkeyd.\n\nVerbs:");
-	for (unsigned i = 0; i < verb_count; i++) {
-		char left[64];
-
-		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].words, verbs[i].args);
-		(void)printf("  %-34s %.*s\n", left, (int)strcspn(verbs[i].help, "."), verbs[i].help);
-	}
-	(void)puts("\nOptions of every verb, anywhere on the line, or in the environment:");
-	print_options(NULL, false);
-	(void)puts(
-	    "\n\"latchkey VERB --help\" has the options of a verb.\n\n"
-	    "A TOKEN of - is read from the standard input: what stands on a command line is shown by ps to every\n"
-	    "user of the machine, and kept in the shell's history.\n\n"
-	    "Exit status: 0 the session is valid, or it is done. 1 the session is invalid. 2 the line, or what it\n"
-	    "asks for, makes no sense. 3 no server, or it could not tell: try again. 4 refused by the server: a\n"
-	    "conflict, a limit, not allowed.");
+	read_environment(&parse);
 }

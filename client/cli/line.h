@@ -10,6 +10,8 @@
 /* As many attributes as a request takes, with TOKEN in front. */
 #define WORDS_MAX      80
 #define ATTRIBUTES_MAX 64
+/* Room for the words and arguments of a verb. */
+#define USAGE_BYTES 64
 
 /* Exit statuses; --help explains them. */
 enum exit_status { EXIT_DONE = 0, EXIT_INVALID = 1, EXIT_USAGE = 2, EXIT_UNKNOWN = 3, EXIT_REFUSED = 4 };
@@ -62,9 +64,12 @@ struct line {
 extern const struct verb verbs[];
 extern const unsigned verb_count;
 
-/* Reads the environment, then the line. Ends the program with EXIT_USAGE, and a sentence that names the mistake, when
+/* Reads the line, then the environment for what the line leaves open. Ends the program with EXIT_USAGE, and a sentence that names the mistake, when
  * it makes no sense. */
 void line_read(int argc, char **argv, struct line *ret);
+
+/* "session create USER", "info". Returns `to`. */
+const char *line_usage(const struct verb *verb, char to[static USAGE_BYTES]);
 
 /* The help of one verb, or of everything. */
 void line_print_help(const struct verb *verb);

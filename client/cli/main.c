@@ -1,21 +1,32 @@
 /* The latchkey command: one call of the library, its result as text or JSON, and an exit status that a script can act
  * on. */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "line.h"
+#include "report.h"
 #include "verbs.h"
+
+/* What the library takes. */
+#define CREDENTIAL_BYTES_MAX 128
+/* One more, so that a longer one is refused and not cut, the two bytes of a line's end, and the NUL. */
+#define CREDENTIAL_ROOM (CREDENTIAL_BYTES_MAX + 4)
 
 #define TOKEN_NOTE                                                                                                     \
 	"A TOKEN of - is read from the standard input; on the line, ps shows it to every user of the machine."
 
 const struct verb verbs[] = {
     {"session create", "USER",
-     "Start a session and print its token. With --json, an object that also has the handle and the times.", 1, 1,
-     verb_session_create},
+     "Start a session and print its token. With --json, an object that also has the handle and the times. The\n"
+     "attributes are not repeated in it: they are those of the line.",
+     1, 1, verb_session_create},
     {"session get", "TOKEN",
-     "Judge a token and print the session as JSON. The session's idle timeout starts anew, unless --peek.\n" TOKEN_NOTE,
+     "Judge a token and print the session as JSON. The session's idle timeout starts anew, unless --peek.\n"
+     "Exit status: 0 VALID, 1 INVALID, 3 UNKNOWN, 2 the line makes no sense or there is no such realm.\n" TOKEN_NOTE,
      1, 1, verb_session_get},
     {"session list", "USER", "List a user's living sessions. As a table, or with --json as an array.", 1, 1,
      verb_session_list},
@@ -23,58 +34,42 @@ const struct verb verbs[] = {
      1 + ATTRIBUTES_MAX, verb_session_update},
     {"session revoke", "TOKEN|HANDLE", "End a session. The handle is the one that list shows.\n" TOKEN_NOTE, 1, 1,
      verb_session_revoke},
-    {"session revoke-user", "USER", "End all sessions of a user. But for --except, or only those of --class.", 1, 1,
-     verb_session_revoke_user},
+    {"session revoke-user", "USER",
+     "End all sessions of a user. But for --except, or only those of --class.\n"
+     "With --except - the token is read from the standard input; on the line, ps shows it to every user.",
+     1, 1, verb_session_revoke_user},
     {"info", "", "What the server says of itself.", 0, 0, verb_info},
     {"health", "", "Whether the server serves. Exit status 0 if it does, 3 if not.", 0, 0, verb_health},
     {"stats", "", "The server's counters.", 0, 0, verb_stats},
 };
 const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
 
-static const enum exit_status statuses[] = {
-    [LK_OK] = EXIT_DONE,
-    [LK_E_INVALID_ARGUMENT] = EXIT_USAGE,
-    [LK_E_NO_MEMORY] = EXIT_UNKNOWN,
-    [LK_E_MISUSE] = EXIT_UNKNOWN,
-    [LK_E_CANCELED] = EXIT_UNKNOWN,
-    [LK_E_UNAVAILABLE] = EXIT_UNKNOWN,
-    [LK_E_TIMED_OUT] = EXIT_UNKNOWN,
-    [LK_E_LIMIT] = EXIT_REFUSED,
-    [LK_E_CONFLICT] = EXIT_REFUSED,
-    [LK_E_SESSION_INVALID] = EXIT_INVALID,
-    [LK_E_NOT_FOUND] = EXIT_USAGE,
-    [LK_E_ALREADY_EXISTS] = EXIT_REFUSED,
-    [LK_E_DENIED] = EXIT_REFUSED,
-    [LK_E_UNAUTHENTICATED] = EXIT_REFUSED,
-    [LK_E_FAILED_PRECONDITION] = EXIT_REFUSED,
-    [LK_E_UNIMPLEMENTED] = EXIT_REFUSED,
-    [LK_E_UNREADABLE] = EXIT_UNKNOWN,
-    [LK_E_INTERNAL] = EXIT_UNKNOWN,
-    [LK_E_PROTOCOL] = EXIT_UNKNOWN,
-    [LK_E_TLS] = EXIT_USAGE,
-};
-
-int report(const struct lk_error *error)
-{
-	size_t known = sizeof(statuses) / sizeof(statuses[0]);
-
-	(void)fprintf(stderr, "latchkey: %s (%s)\n", error->message, lk_err_name(error->code));
-	return (size_t)error->code < known ? (int)statuses[error->code] : EXIT_UNKNOWN;
-}
-
-/* The first line of a file: the credential, without the end of the line. False: it cannot be read. */
-static bool read_credential(const char *path, char *to, size_t bytes)
+/* The first line of a file into `to`, empty where there is none. False: it cannot be read; errno says why. */
+static bool read_first_line(const char *path, char to[static CREDENTIAL_ROOM])
 {
 	FILE *file = fopen(path, "re");
 	bool read;
 
+	to[0] = '\0';
 	if (file == NULL)
 		return false;
-	read = fgets(to, (int)bytes, file) != NULL;
+	read = fgets(to, CREDENTIAL_ROOM, file) != NULL || ferror(file) == 0;
 	(void)fclose(file);
-	if (read)
-		to[strcspn(to, "\r\n")] = '\0';
+	to[strcspn(to, "\r\n")] = '\0';
 	return read;
+}
+
+static int read_credential(const char *path, char to[static CREDENTIAL_ROOM])
+{
+	if (!read_first_line(path, to))
+		return usage_error("cannot read the credential file %s: %s", path, strerror(errno));
+	if (to[0] == '\0')
+		return usage_error("the credential file %s is empty: its first line must be the credential, id.secret",
+				   path);
+	if (strlen(to) > CREDENTIAL_BYTES_MAX)
+		return usage_error("the credential in %s has over %d bytes: it is no id.secret", path,
+				   CREDENTIAL_BYTES_MAX);
+	return EXIT_DONE;
 }
 
 /* "a,b" into `urls`, which borrow from `list`. Returns how many. */
@@ -115,19 +110,19 @@ static int open_client(const struct line *line, const char *credential, lk_clien
 	options.tls_server_name = line->server_name;
 	err = lk_client_open(&options, ret_client, &error);
 	free(servers);
-	return err == LK_OK ? EXIT_DONE : report(&error);
+	return err == LK_OK ? EXIT_DONE : report(line, &error);
 }
 
 static int run(const struct line *line)
 {
-	/* One more than a credential may have, so that a longer one is refused and not cut, and its line's end. */
-	char credential[132] = "";
+	char credential[CREDENTIAL_ROOM] = "";
+	int status = EXIT_DONE;
 	lk_client *client;
-	int status;
 
-	if (line->credential_file != NULL && !read_credential(line->credential_file, credential, sizeof(credential)))
-		return usage_error("cannot read the credential file %s", line->credential_file);
-	status = open_client(line, credential, &client);
+	if (line->credential_file != NULL)
+		status = read_credential(line->credential_file, credential);
+	if (status == EXIT_DONE)
+		status = open_client(line, credential, &client);
 	explicit_bzero(credential, sizeof(credential));
 	if (status != EXIT_DONE)
 		return status;
@@ -136,18 +131,32 @@ static int run(const struct line *line)
 	return status;
 }
 
+/* A standard stream that came closed stays without an end that takes a byte: a connection must not get its number, and
+ * with it what is printed. */
+static void hold_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct line line;
 
+	hold_streams();
 	line_read(argc, argv, &line);
 	if (line.version) {
 		(void)printf("latchkey %s\n", lk_version());
-		return EXIT_DONE;
+		return say_done(true);
 	}
 	if (line.help) {
 		line_print_help(line.verb);
-		return EXIT_DONE;
+		return say_done(true);
 	}
 	return run(&line);
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "report.h"
 #include "text.h"
 #include "verbs.h"
 
@@ -36,30 +37,34 @@ static void print_info(const lk_info *info)
 int verb_info(const struct line *line, lk_client *client)
 {
 	struct lk_error error = LK_ERROR_INIT;
+	bool written = true;
 	lk_info *info;
 
 	if (lk_server_info(client, NULL, &info, &error) != LK_OK)
-		return report(&error);
+		return report(line, &error);
 	if (line->json)
-		(void)json_print(json_of_info(info));
+		written = json_print(json_of_info(info));
 	else
 		print_info(info);
 	lk_info_free(&info);
-	return EXIT_DONE;
+	return say_done(written);
 }
 
 int verb_health(const struct line *line, lk_client *client)
 {
 	struct lk_error error = LK_ERROR_INIT;
 	enum lk_serving serving;
+	bool written;
+	int status;
 
 	if (lk_health(client, NULL, &serving, &error) != LK_OK)
-		return report(&error);
+		return report(line, &error);
 	if (line->json)
-		(void)json_print(json_pack("{s:s}", "status", lk_serving_name(serving)));
+		written = json_print(json_pack("{s:s}", "status", lk_serving_name(serving)));
 	else
-		(void)puts(lk_serving_name(serving));
-	return serving == LK_SERVING ? EXIT_DONE : EXIT_UNKNOWN;
+		written = puts(lk_serving_name(serving)) != EOF;
+	status = say_done(written);
+	return serving == LK_SERVING ? status : EXIT_UNKNOWN;
 }
 
 static json_t *json_of_stats(const lk_stats *stats)
@@ -75,15 +80,16 @@ static json_t *json_of_stats(const lk_stats *stats)
 int verb_stats(const struct line *line, lk_client *client)
 {
 	struct lk_error error = LK_ERROR_INIT;
+	bool written = true;
 	lk_stats *stats;
 
 	if (lk_server_stats(client, NULL, &stats, &error) != LK_OK)
-		return report(&error);
+		return report(line, &error);
 	if (line->json)
-		(void)json_print(json_of_stats(stats));
+		written = json_print(json_of_stats(stats));
 	for (size_t i = 0; !line->json && i < lk_stats_count(stats); i++)
 		(void)printf("%-40s %12llu  %s\n", lk_stats_name(stats, i),
 			     (unsigned long long)lk_stats_value(stats, i), lk_stats_help(stats, i));
 	lk_stats_free(&stats);
-	return EXIT_DONE;
+	return say_done(written);
 }

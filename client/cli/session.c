@@ -1,14 +1,23 @@
-/* The verbs of sessions. */
+/* The verbs of one session, and revoke-user. */
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "report.h"
 #include "text.h"
 #include "verbs.h"
 
 /* A handle: 16 hex digits, a dot, 22 more characters. No token has a dot. */
 #define HANDLE_CHARS  39
 #define HANDLE_DOT_AT 16
+#define HEX	      "0123456789abcdefABCDEF"
+#define BASE64URL     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+static bool is_handle(const char *word)
+{
+	return strlen(word) == HANDLE_CHARS && strspn(word, HEX) == HANDLE_DOT_AT && word[HANDLE_DOT_AT] == '.' &&
+	       word[HANDLE_DOT_AT + 1 + strspn(word + HANDLE_DOT_AT + 1, BASE64URL)] == '\0';
+}
 
 /* A token from the line, or, for "-", from the standard input. Freed by the caller. NULL, and a sentence said: none. */
 static char *take_token(const char *word)
@@ -37,6 +46,18 @@ static void free_token(char **token)
 	*token = NULL;
 }
 
+/* As take_token, where a handle, which is in sight in every list, will not do. `who` needs the token. */
+static char *take_token_only(const char *word, const char *who)
+{
+	char *token = take_token(word);
+
+	if (token != NULL && is_handle(token)) {
+		(void)usage_error("%s: this is a handle; revoke takes it, %s needs the token", token, who);
+		free_token(&token);
+	}
+	return token;
+}
+
 /* "K=V" as an attribute that borrows from it. */
 static bool take_attribute(const char *text, struct lk_attribute *ret)
 {
@@ -49,22 +70,28 @@ static bool take_attribute(const char *text, struct lk_attribute *ret)
 	return true;
 }
 
+static bool is_same(struct lk_bytes a, struct lk_bytes b)
+{
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* False, and a sentence said: one of them is none, or two have the same key. */
 static bool take_attributes(const char *const *texts, unsigned count, struct lk_attribute *ret)
 {
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		if (!take_attribute(texts[i], &ret[i])) {
 			(void)usage_error("\"%s\" is not an attribute of the form K=V", texts[i]);
 			return false;
 		}
+		for (unsigned j = 0; j < i; j++) {
+			if (!is_same(ret[i].key, ret[j].key))
+				continue;
+			(void)usage_error("the attribute \"%.*s\" is given twice", (int)ret[i].key.len,
+					  ret[i].key.data);
+			return false;
+		}
+	}
 	return true;
-}
-
-static int say_done(bool written)
-{
-	if (written && fflush(stdout) == 0)
-		return EXIT_DONE;
-	(void)fputs("latchkey: the result could not be written\n", stderr);
-	return EXIT_UNKNOWN;
 }
 
 /* ---- create ---- */
@@ -107,7 +134,7 @@ int verb_session_create(const struct line *line, lk_client *client)
 	request.ip = lk_text(line->ip);
 	request.label = lk_text(line->label);
 	if (lk_session_create(client, &request, &session, &error) != LK_OK)
-		return report(&error);
+		return report(line, &error);
 	status = say_done(print_created(session, line->json));
 	lk_session_free(&session);
 	return status;
@@ -115,20 +142,37 @@ int verb_session_create(const struct line *line, lk_client *client)
 
 /* ---- get ---- */
 
-static int print_unknown(const struct lk_error *error)
+/* No verdict but UNKNOWN comes of a failure, whatever it is: exit status 3. What can never succeed is another matter: a
+ * mistake of whoever asks, and no word on the session. */
+static int report_unknown(const struct line *line, const struct lk_error *error)
 {
-	json_t *json = json_pack("{s:s, s:s, s:s}", "verdict", lk_verdict_name(LK_UNKNOWN), "reason",
-				 lk_reason_name(error->reason), "error", lk_err_name(error->code));
+	json_t *json;
 
-	(void)json_print(json);
-	return report(error);
+	if (error->code == LK_E_INVALID_ARGUMENT || error->code == LK_E_NOT_FOUND)
+		return report(line, error);
+	json = json_pack("{s:s}", "verdict", lk_verdict_name(LK_UNKNOWN));
+	report_fields(error, json);
+	(void)say_done(json_print(json));
+	report_sentence(error);
+	return EXIT_UNKNOWN;
+}
+
+static int print_judged(const lk_session *session, enum lk_verdict verdict)
+{
+	int status = say_done(json_print(json_of_session(session)));
+
+	if (verdict == LK_VALID)
+		return status;
+	(void)fprintf(stderr, "latchkey: the session is invalid: %s (%s)\n",
+		      lk_reason_message(lk_session_reason(session)), lk_reason_name(lk_session_reason(session)));
+	return EXIT_INVALID;
 }
 
 int verb_session_get(const struct line *line, lk_client *client)
 {
 	struct lk_session_get_request request = LK_SESSION_GET_REQUEST_INIT;
 	struct lk_error error = LK_ERROR_INIT;
-	char *token = take_token(line->args[0]);
+	char *token = take_token_only(line->args[0], "get");
 	lk_session *session = NULL;
 	enum lk_verdict verdict;
 	int status;
@@ -137,95 +181,13 @@ int verb_session_get(const struct line *line, lk_client *client)
 		return EXIT_USAGE;
 	request.token = lk_text(token);
 	request.peek = line->peek;
-	if (lk_session_get(client, &request, &verdict, &session, &error) != LK_OK) {
-		status = print_unknown(&error);
-		goto out;
-	}
-	status = say_done(json_print(json_of_session(session)));
-	if (verdict == LK_INVALID) {
-		(void)fprintf(stderr, "latchkey: the session is invalid: %s (%s)\n",
-			      lk_reason_message(lk_session_reason(session)),
-			      lk_reason_name(lk_session_reason(session)));
-		status = EXIT_INVALID;
-	}
-out:
+	if (lk_session_get(client, &request, &verdict, &session, &error) == LK_OK)
+		status = print_judged(session, verdict);
+	else
+		status = report_unknown(line, &error);
 	lk_session_free(&session);
 	free_token(&token);
 	return status;
-}
-
-/* ---- list ---- */
-
-static void print_row(const lk_session *session)
-{
-	struct lk_bytes device = lk_session_label(session);
-	char created[TIME_TEXT_BYTES], seen[TIME_TEXT_BYTES], ends[TIME_TEXT_BYTES];
-
-	if (device.len == 0)
-		device = lk_session_user_agent(session);
-	if (device.len == 0)
-		device = lk_session_ip(session);
-	/* To the second: 19 characters of each time. */
-	(void)printf("%-39s  %.19sZ  %.19sZ  %.19sZ  ", lk_session_handle(session),
-		     text_of_time(lk_session_created_at_ms(session), created),
-		     text_of_time(lk_session_last_seen_at_ms(session), seen),
-		     text_of_time(lk_session_idle_expires_at_ms(session), ends));
-	text_print(lk_session_class(session), 10);
-	(void)fputs("  ", stdout);
-	text_print(device, (int)(device.len < 40 ? device.len : 40));
-	(void)putchar('\n');
-}
-
-static void add_page(const lk_sessions *page, json_t *array, bool *first)
-{
-	for (size_t i = 0; i < lk_sessions_count(page); i++) {
-		const lk_session *session = lk_sessions_at(page, i);
-		json_t *object;
-
-		if (array == NULL) {
-			if (*first)
-				(void)printf("%-39s  %-20s  %-20s  %-20s  %-10s  %s\n", "HANDLE", "CREATED",
-					     "LAST SEEN", "ENDS", "CLASS", "DEVICE");
-			*first = false;
-			print_row(session);
-			continue;
-		}
-		object = json_of_session(session);
-		/* Lists have no attributes: an empty object would say that there are none. */
-		(void)json_object_del(object, "attributes");
-		(void)json_array_append_new(array, object);
-	}
-}
-
-int verb_session_list(const struct line *line, lk_client *client)
-{
-	struct lk_session_list_request request = LK_SESSION_LIST_REQUEST_INIT;
-	json_t *array = line->json ? json_array() : NULL;
-	struct lk_error error = LK_ERROR_INIT;
-	lk_sessions *page = NULL;
-	bool first = true;
-
-	request.user = lk_text(line->args[0]);
-	do {
-		lk_sessions *next;
-
-		if (page != NULL)
-			request.page_token = lk_sessions_next_page(page);
-		if (lk_session_list(client, &request, &next, &error) != LK_OK) {
-			lk_sessions_free(&page);
-			json_decref(array);
-			return report(&error);
-		}
-		lk_sessions_free(&page);
-		page = next;
-		add_page(page, array, &first);
-	} while (lk_sessions_next_page(page).len > 0);
-	lk_sessions_free(&page);
-	if (line->json)
-		return say_done(json_print(array));
-	if (first)
-		(void)fputs("no living session\n", stderr);
-	return say_done(true);
 }
 
 /* ---- update ---- */
@@ -255,7 +217,7 @@ int verb_session_update(const struct line *line, lk_client *client)
 		return usage_error("nothing to update: give K=V or --remove K");
 	for (unsigned i = 0; i < line->remove_count; i++)
 		remove[i] = lk_text(line->remove[i]);
-	token = take_token(line->args[0]);
+	token = take_token_only(line->args[0], "update");
 	if (token == NULL)
 		return EXIT_USAGE;
 	request.token = lk_text(token);
@@ -267,7 +229,7 @@ int verb_session_update(const struct line *line, lk_client *client)
 	if (lk_session_update(client, &request, &version, &idle_expires_at_ms, &error) == LK_OK)
 		status = print_updated(version, idle_expires_at_ms, line->json);
 	else
-		status = report(&error);
+		status = report(line, &error);
 	free_token(&token);
 	return status;
 }
@@ -284,13 +246,13 @@ int verb_session_revoke(const struct line *line, lk_client *client)
 
 	if (word == NULL)
 		return EXIT_USAGE;
-	if (strlen(word) == HANDLE_CHARS && word[HANDLE_DOT_AT] == '.')
+	if (is_handle(word))
 		request.handle = lk_text(word);
 	else
 		request.token = lk_text(word);
 	request.reason = line->reason;
 	if (lk_session_revoke(client, &request, &was_alive, &error) != LK_OK)
-		status = report(&error);
+		status = report(line, &error);
 	else if (line->json)
 		status = say_done(json_print(json_pack("{s:b}", "was_alive", was_alive)));
 	else
@@ -302,19 +264,24 @@ int verb_session_revoke(const struct line *line, lk_client *client)
 int verb_session_revoke_user(const struct line *line, lk_client *client)
 {
 	struct lk_session_revoke_user_request request = LK_SESSION_REVOKE_USER_REQUEST_INIT;
-	char *except = line->except != NULL ? take_token(line->except) : NULL;
+	char *except = line->except != NULL ? take_token_only(line->except, "--except") : NULL;
 	struct lk_error error = LK_ERROR_INIT;
 	uint32_t revoked;
 	int status;
 
 	if (line->except != NULL && except == NULL)
 		return EXIT_USAGE;
+	/* Nothing read would mean nothing spared. */
+	if (except != NULL && except[0] == '\0') {
+		free_token(&except);
+		return usage_error("no token on the standard input for --except");
+	}
 	request.user = lk_text(line->args[0]);
 	request.except = lk_text(except);
 	request.session_class = line->session_class;
 	request.reason = line->reason;
 	if (lk_session_revoke_user(client, &request, &revoked, &error) != LK_OK)
-		status = report(&error);
+		status = report(line, &error);
 	else if (line->json)
 		status = say_done(json_print(json_pack("{s:I}", "revoked", (json_int_t)revoked)));
 	else

@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,20 +19,55 @@ const char *text_of_time(uint64_t at_ms, char to[static TIME_TEXT_BYTES])
 	return to;
 }
 
-void text_print(struct lk_bytes bytes, int columns)
+/* How many bytes the character at the front has, by RFC 3629: one spelling for each. 0: there is none. */
+static size_t read_character(struct lk_bytes bytes, uint32_t *ret)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char *at = (const unsigned char *)bytes.data;
+	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+	uint32_t character = len == 1 ? at[0] : at[0] & 0x7fu >> len;
+
+	/* Neither the middle of a character nor the front of one of five bytes. */
+	if ((at[0] >= 0x80 && at[0] < 0xc0) || at[0] >= 0xf8 || len > bytes.len)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		character = character << 6 | (at[i] & 0x3fu);
+	}
+	if (character < least[len] || character > 0x10ffff || (character >= 0xd800 && character < 0xe000))
+		return 0;
+	*ret = character;
+	return len;
+}
+
+static bool is_control(uint32_t character)
+{
+	return character < 0x20 || (character >= 0x7f && character < 0xa0);
+}
+
+int text_print(FILE *to, struct lk_bytes bytes, int columns)
 {
 	int printed = 0;
 
-	for (size_t i = 0; i < bytes.len && printed < columns; i++) {
-		unsigned char c = (unsigned char)bytes.data[i];
+	while (bytes.len > 0 && printed < columns) {
+		uint32_t character = 0;
+		size_t len = read_character(bytes, &character);
 
-		/* UTF-8 goes through: a lead byte and what follows it take one column. */
-		(void)putchar(c >= 0x20 && c != 0x7f ? c : '?');
-		if ((c & 0xc0) != 0x80)
-			printed++;
+		if (to != NULL && (len == 0 || is_control(character)))
+			(void)fputc('?', to);
+		else if (to != NULL)
+			(void)fwrite(bytes.data, 1, len, to);
+		len += len == 0;
+		bytes = lk_bytes_of(bytes.data + len, bytes.len - len);
+		printed++;
 	}
-	if (printed < columns)
-		(void)printf("%*s", columns - printed, "");
+	return printed;
+}
+
+int text_columns(struct lk_bytes bytes)
+{
+	return text_print(NULL, bytes, INT_MAX);
 }
 
 static char *base64_of(struct lk_bytes bytes)
@@ -68,6 +104,23 @@ json_t *json_of_bytes(struct lk_bytes bytes)
 	base64 = base64_of(bytes);
 	json = json_pack("{s:s}", "base64", base64);
 	free(base64);
+	return json;
+}
+
+json_t *json_of_message(const char *message)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+	json_t *json;
+
+	if (to == NULL)
+		abort();
+	(void)text_print(to, lk_text(message), INT_MAX);
+	if (fclose(to) != 0)
+		abort();
+	json = json_stringn(text, len);
+	free(text);
 	return json;
 }
 

@@ -15,7 +15,4 @@ int verb_info(const struct line *line, lk_client *client);
 int verb_health(const struct line *line, lk_client *client);
 int verb_stats(const struct line *line, lk_client *client);
 
-/* The sentence of a failure on stderr, and the exit status for it. */
-int report(const struct lk_error *error);
-
 #endif

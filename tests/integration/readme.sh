@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=$(cd "${LATCHKEY_BIN:-build/bin}" && pwd)
+cflags=${LATCHKEY_CFLAGS:-}
 temp=$(mktemp -d)
 service=
 finish() {
@@ -43,7 +44,7 @@ sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d' >"$temp/hello.c"
 [ "$(sed -n '/^{/,$p' "$temp/hello.c" | grep -c .)" -le 17 ] || fail "the C program is to stay within 15 lines"
 sed -i 's|lk_client_open(NULL, |lk_client_open(\&here, |; s|^int main|static const char *const servers[] = {SERVER};\nstatic const struct lk_options here = {.struct_size = sizeof(here), .endpoints = servers, .endpoint_count = 1};\n\nint main|' "$temp/hello.c"
 library=$bin/../lib
-${CC:-cc} -std=gnu17 -Wall -Wextra -Werror ${LATCHKEY_CFLAGS:-} -DSERVER="\"$LATCHKEY_SERVER\"" -Iclient/include "$temp/hello.c" \
+${CC:-cc} -std=gnu17 -Wall -Wextra -Werror $cflags -DSERVER="\"$LATCHKEY_SERVER\"" -Iclient/include "$temp/hello.c" \
   -o "$temp/hello" -L"$library" -llatchkey -Wl,-rpath,"$library" || fail "the C program does not compile"
 token=$("$bin/latchkey" session create ann)
 [ "$("$temp/hello" "$token")" = "welcome back, ann" ] || fail "the C program does not know a valid session"

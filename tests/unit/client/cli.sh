@@ -1,60 +1,262 @@
 #!/bin/sh
-# cli.sh LATCHKEY: what the command says and returns when it never reaches a server.
+# cli.sh LATCHKEY: what the command says and returns; first where no server is, then with the service of the same build.
 set -u
 latchkey=$1
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+service=
+finish() {
+	[ -z "$service" ] || { kill -TERM "$service" && wait "$service"; }
+	rm -rf "$dir"
+}
+trap finish EXIT
 unset LATCHKEY_SERVER LATCHKEY_REALM LATCHKEY_CREDENTIAL_FILE LATCHKEY_TIMEOUT LATCHKEY_CA LATCHKEY_CERT LATCHKEY_KEY
+unset LATCHKEY_SERVER_NAME
 failures=0
+input=/dev/null
+output=$dir/out
+
+fail() {
+	echo "latchkey $1"
+	cat "$dir/out" "$dir/err"
+	failures=$((failures + 1))
+}
+
+# run STATUS ARGUMENT...: leaves what it says in out and err.
+run() {
+	status=$1
+	shift
+	: > "$dir/out"
+	"$latchkey" "$@" > "$output" 2> "$dir/err" < "$input"
+	got=$?
+	[ $got -eq "$status" ] || fail "$*: status $got instead of $status:"
+}
 
 # expect STATUS FRAGMENT ARGUMENT...: the exit status, and words in what it says on either stream.
 expect() {
 	status=$1 fragment=$2
 	shift 2
-	"$latchkey" "$@" > "$dir/out" 2>&1 < /dev/null
-	got=$?
-	if [ $got -ne "$status" ] || ! grep -qF -e "$fragment" "$dir/out"; then
-		echo "latchkey $*: status $got instead of $status, or does not say \"$fragment\":"
-		cat "$dir/out"
-		failures=$((failures + 1))
-	fi
+	run "$status" "$@"
+	cat "$dir/out" "$dir/err" | grep -qF -e "$fragment" || fail "$*: does not say \"$fragment\":"
 }
+
+# refuse FRAGMENT ARGUMENT...: bad usage, and nothing on stdout.
+refuse() {
+	fragment=$1
+	shift
+	expect 2 "$fragment" "$@"
+	[ ! -s "$dir/out" ] || fail "$*: says something on stdout:"
+}
+
+# after a run: words that stdout has, or that neither stream has.
+out_has() { grep -qF -e "$1" "$dir/out" || fail "...: no \"$1\" on stdout:"; }
+err_has() { grep -qF -e "$1" "$dir/err" || fail "...: no \"$1\" on stderr:"; }
+has_not() { ! cat "$dir/out" "$dir/err" | grep -qF -e "$1" || fail "...: says \"$1\":"; }
 nowhere="--server ipc://$dir/nowhere.sock"
 
-expect 2 'no verb'
-expect 2 'unknown verb "frob"' frob
-expect 2 'unknown verb "session frob"' session frob
-expect 2 'say what to do' session
-expect 2 'frobnicate' --frobnicate
-expect 2 "Try" --frobnicate
-expect 2 'usage: latchkey session create USER' session create
-expect 2 '"extra" is one word too many' session get a extra
-expect 2 '--peek does not go with "session create"' session create ann --peek
-expect 2 'timeout 0: not a number' --timeout 0 health
-expect 2 'timeout soon: not a number' health --timeout soon
-expect 2 '"x" is not an attribute of the form K=V' session create ann --attr x $nowhere
-expect 2 '--idle -1: not a number' session create ann --idle -1
-expect 2 '--reason why: not' session revoke x --reason why
-expect 2 'is not a URL' --server localhost health
-many=tcp://a,tcp://a,tcp://a,tcp://a
-expect 2 '17 endpoints, at most 16' --server "$many,$many,$many,$many,tcp://a,tcp://a" health
-expect 2 'no token on the standard input' session get - $nowhere
-expect 2 'cannot read the credential file /nowhere' --credential-file /nowhere health
-expect 2 'tls_ca_file' --server tls+tcp://127.0.0.1:1 health
-expect 2 '/nowhere.pem' --server tls+tcp://127.0.0.1:1 --ca /nowhere.pem health
-expect 2 'nothing to update' session update token $nowhere
+# ---- The line ----
 
-expect 0 'Exit status: 0 the session is valid' --help
+refuse 'no verb'
+refuse 'unknown verb "frob"' frob
+refuse 'unknown verb "session frob"' session frob
+refuse 'say what to do' session
+refuse "latchkey: unrecognized option '--frobnicate'" --frobnicate
+refuse 'Try "latchkey --help"' --frobnicate
+has_not --usage
+refuse "unrecognized option '--usage'" --usage
+refuse 'behind "--"' session list -dash
+refuse 'usage: latchkey session create USER' session create
+refuse '"extra" is one word too many' session get a extra
+refuse '"extra" is one word too many; usage: latchkey info' info extra
+refuse '--peek does not go with "session create"' session create ann --peek
+refuse '--timeout "0": not a number' --timeout 0 health
+refuse '--timeout "soon": not a number' health --timeout soon
+refuse '--timeout "0x5": not a number' health --timeout 0x5
+refuse '--timeout "1e1": not a number' health --timeout 1e1
+refuse '--timeout ".": not a number' health --timeout .
+refuse '"x" is not an attribute of the form K=V' session create ann --attr x $nowhere
+refuse 'the attribute "a" is given twice' session create ann --attr a=1 --attr b=1 --attr a=2 $nowhere
+refuse 'the attribute "b" is given twice' session update token a=1 b=1 bb=3 b=2 $nowhere
+refuse '--idle "-1": not a number' session create ann --idle -1
+refuse '--reason "why": not' session revoke x --reason why
+refuse 'takes admin or credential-change' session revoke-user ann --reason logout
+refuse '--class "": must not be empty' session revoke-user ann --class ''
+refuse '--except "": must not be empty' session revoke-user ann --except ''
+refuse 'is not a URL' --server localhost health
+refuse '--server "": names no server' health --server ''
+refuse '--server ",": names no server' health --server ,
+many=tcp://a,tcp://a,tcp://a,tcp://a
+refuse '17 endpoints, at most 16' --server "$many,$many,$many,$many,tcp://a,tcp://a" health
+refuse 'no token on the standard input' session get - $nowhere
+refuse 'no token on the standard input' session revoke-user ann --except - $nowhere
+refuse 'tls_ca_file' --server tls+tcp://127.0.0.1:1 health
+refuse '/nowhere.pem' --server tls+tcp://127.0.0.1:1 --ca /nowhere.pem health
+refuse 'nothing to update' session update token $nowhere
+handle=03e3db48ba089463.LTja1wi3BNd_9Y3Faprswg
+refuse 'this is a handle; revoke takes it, get needs the token' session get $handle $nowhere
+refuse 'this is a handle; revoke takes it, update needs the token' session update $handle a=1 $nowhere
+refuse 'this is a handle; revoke takes it, --except needs the token' session revoke-user a --except $handle $nowhere
+# Many times the same option hides no other.
+hundred=$(for i in $(seq 60); do echo "--attr k$i=v"; done)
+refuse '--peek does not go with' session create ann $hundred --peek
+
+refuse 'cannot read the credential file /nowhere: No such file' --credential-file /nowhere health
+refuse 'cannot read the credential file /: Is a directory' --credential-file / health
+: > "$dir/credential"
+refuse "the credential file $dir/credential is empty" --credential-file "$dir/credential" health
+printf '%0129d\n' 0 > "$dir/credential"
+refuse "the credential in $dir/credential has over 128 bytes" --credential-file "$dir/credential" health
+printf '%0128d\r\n' 0 > "$dir/credential"
+expect 3 'no connection' --credential-file "$dir/credential" health $nowhere
+
+# ---- Help ----
+
+expect 0 '0  the session is valid, or it is done' --help
+out_has '4  refused by the server: a conflict, a cap or another limit, not allowed, not supported'
+out_has 'behind "--"'
+has_not --usage
+expect 0 'Usage: latchkey VERB' -h
+expect 0 'Usage: latchkey VERB' '-?'
+expect 0 'Usage: latchkey session get TOKEN [OPTION...]' session get -h
 expect 0 'session revoke-user USER' --help
 expect 0 '--expect VERSION' session update --help
+expect 0 'logout (the default), admin or credential-change' session revoke --help
+expect 0 '  admin or credential-change;' session revoke-user --help
+out_has '--except -'
+expect 0 'attributes are not repeated' session create --help
+expect 0 'latchkey session list -- -' session list --help
+has_not 'Options:'
+expect 0 'Usage: latchkey info [OPTION...]' info --help
 expect 0 'latchkey 0.' --version
+
+# ---- No server ----
 
 expect 3 'no connection to ipc://' $nowhere health
 expect 3 '"verdict": "UNKNOWN"' session get whatever $nowhere
+out_has '"error": "LK_E_UNAVAILABLE"'
+out_has '"message": "no connection to'
 expect 3 'LK_E_UNAVAILABLE' session $nowhere revoke --timeout 0.3 whatever
+[ ! -s "$dir/out" ] || fail "session revoke: says something on stdout:"
+for verb in 'session create ann' 'session list ann' 'session update token a=1' 'session revoke token' \
+	'session revoke-user ann' info health stats; do
+	run 3 $verb --json $nowhere
+	out_has '"error": "LK_E_UNAVAILABLE"'
+	out_has '"message": "no connection to'
+	out_has '"reason": "NONE"'
+	has_not '"version"'
+	err_has 'latchkey: no connection to'
+done
+expect 3 'no connection' session list $nowhere -- -dash
+expect 3 'no connection' session create ann --label '' $nowhere
+
+# ---- The environment: below the options ----
+
 export LATCHKEY_SERVER=ipc://$dir/environment.sock
 expect 3 'environment.sock' health
-export LATCHKEY_TIMEOUT=never
-expect 2 'timeout never' health
+expect 3 'nowhere.sock' health $nowhere
+export LATCHKEY_TIMEOUT=abc
+refuse 'LATCHKEY_TIMEOUT "abc": not a number' health
+expect 3 'no connection' health --timeout 3
+expect 0 'Usage' --help
+expect 0 'Usage' health --help
+expect 0 'latchkey 0.' --version
+refuse 'unknown verb' frob
+unset LATCHKEY_TIMEOUT
+export LATCHKEY_SERVER=,
+refuse 'LATCHKEY_SERVER ",": names no server' health
+# Empty is not set: the default, which may or may not be there.
+LATCHKEY_SERVER='' "$latchkey" health --timeout 0.2 > "$dir/out" 2>&1
+[ $? -ne 2 ] || fail 'health: an empty LATCHKEY_SERVER is not taken for none'
+
+# ---- With a service ----
+
+cat > "$dir/config.yaml" << 'YAML'
+realms:
+  - name: default
+    classes:
+      - { name: default }
+      - { name: a-class-with-a-long-name, sessions_max: 1, at_cap: refuse }
+YAML
+unset LATCHKEY_SERVER
+: > "$dir/log"
+LATCHKEY_CONFIG=$dir/config.yaml LATCHKEY_STATE_DIR=$dir/state LATCHKEY_LISTEN=ipc://$dir/s.sock \
+	"$(dirname "$latchkey")/latchkeyd" > "$dir/log" 2>&1 &
+service=$!
+for _ in $(seq 2000); do
+	grep -q ' ready ' "$dir/log" && break
+	kill -0 $service 2> /dev/null || break
+	sleep 0.02
+done
+if ! grep -q ' ready ' "$dir/log"; then
+	echo 'the service was not ready:'
+	cat "$dir/log"
+	service=
+	exit 1
+fi
+export LATCHKEY_SERVER=ipc://$dir/s.sock
+
+# A result that nobody gets is no success.
+run 0 session create ann
+token=$(cat "$dir/out")
+output=/dev/full
+for verb in info 'info --json' stats 'stats --json' health 'health --json' 'session create ann' 'session list ann' \
+	'session list ann --json' "session get $token" "session update $token a=1" 'session revoke-user bob' \
+	--help --version; do
+	run 3 $verb
+	err_has 'latchkey: the result could not be written'
+done
+"$latchkey" health <&- >&- 2>&-
+[ $? -eq 3 ] || fail 'health: closed streams take a result'
+# A lost verdict is a verdict all the same.
+run 1 session get no-token
+err_has 'latchkey: the result could not be written'
+output=$dir/out
+
+# session get: the status is the verdict's, and what is no verdict has none.
+expect 0 '"verdict": "VALID"' session get "$token"
+expect 1 '"verdict": "INVALID"' session get no-token
+expect 1 '"verdict": "INVALID"' session get ''
+refuse 'LK_E_NOT_FOUND' session get "$token" --realm atlantis
+run 2 session get "$token" --realm atlantis --json
+out_has '"error": "LK_E_NOT_FOUND"'
+has_not verdict
+echo "$token" > "$dir/token"
+input=$dir/token
+expect 0 '"verdict": "VALID"' session get -
+expect 0 'revoked 1 session' session revoke-user ann --except -
+echo > "$dir/token"
+refuse 'no token on the standard input for --except' session revoke-user ann --except -
+input=/dev/null
+expect 0 '"verdict": "VALID"' session get "$token"
+
+# Failures as JSON.
+run 4 session update "$token" a=2 --expect 77 --json
+out_has '"error": "LK_E_CONFLICT"'
+out_has '"version": 2'
+err_has '(LK_E_CONFLICT)'
+run 0 session create lea --class a-class-with-a-long-name
+run 4 session create lea --class a-class-with-a-long-name --json
+out_has '"error": "LK_E_LIMIT"'
+run 0 session revoke "$token"
+run 1 session update "$token" a=2 --json
+out_has '"error": "LK_E_SESSION_INVALID"'
+out_has '"reason": "LOGOUT"'
+run 4 session create lea --class a-class-with-a-long-name
+[ ! -s "$dir/out" ] || fail "session create: says something on stdout:"
+
+# Lists: nothing that a terminal obeys, nothing of the class cut.
+run 0 session create lea --label "$(printf 'A\302\233B\033[2JC\233D\302\205E\177F\340\202\233G\303\251H\tI')"
+run 0 session list lea
+[ "$(tr -d '\n' < "$dir/out" | LC_ALL=C tr -d ' -~' | od -An -tx1 | tr -d ' \n')" = c3a9 ] ||
+	fail 'session list lea: more than text:'
+out_has 'A?B?[2JC?D?E?F???G'
+out_has '  a-class-with-a-long-name  '
+out_has '  default                   A?B'
+out_has '  CLASS                     DEVICE'
+run 0 session list nobody
+[ ! -s "$dir/out" ] || fail "session list nobody: says something on stdout:"
+err_has 'latchkey: no living session'
+run 0 session list nobody --json
+out_has '[]'
+has_not 'no living session'
 
 exit $((failures > 0))

@@ -1,0 +1,53 @@
+#ifndef LK_CLI_OPTION_H
+#define LK_CLI_OPTION_H
+
+/* The table of options. */
+
+#include <stdbool.h>
+
+#include "line.h"
+
+#define REVOKE_USER "session revoke-user"
+
+enum option_key {
+	OPT_SERVER = 256,
+	OPT_REALM,
+	OPT_CREDENTIAL,
+	OPT_TIMEOUT,
+	OPT_JSON,
+	OPT_CA,
+	OPT_CERT,
+	OPT_KEY,
+	OPT_SERVER_NAME,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_CLASS,
+	OPT_ATTR,
+	OPT_IDLE,
+	OPT_MAX,
+	OPT_USER_AGENT,
+	OPT_IP,
+	OPT_LABEL,
+	OPT_PEEK,
+	OPT_REMOVE,
+	OPT_EXPECT,
+	OPT_REASON,
+	OPT_EXCEPT,
+};
+
+struct option_row {
+	const char *name;
+	enum option_key key;
+	const char *arg; /* NULL: none */
+	const char *help;
+	const char *environment; /* NULL: none */
+	const char *verbs[3];	 /* none: of every verb */
+};
+
+/* An option whose help differs from verb to verb has a row for each. */
+#define OPTION_COUNT 24
+extern const struct option_row options[];
+
+bool option_goes_with(const struct option_row *row, const struct verb *verb);
+
+#endif
