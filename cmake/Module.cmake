@@ -35,6 +35,12 @@ function(lk_module name)
   endif()
 endfunction()
 
+# What every test runs with. Our programs are done when they end: no need to sleep for late reports.
+set(LK_TEST_ENVIRONMENT
+  "LATCHKEY_BIN=${CMAKE_BINARY_DIR}/bin"
+  "ASAN_OPTIONS=detect_leaks=1"
+  "TSAN_OPTIONS=halt_on_error=1 atexit_sleep_ms=0 suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
+
 # lk_test(NAME LABEL label SOURCES files... [LIBS targets...] [TIMEOUT s]): a cmocka program and its ctest entry.
 # Tests run from the source folder and find the binaries under test by LATCHKEY_BIN.
 function(lk_test name)
@@ -48,5 +54,5 @@ function(lk_test name)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES
     LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
-    ENVIRONMENT "LATCHKEY_BIN=${CMAKE_BINARY_DIR}/bin;ASAN_OPTIONS=detect_leaks=1;TSAN_OPTIONS=halt_on_error=1 suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
+    ENVIRONMENT "${LK_TEST_ENVIRONMENT}")
 endfunction()
