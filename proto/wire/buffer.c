@@ -45,6 +45,21 @@ bool wire_buffer_reserve(struct wire_buffer *b, size_t more)
 	return true;
 }
 
+void wire_buffer_shrink(struct wire_buffer *b, size_t cap)
+{
+	size_t len = wire_buffer_len(b);
+	uint8_t *data;
+
+	assert(cap >= len && cap > 0);
+	data = malloc(cap);
+	if (data == NULL)
+		return;
+	if (len > 0)
+		memcpy(data, b->data + b->start, len);
+	free(b->data);
+	*b = (struct wire_buffer){.data = data, .cap = cap, .end = len};
+}
+
 void wire_buffer_consume(struct wire_buffer *b, size_t n)
 {
 	assert(n <= wire_buffer_len(b));

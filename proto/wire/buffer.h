@@ -23,6 +23,9 @@ static inline size_t wire_buffer_len(const struct wire_buffer *b)
  * when memory is out; the content is untouched then. */
 bool wire_buffer_reserve(struct wire_buffer *b, size_t more) __attribute__((warn_unused_result));
 
+/* Exchanges the memory for `cap` bytes, no fewer than the content has; does nothing when memory is out. */
+void wire_buffer_shrink(struct wire_buffer *b, size_t cap);
+
 /* Takes the bytes off the front; an empty buffer starts over at its beginning. */
 void wire_buffer_consume(struct wire_buffer *b, size_t n);
 

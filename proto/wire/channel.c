@@ -37,7 +37,7 @@ struct wire_channel {
 	uint32_t message_bytes_max;
 	enum wire_role role;
 	bool is_ipc;
-	bool greeted;  /* the peer's greeting has come; only the link's events */
+	bool greeted; /* the peer's greeting has come; only the link's events */
 	atomic_bool ready;
 	atomic_bool closing;
 };
@@ -53,7 +53,7 @@ struct wire_channel_listener {
 /* The front of a message, as far as it has come. */
 struct head {
 	uint64_t announced; /* route and body */
-	size_t len;         /* of ipc's byte, length and route */
+	size_t len;	    /* of ipc's byte, length and route */
 	struct wire_route route;
 };
 

@@ -14,7 +14,7 @@
 
 /* nng's default maximum TTL is 8 hops, its limit 15: 15 device words and the request id. */
 #define WIRE_HOPS_MAX 16
-#define WIRE_ID_BIT 0x80000000U
+#define WIRE_ID_BIT   0x80000000U
 
 typedef struct wire_channel wire_channel;
 
@@ -29,8 +29,7 @@ struct wire_channel_events {
 	/* Both greetings are exchanged: messages may be sent. May be NULL. */
 	void (*ready)(void *owner, wire_channel *ch);
 	/* A whole message. route and body are borrowed until the return. */
-	void (*message)(void *owner, wire_channel *ch, const struct wire_route *route, const uint8_t *body,
-			size_t len);
+	void (*message)(void *owner, wire_channel *ch, const struct wire_route *route, const uint8_t *body, size_t len);
 	/* A message of `announced` bytes, over the limit, was begun. The route is at hand, so that an error can be
 	 * sent; the channel closes with WIRE_TOO_LARGE, flushing, when this returns. May be NULL. */
 	void (*too_large)(void *owner, wire_channel *ch, const struct wire_route *route, uint64_t announced);

@@ -2,13 +2,17 @@
 
 #include "wire/private.h"
 #include "wire/ticker.h"
-#include "wire/ticker.h"
 
 /* A link is looked at this many times within its shortest time-out: time-outs are late by an eighth at most. */
 #define LOOKS_PER_TIMEOUT 8U
 
 /* The watch's slots hold up to 1.28 s. */
 #define LOOK_MS_MAX 1000U
+
+#define LOOK_MS_LINGERING 20U
+
+/* After so long without a write, the output buffers go. */
+#define QUIET_MS 1000U
 
 static uint32_t look_ms(const struct wire_limits *l)
 {
@@ -30,29 +34,45 @@ static bool tls_is_lost(wire_link *link)
 	return link->is_tls && nng_stream_get_addr(link->stream, NNG_OPT_REMADDR, &sa) != 0;
 }
 
-static bool tls_is_verified(wire_link *link)
+/* nng does not tell when a handshake is over: bytes that have gone or come do. A dialed link that has nothing to send
+ * is left to the idle time-out. */
+static bool handshake_is_unknown(const wire_link *link)
 {
-	bool verified = false;
+	return link->is_tls && !link->greeting && !link->sending && !link->output_broken;
+}
 
-	return nng_stream_get_bool(link->stream, NNG_OPT_TLS_VERIFIED, &verified) == 0 && verified;
+/* Bytes that the peer does not take, or a message that it does not finish; while reading is paused that is no fault of
+ * the peer's. */
+static bool is_stalled(const wire_link *link, uint64_t now)
+{
+	uint64_t stall_ms = link->limits.stall_timeout_ms;
+
+	if (link->sending && link->deadline_ms == 0 && now - link->send_ms >= stall_ms)
+		return true;
+	return link->partial_ms != 0 && link->receiving && now - link->partial_ms >= stall_ms;
+}
+
+/* What was needed for a burst is not kept for a quiet link. */
+static void drop_buffers_locked(wire_link *link)
+{
+	if (link_output_locked(link) > 0 || link->sending)
+		return;
+	wire_buffer_drop(&link->out);
+	wire_buffer_drop(&link->going);
 }
 
 static void check_open_locked(wire_link *link, uint64_t now)
 {
-	uint64_t stall_ms = link->limits.stall_timeout_ms;
-
-	/* The deadline of a dialed TLS link is that of its handshake. */
-	if (link->deadline_ms != 0 && link->is_tls && link->is_dialed && !link->greeting && !link->output_broken &&
-	    tls_is_verified(link))
+	if (now - link->send_ms >= QUIET_MS)
+		drop_buffers_locked(link);
+	if (now >= link->deadline_ms && handshake_is_unknown(link))
 		link->deadline_ms = 0;
 
 	if (link->deadline_ms != 0 && now >= link->deadline_ms)
 		link_end_locked(link, link->output_broken ? WIRE_PEER_CLOSED : WIRE_TIMED_OUT, false);
 	else if (tls_is_lost(link))
 		link_end_locked(link, WIRE_PEER_CLOSED, false);
-	else if (link->sending && link->deadline_ms == 0 && now - link->send_ms >= stall_ms)
-		link_end_locked(link, WIRE_STALLED, false);
-	else if (link->partial_ms != 0 && link->receiving && now - link->partial_ms >= stall_ms)
+	else if (is_stalled(link, now))
 		link_end_locked(link, WIRE_STALLED, false);
 	else if (link->partial_ms == 0 && link->receiving && !link->strand &&
 		 now - link->input_ms >= link->limits.idle_timeout_ms)
@@ -62,6 +82,7 @@ static void check_open_locked(wire_link *link, uint64_t now)
 uint32_t link_check(wire_link *link)
 {
 	uint64_t now;
+	uint32_t ms;
 
 	pthread_mutex_lock(&link->lock);
 	/* Only now: an earlier look at the clock could lie before what another thread has noted meanwhile. */
@@ -86,6 +107,8 @@ uint32_t link_check(wire_link *link)
 	}
 	if (link->idle_due)
 		link_run_locked(link);
+	/* Lingering is short whatever the time-outs are. */
+	ms = link->state == LINK_LINGERING ? LOOK_MS_LINGERING : look_ms(&link->limits);
 	pthread_mutex_unlock(&link->lock);
-	return look_ms(&link->limits);
+	return ms;
 }

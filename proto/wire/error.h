@@ -10,7 +10,7 @@
 	X(IDLE, "idle for too long")                                                                                   \
 	X(STALLED, "the peer stopped in the middle of a message, or does not read its replies")                        \
 	X(REFUSED, "connection refused")                                                                               \
-	X(UNREACHABLE, "host or network unreachable, or name not found")                                               \
+	X(UNREACHABLE, "host or network unreachable, or no such name or folder")                                       \
 	X(IN_USE, "address in use")                                                                                    \
 	X(BAD_URL, "not a URL of the form tcp://host:port, ipc:///path or tls+tcp://host:port")                        \
 	X(TLS, "TLS: handshake, certificate or key")                                                                   \
@@ -24,7 +24,7 @@ enum wire_error {
 #define X(name, text) WIRE_##name,
 	WIRE_ERROR_MAP(X)
 #undef X
-	WIRE_ERRORS
+	    WIRE_ERRORS
 };
 
 /* "PEER_CLOSED", and the sentence. */

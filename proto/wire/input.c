@@ -1,8 +1,11 @@
 /* A link's reading side. At most one read is under way; its buffer grows while reads fill it, up to READ_MAX, and
- * shrinks when they do not or when nothing comes for a while. A message larger than the buffer makes it grow further,
- * up to input_bytes_max, and gives that memory back when it has been consumed.
+ * shrinks when they do not. A message larger than the buffer makes it grow further, up to input_bytes_max, and gives
+ * that memory back when it has been consumed. A read that waits keeps its buffer: taking it away would take a time-out
+ * or a cancellation, and nng 1.5 may then touch a stream that has been freed meanwhile.
  *
- * Reading stops, and the peer with it, while more than output_bytes_max wait to be written. */
+ * An accepted link stops reading, and its peer with it, while more than output_bytes_max wait to be written. A dialed
+ * one never does: what it reads are answers to what it has written, and if both ends waited for the other to read
+ * first, neither would. */
 
 #include <assert.h>
 #include <string.h>
@@ -13,17 +16,15 @@
 /* What a quiet link holds: 10,000 of them 40 MB. */
 #define READ_MIN 4096U
 
-/* Beyond this, larger reads no longer save measurable time: it is some thousand small messages. */
-#define READ_MAX (256U * 1024U)
+/* Larger reads were measured to gain nothing up to 512 small messages in flight. 10,000 links that had a burst each and
+ * fell silent hold 640 MB. */
+#define READ_MAX ((size_t)64 * 1024)
 
 /* A TLS record is at most 16 KiB, and nng reads record by record. */
-#define READ_MAX_TLS (16U * 1024U)
+#define READ_MAX_TLS ((size_t)16 * 1024)
 
 /* After that many reads in a row that used less than a quarter of the buffer, it is halved. */
-#define SMALL_READS 64U
-
-/* A buffer that waits for so long without a byte is exchanged for the smallest. */
-#define QUIET_MS 1000
+#define SMALL_READS 16U
 
 /* There is room for at least READ_MIN more, or none and memory is out. */
 static bool make_room(wire_link *link)
@@ -39,6 +40,9 @@ static bool make_room(wire_link *link)
 		in->start = in->end = 0;
 		return wire_buffer_reserve(in, link->read_size);
 	}
+	/* The rest of a large message's buffer goes even if the next message has begun in it. */
+	if (in->cap > READ_MAX && len <= READ_MAX / 4)
+		wire_buffer_shrink(in, READ_MAX);
 	/* Doubling in wire_buffer_reserve makes the cost of moving a large message's bytes linear. */
 	if (in->cap - in->end >= in->cap / 2)
 		return true;
@@ -63,7 +67,6 @@ static void adapt(wire_link *link, size_t n)
 
 void link_receive_locked(wire_link *link)
 {
-	bool can_shrink;
 	nng_iov iov;
 
 	assert(link->state == LINK_OPEN || link->state == LINK_FLUSHING || link->state == LINK_LINGERING);
@@ -72,7 +75,7 @@ void link_receive_locked(wire_link *link)
 		return;
 	if (link->state != LINK_OPEN) {
 		link->in.start = link->in.end = 0;
-	} else if (link_output_locked(link) > link->limits.output_bytes_max) {
+	} else if (!link->is_dialed && link_output_locked(link) > link->limits.output_bytes_max) {
 		link->paused = true;
 		return;
 	}
@@ -85,9 +88,6 @@ void link_receive_locked(wire_link *link)
 	link->offered = iov.iov_len;
 	link->receiving = true;
 	wire_link_retain(link);
-	/* On a plain socket a time-out does the stream no harm; it is there to take a large buffer away. */
-	can_shrink = !link->is_tls && link->in.cap > READ_MIN;
-	nng_aio_set_timeout(link->receive_aio, can_shrink ? QUIET_MS : NNG_DURATION_INFINITE);
 	nng_aio_set_iov(link->receive_aio, 1, &iov);
 	nng_stream_recv(link->stream, link->receive_aio);
 }
@@ -145,14 +145,10 @@ void link_take_input_locked(wire_link *link)
 	size_t n = nng_aio_count(link->receive_aio);
 
 	link->receive_done = false;
-	if (rv == NNG_ETIMEDOUT && !link->is_tls) {
-		link->read_size = READ_MIN;
-		link_receive_locked(link);
-	} else if (rv != 0 || n == 0) {
+	if (rv != 0 || n == 0)
 		link_fail_locked(link, link_stream_error(rv));
-	} else {
+	else
 		take_bytes_locked(link, n);
-	}
 }
 
 void link_on_received(void *arg)

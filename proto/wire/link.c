@@ -17,8 +17,9 @@
  * its task threads only, so its locks nest inside ours and never the other way round. An operation submitted to a
  * closed stream would never complete: hence each is submitted under the lock, in a state with an open stream.
  *
- * Time. nng's operations run without time-outs (on a TLS stream, a timed-out read ends the stream); the watch looks
- * at each link often enough and calls link_check. */
+ * Time. nng's operations run without time-outs: on a TLS stream a timed-out read ends the stream, and on any stream
+ * nng 1.5 may still be timing an operation out when its stream is freed. The watch looks at each link often enough and
+ * calls link_check. */
 
 #include "wire/link.h"
 
@@ -164,6 +165,7 @@ void link_flushed_locked(wire_link *link)
 	link_move_locked(link, LINK_LINGERING);
 	link->deadline_ms = wire_now_ms() + linger_ms;
 	link->paused = false;
+	watch_soon(link);
 	link_receive_locked(link);
 }
 
@@ -213,8 +215,8 @@ static void run_idle_locked(wire_link *link)
 	link->idle_due = false;
 	if (link->state != LINK_OPEN || wire_now_ms() - link->input_ms < link->limits.idle_timeout_ms)
 		return;
-	/* A TLS peer that has never said a word may not even have begun its handshake. */
-	if (link->events->idle != NULL && (link->heard || !link->is_tls || link->is_dialed)) {
+	/* A TLS peer with whom not a byte was exchanged may not even have begun its handshake. */
+	if (link->events->idle != NULL && (link->heard || link->spoken || !link->is_tls)) {
 		pthread_mutex_unlock(&link->lock);
 		wire_cork();
 		stay = link->events->idle(link->owner, link);

@@ -28,11 +28,13 @@ typedef struct wire_link wire_link;
 
 /* Every value is positive: nothing here is unlimited. */
 struct wire_limits {
-	uint32_t connect_timeout_ms; /* dialing, TLS handshake included */
+	uint32_t connect_timeout_ms; /* dialing; over TLS, until the first byte has come or gone (if any is sent) */
 	uint32_t idle_timeout_ms;    /* no byte in, and `idle` did not say to stay */
 	uint32_t stall_timeout_ms;   /* a message begun and not finished, or output that the peer does not take */
 	uint32_t input_bytes_max;    /* unconsumed input: beyond it the link closes with WIRE_TOO_LARGE */
-	uint32_t output_bytes_max;   /* unsent output: beyond it reading pauses until half of it is gone */
+	/* Unsent output: beyond it an accepted link stops reading until half of it is gone. A dialed link, which asks,
+	 * goes on reading answers: its owner bounds what it asks, for instance by wire_link_output_bytes. */
+	uint32_t output_bytes_max;
 };
 
 struct wire_link_events {

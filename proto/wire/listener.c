@@ -32,7 +32,7 @@ struct wire_listener {
 	nng_stream_listener *listener;
 	nng_aio *aio;
 	char text[WIRE_URL_MAX + 8]; /* the port may be longer than the 0 it was given as */
-	bool sleeping;               /* only the callback's */
+	bool sleeping;		     /* only the callback's */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool closing;

@@ -15,7 +15,7 @@ struct wire_listener_events {
 struct wire_listener_options {
 	const char *url; /* tcp://127.0.0.1:7373, ipc:///run/x.sock, tls+tcp://...; port 0: any free port */
 	struct wire_limits limits;
-	wire_tls *tls;    /* required for tls+tcp; retained */
+	wire_tls *tls;	   /* required for tls+tcp; retained */
 	uint32_t ipc_mode; /* permissions of an ipc socket, such as 0600 */
 };
 

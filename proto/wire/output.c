@@ -1,15 +1,15 @@
 /* A link's writing side: one buffer is filled while the other is written, and they change places when a write is
  * through and at a flush. At most one write is under way. nng writes short: each completion sends the rest.
  *
- * The output bound pauses reading; it never drops bytes. Only an end of the link does. */
+ * The output bound makes an accepted link stop reading (input.c); it never drops bytes. Only a link's end does. */
 
 #include <assert.h>
 
 #include "wire/private.h"
 #include "wire/ticker.h"
 
-/* A buffer keeps this much between writes: the answers to one full read (input.c). */
-#define KEEP_BYTES (256U * 1024U)
+/* A buffer keeps this much between writes, until the link is quiet (check.c). */
+#define KEEP_BYTES ((size_t)256 * 1024)
 
 size_t link_output_locked(const wire_link *link)
 {
@@ -64,6 +64,10 @@ static void output_failed_locked(wire_link *link, enum wire_error err)
 
 static void written_locked(wire_link *link, size_t n)
 {
+	link->spoken = true;
+	/* On a TLS stream, bytes go after the handshake. */
+	if (link->is_tls && !link->greeting && link->state == LINK_OPEN)
+		link->deadline_ms = 0;
 	wire_buffer_consume(&link->going, n);
 	if (wire_buffer_len(&link->going) > 0) {
 		write_locked(link);

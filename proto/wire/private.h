@@ -15,9 +15,9 @@
 enum link_state {
 	LINK_DIALING,
 	LINK_OPEN,
-	LINK_FLUSHING,  /* ended; what was sent before is being written, input is thrown away */
+	LINK_FLUSHING,	/* ended; what was sent before is being written, input is thrown away */
 	LINK_LINGERING, /* written; input is thrown away for a moment, so that the peer gets to read what was written */
-	LINK_DEAD,      /* stream closed, `closed` not yet delivered */
+	LINK_DEAD,	/* stream closed, `closed` not yet delivered */
 	LINK_CLOSED,
 	LINK_STATES
 };
@@ -30,7 +30,7 @@ struct watch_node {
 
 struct wire_link {
 	struct watch_node node; /* first: the watch casts it back */
-	bool unwatched;         /* the watch's lock */
+	bool unwatched;		/* the watch's lock */
 	atomic_uint refs;
 
 	/* Set before the first event, constant after. */
@@ -42,14 +42,14 @@ struct wire_link {
 	bool is_dialed;
 	nng_aio *receive_aio;
 	nng_aio *send_aio;
-	nng_aio *dial_aio;         /* dialed links only */
+	nng_aio *dial_aio;	   /* dialed links only */
 	nng_stream_dialer *dialer; /* dialed links only */
 	char peer[WIRE_URL_MAX];
 
 	/* Input: touched only by the holder of the strand and, while `receiving`, by nng. */
 	struct wire_buffer in;
 	size_t read_size; /* of the next read into an empty buffer */
-	size_t offered;   /* to the read under way */
+	size_t offered;	  /* to the read under way */
 	uint32_t small_reads;
 
 	pthread_mutex_t lock; /* guards everything below */
@@ -57,24 +57,25 @@ struct wire_link {
 	unsigned false_starts; /* dialed links only */
 	enum link_state state;
 	enum wire_error reason; /* WIRE_OK until the link ends */
-	bool strand;            /* some thread runs this link's events */
+	bool strand;		/* some thread runs this link's events */
 	bool opened_due;
 	bool idle_due;
-	bool receive_done; /* a read's result waits for the strand */
-	bool receiving;    /* the receive aio is in nng's hands, or in its callback's */
+	bool receive_done;  /* a read's result waits for the strand */
+	bool receiving;	    /* the receive aio is in nng's hands, or in its callback's */
 	bool input_running; /* the `input` event is looking at `in` */
-	bool paused;       /* not reading because of output_bytes_max */
+	bool paused;	    /* not reading because of output_bytes_max */
 	bool sending;
-	unsigned corks;     /* threads that will flush when their event is over */
-	bool output_broken; /* writing failed; the reading side will say why */
-	bool greeting;      /* the channel above waits for the peer's greeting */
-	bool heard;         /* a byte has come */
-	struct wire_buffer out;   /* being filled */
+	unsigned corks;		  /* threads that will flush when their event is over */
+	bool output_broken;	  /* writing failed; the reading side will say why */
+	bool greeting;		  /* the channel above waits for the peer's greeting */
+	bool heard;		  /* a byte has come */
+	bool spoken;		  /* a byte has gone */
+	struct wire_buffer out;	  /* being filled */
 	struct wire_buffer going; /* being sent */
-	uint64_t input_ms;    /* when a byte last came */
-	uint64_t partial_ms;  /* when the message at the front of `in` was begun; 0: none is */
-	uint64_t send_ms;     /* when the write under way last moved */
-	uint64_t deadline_ms; /* of connecting, greeting, flushing or lingering; 0: none */
+	uint64_t input_ms;	  /* when a byte last came */
+	uint64_t partial_ms;	  /* when the message at the front of `in` was begun; 0: none is */
+	uint64_t send_ms;	  /* when the write under way last moved */
+	uint64_t deadline_ms;	  /* of connecting, greeting, flushing or lingering; 0: none */
 };
 
 /* error.c */
@@ -129,6 +130,8 @@ enum wire_error watch_born(void) __attribute__((warn_unused_result));
 void watch_died(void);
 void watch_add(wire_link *link);
 void watch_remove(wire_link *link);
+/* Something is due earlier than the link's time-outs made the watch think. */
+void watch_soon(wire_link *link);
 void watch_bury(wire_link *link);
 
 /* tls.c: the settings to hand to nng for a connection to `host` (a client's) or from anybody (a server's: NULL).

@@ -183,8 +183,7 @@ static bool load(wire_tls *tls, const struct wire_tls_options *o)
 	/* A client that verifies nobody is no client of TLS. */
 	if (!o->is_server && o->ca_file == NULL)
 		return false;
-	return read_pem(o->ca_file, &tls->ca) && read_pem(o->cert_file, &tls->cert) &&
-	       read_pem(o->key_file, &tls->key);
+	return read_pem(o->ca_file, &tls->ca) && read_pem(o->cert_file, &tls->cert) && read_pem(o->key_file, &tls->key);
 }
 
 enum wire_error wire_tls_new(const struct wire_tls_options *options, wire_tls **ret)

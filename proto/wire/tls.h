@@ -10,15 +10,20 @@
 typedef struct wire_tls wire_tls;
 
 struct wire_tls_options {
-	const char *ca_file;     /* PEM. Server: demands client certificates signed by it. Client: verifies the server. */
-	const char *cert_file;   /* PEM, chain, and */
-	const char *key_file;    /* PEM. Required for a server; optional for a client (mutual TLS). */
-	const char *server_name; /* Client: the name expected in the server's certificate. NULL: the URL's host. */
+	const char *ca_file;   /* PEM. Server: demands client certificates signed by it. Client: verifies the server. */
+	const char *cert_file; /* PEM, chain, and */
+	const char *key_file;  /* PEM. Required for a server; optional for a client (mutual TLS). */
+	/* Client: the name expected in the server's certificate. NULL: the URL's host. Needed when that is an address:
+	 * mbed TLS 2 compares names only. */
+	const char *server_name;
 	bool is_server;
 };
 
-/* WIRE_TLS when a file cannot be read or parsed; *ret is untouched on failure. Reads the files now, never again. */
-enum wire_error wire_tls_new(const struct wire_tls_options *options, wire_tls **ret) __attribute__((warn_unused_result));
+/* WIRE_TLS when a file cannot be read or parsed, is over 1 MiB or is missing (a client needs ca_file: there is no TLS
+ * without verification); *ret is untouched on failure. Reads the files now, never again. That a key belongs to its
+ * certificate shows at the first handshake only. TLS 1.2 at least. */
+enum wire_error wire_tls_new(const struct wire_tls_options *options, wire_tls **ret)
+    __attribute__((warn_unused_result));
 
 /* Drops the caller's reference and nulls *tls; accepts NULL in it. */
 void wire_tls_release(wire_tls **tls);

@@ -19,7 +19,7 @@ enum wire_scheme { WIRE_TCP, WIRE_IPC, WIRE_TLS_TCP };
 
 struct wire_url {
 	enum wire_scheme scheme;
-	char host[WIRE_HOST_MAX + 1];     /* tcp, tls+tcp: without brackets */
+	char host[WIRE_HOST_MAX + 1];	  /* tcp, tls+tcp: without brackets */
 	char path[WIRE_IPC_PATH_MAX + 1]; /* ipc */
 	uint16_t port;
 	size_t authority_len; /* of the text before ":port" */

@@ -6,7 +6,8 @@
  * It also frees links that were dialed: freeing an nng dialer waits for other callbacks on nng's task threads, so if
  * all of those threads did it at once none would come back.
  *
- * This is the process's only shared state in this folder. `lock` guards it; nothing is called with it held. */
+ * This is the process's only shared state in this folder. `lock` guards it; it may be taken with a link's lock held,
+ * and nothing is called with it held. */
 
 #include <assert.h>
 
@@ -16,6 +17,8 @@
 
 #define TICK_MS 20U
 #define SLOTS	64U
+
+#define SOON_MS 100U
 
 static struct {
 	pthread_once_t once;
@@ -216,6 +219,17 @@ void watch_remove(wire_link *link)
 	pthread_mutex_unlock(&watch.lock);
 	if (listed)
 		wire_link_release(&link);
+}
+
+void watch_soon(wire_link *link)
+{
+	pthread_mutex_lock(&watch.lock);
+	/* Not listed: being looked at, and about to be put in its new place. */
+	if (link->node.next != NULL) {
+		list_remove(&link->node);
+		place_locked(link, SOON_MS);
+	}
+	pthread_mutex_unlock(&watch.lock);
 }
 
 void watch_bury(wire_link *link)

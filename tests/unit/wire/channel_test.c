@@ -233,6 +233,7 @@ static void idle_callers_are_asked_about(void **state)
 	caller_dial(&s->caller, s->url, &caller_limits, NULL);
 	assert_becomes(atomic_load(&s->caller.closed) == 1, BOUND_MS);
 	assert_int_equal(s->caller.reason, WIRE_PEER_CLOSED);
+	assert_becomes(atomic_load(&s->desk.closed) == 1, BOUND_MS);
 	assert_int_equal(s->desk.reason, WIRE_IDLE);
 }
 

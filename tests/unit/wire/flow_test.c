@@ -283,7 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    T(a_large_message_is_gathered),
+	    T(a_large_message_is_gathered),
 	    T(input_that_nobody_takes_ends_the_link),
 	    T(an_unread_echo_pauses_reading_and_loses_nothing),
 	    T(closing_flushes_to_a_slow_reader),

@@ -63,16 +63,19 @@ static void bad_urls_are_refused(void **state)
 	    "ipc:///a%2fb",
 	    "ipc:///a?b",
 	    "ipc:///a\001b",
-	    "ipc:///0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456"
-	    "789012345678",
 	};
 	struct wire_url url = {.port = 99};
+	char long_path[2 * WIRE_IPC_PATH_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		if (wire_url_parse(bad[i], true, &url) != WIRE_BAD_URL)
 			fail_msg("taken: %s", bad[i]);
 	}
+	memset(long_path, 'p', sizeof(long_path));
+	memcpy(long_path, "ipc:///", 7);
+	long_path[7 - 1 + WIRE_IPC_PATH_MAX + 1] = '\0';
+	assert_int_equal(wire_url_parse(long_path, true, &url), WIRE_BAD_URL);
 	assert_int_equal(wire_url_parse(NULL, true, &url), WIRE_BAD_URL);
 	assert_int_equal(wire_url_parse("tcp://host:0", false, &url), WIRE_BAD_URL);
 	assert_int_equal(url.port, 99);
@@ -120,6 +123,21 @@ static void a_buffer_keeps_its_content(void **state)
 	assert_int_equal(wire_buffer_len(&b), 0);
 }
 
+static void a_buffer_shrinks_around_its_content(void **state)
+{
+	struct wire_buffer b = {0};
+
+	(void)state;
+	assert_true(wire_buffer_reserve(&b, 100000));
+	wire_buffer_put(&b, "0123456789", 10);
+	wire_buffer_consume(&b, 4);
+	wire_buffer_shrink(&b, 6);
+	assert_int_equal(b.cap, 6);
+	assert_int_equal(wire_buffer_len(&b), 6);
+	assert_memory_equal(b.data + b.start, "456789", 6);
+	wire_buffer_drop(&b);
+}
+
 static void a_buffer_refuses_what_cannot_be(void **state)
 {
 	struct wire_buffer b = {0};
@@ -146,9 +164,13 @@ static void errors_have_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(good_urls_are_taken_apart),    cmocka_unit_test(bad_urls_are_refused),
-	    cmocka_unit_test(a_host_of_any_length_is_safe), cmocka_unit_test(a_buffer_keeps_its_content),
-	    cmocka_unit_test(a_buffer_refuses_what_cannot_be), cmocka_unit_test(errors_have_names),
+	    cmocka_unit_test(good_urls_are_taken_apart),
+	    cmocka_unit_test(bad_urls_are_refused),
+	    cmocka_unit_test(a_host_of_any_length_is_safe),
+	    cmocka_unit_test(a_buffer_keeps_its_content),
+	    cmocka_unit_test(a_buffer_refuses_what_cannot_be),
+	    cmocka_unit_test(a_buffer_shrinks_around_its_content),
+	    cmocka_unit_test(errors_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,8 +29,7 @@ void desk_echo(struct desk *d, wire_channel *ch, const struct wire_route *route,
 	wire_channel_send(ch, route, &part, 1);
 }
 
-static void desk_message(void *owner, wire_channel *ch, const struct wire_route *route, const uint8_t *body,
-			 size_t len)
+static void desk_message(void *owner, wire_channel *ch, const struct wire_route *route, const uint8_t *body, size_t len)
 {
 	struct desk *d = owner;
 
@@ -41,7 +40,7 @@ static void desk_message(void *owner, wire_channel *ch, const struct wire_route 
 static void desk_too_large(void *owner, wire_channel *ch, const struct wire_route *route, uint64_t announced)
 {
 	struct desk *d = owner;
-	struct iovec part = {.iov_base = (void *)(uintptr_t)"too large", .iov_len = 9};
+	struct iovec part = {.iov_base = (void *)(uintptr_t) "too large", .iov_len = 9};
 
 	atomic_store(&d->announced, announced);
 	atomic_fetch_add(&d->too_large, 1);
@@ -94,8 +93,8 @@ void desk_open(struct desk *d, const char *url, const struct wire_limits *limits
 	struct wire_listener_options options = {.url = url, .limits = *limits, .tls = tls, .ipc_mode = 0600};
 
 	pthread_mutex_init(&d->lock, NULL);
-	assert_int_equal(
-	    wire_channel_listen(&options, CALLER_MESSAGE_MAX, &desk_listener_events, d, &d->listener), WIRE_OK);
+	assert_int_equal(wire_channel_listen(&options, CALLER_MESSAGE_MAX, &desk_listener_events, d, &d->listener),
+			 WIRE_OK);
 }
 
 const char *desk_url(const struct desk *d)
