@@ -53,7 +53,7 @@ find_package(latchkey 0.1 REQUIRED)
 add_executable(login login.c)
 target_link_libraries(login PRIVATE latchkey::latchkey)
 END
-cmake -S "$root/user" -B "$root/user/build" -DCMAKE_PREFIX_PATH="$root/usr" -DCMAKE_C_COMPILER="$cc" > "$root/log" &&
+cmake -G Ninja -S "$root/user" -B "$root/user/build" -DCMAKE_PREFIX_PATH="$root/usr" -DCMAKE_C_COMPILER="$cc" > "$root/log" &&
 	cmake --build "$root/user/build" >> "$root/log" || { cat "$root/log"; exit 1; }
 if "$root/user/build/login" ipc:///nowhere.sock 2> "$root/said"; then exit 1; fi
 grep -q 'no connection' "$root/said"
