@@ -23,10 +23,10 @@ struct log_field {
 	int64_t number_i;
 };
 
-#define LOG_STR(n, v) ((struct log_field){.name = (n), .type = LOG_FIELD_TEXT, .text = (v)})
+#define LOG_STR(n, v)  ((struct log_field){.name = (n), .type = LOG_FIELD_TEXT, .text = (v)})
 #define LOG_SPAN(n, v) ((struct log_field){.name = (n), .type = LOG_FIELD_SPAN, .bytes = (v)})
 #define LOG_UINT(n, v) ((struct log_field){.name = (n), .type = LOG_FIELD_UINT, .number_u = (v)})
-#define LOG_INT(n, v) ((struct log_field){.name = (n), .type = LOG_FIELD_INT, .number_i = (v)})
+#define LOG_INT(n, v)  ((struct log_field){.name = (n), .type = LOG_FIELD_INT, .number_i = (v)})
 
 /* log_event(LOG_INFO, "listening", LOG_STR("url", url)); at least one field. */
 #define log_event(level, event, ...)                                                                                   \

@@ -28,7 +28,7 @@ enum status_code {
 #define X(name, number) STATUS_##name = number,
 	STATUS_MAP(X)
 #undef X
-	STATUS_CODES
+	    STATUS_CODES
 };
 
 /* Longest sentence that an error carries: names the thing, the limit and the remedy. Longer ones are cut. */

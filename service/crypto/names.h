@@ -7,9 +7,9 @@
 #include "crypto/keyring.h"
 
 enum name_purpose {
-	NAME_USER_TAG,    /* realm, user */
-	NAME_SESSION,     /* session id */
-	NAME_SCOPE,       /* realm; realm, class */
+	NAME_USER_TAG,	  /* realm, user */
+	NAME_SESSION,	  /* session id */
+	NAME_SCOPE,	  /* realm; realm, class */
 	NAME_IDEMPOTENCY, /* realm, caller, method, key */
 	NAME_FINGERPRINT, /* method, and a request's fields */
 	NAME_PURPOSES

@@ -11,7 +11,7 @@
 void tag_make(const keyring *kr, uint16_t key_id, span realm, span bytes, uint8_t out[static TAG_BYTES]);
 
 /* Constant-time in the tag. False also when the key id is unknown. */
-bool tag_verify(const keyring *kr, uint16_t key_id, span realm, span bytes, const uint8_t tag[static TAG_BYTES])
-    MUST_CHECK;
+bool tag_verify(const keyring *kr, uint16_t key_id, span realm, span bytes,
+		const uint8_t tag[static TAG_BYTES]) MUST_CHECK;
 
 #endif

@@ -14,22 +14,22 @@
 #include "session/policy.h"
 #include "store/store.h"
 
-#define TOKEN_CHARS 101       /* "lks1_" and 72 bytes in base64url */
-#define HANDLE_CHARS 39       /* TAG (16 hex) "." NAME (22 base64url) */
-#define USER_BYTES_MAX 256
-#define ATTRIBUTES_MAX 64     /* in a request */
-#define ATTRIBUTES_STORED_MAX 256
-#define ATTRIBUTE_KEY_BYTES_MAX 64
+#define TOKEN_CHARS		  101 /* "lks1_" and 72 bytes in base64url */
+#define HANDLE_CHARS		  39  /* TAG (16 hex) "." NAME (22 base64url) */
+#define USER_BYTES_MAX		  256
+#define ATTRIBUTES_MAX		  64 /* in a request */
+#define ATTRIBUTES_STORED_MAX	  256
+#define ATTRIBUTE_KEY_BYTES_MAX	  64
 #define ATTRIBUTE_VALUE_BYTES_MAX 16384
 /* A session's attributes as stored, four bytes and key and value each, uncompressed: an answer with all of them, and
  * several such answers, fit a reply frame whatever zstd makes of the record. */
 #define ATTRIBUTES_TEXT_BYTES_MAX 32768
-#define RECORD_BYTES_MAX 32768
+#define RECORD_BYTES_MAX	  32768
 #define IDEMPOTENCY_KEY_BYTES_MAX 64
-#define IDEMPOTENCY_S 600
-#define LIST_PAGE_MAX 500
-#define LIST_PAGE_DEFAULT 100
-#define PLAN_STEPS_MAX 64
+#define IDEMPOTENCY_S		  600
+#define LIST_PAGE_MAX		  500
+#define LIST_PAGE_DEFAULT	  100
+#define PLAN_STEPS_MAX		  64
 /* Room that one call's plan and answers need in the arena at most: a List of LIST_PAGE_MAX sessions with full-size
  * metadata (about 1.9 KiB each opened, listed and read), or a Create that evicts SESSIONS_MAX_MAX sessions (39 bytes
  * each). */
@@ -71,16 +71,16 @@ struct session_attribute {
 
 struct session_device {
 	span user_agent; /* at most 512 bytes */
-	span ip;         /* at most 45 */
-	span label;      /* at most 64 */
+	span ip;	 /* at most 45 */
+	span label;	 /* at most 64 */
 };
 
-#define AMR_MAX 8
+#define AMR_MAX	      8
 #define AMR_BYTES_MAX 16
 
 struct session_authentication {
 	uint64_t at_ms; /* 0: at creation */
-	uint32_t aal;   /* 0..3 */
+	uint32_t aal;	/* 0..3 */
 	size_t amr_count;
 	span amr[AMR_MAX];
 };
@@ -103,9 +103,9 @@ struct session_env {
 	const keyring *keys;
 	const struct session_realm *realm;
 	arena *arena;
-	uint64_t now_ms;       /* wall clock: set anew before each plan and answer */
-	span caller;           /* id of the credential; scopes idempotency keys. May be empty */
-	span idempotency_key;  /* empty: none */
+	uint64_t now_ms;      /* wall clock: set anew before each plan and answer */
+	span caller;	      /* id of the credential; scopes idempotency keys. May be empty */
+	span idempotency_key; /* empty: none */
 };
 
 enum plan_next { PLAN_DONE, PLAN_AGAIN };
@@ -209,7 +209,7 @@ enum status_code session_update_answer(const struct session_env *env, struct ses
  * where no record is (an earlier write may yet arrive by a failover); by handle only on a record of this realm. ---- */
 
 struct session_revoke_request {
-	span token;  /* one of the two */
+	span token; /* one of the two */
 	span handle;
 	enum session_reason reason; /* NONE: LOGOUT */
 };
@@ -230,10 +230,10 @@ enum status_code session_revoke_answer(const struct session_env *env, struct ses
  * finishes. ---- */
 
 struct session_revoke_user_request {
-	span user;  /* one of the two */
+	span user; /* one of the two */
 	span token;
-	span except;     /* empty: none. A token of the same user */
-	span class_name; /* empty: all */
+	span except;		    /* empty: none. A token of the same user */
+	span class_name;	    /* empty: all */
 	enum session_reason reason; /* NONE: LOGOUT_EVERYWHERE */
 };
 
@@ -241,8 +241,7 @@ struct session_revoke_user_result {
 	uint32_t revoked;
 };
 
-enum status_code session_revoke_user_plan(const struct session_env *env,
-					  const struct session_revoke_user_request *req,
+enum status_code session_revoke_user_plan(const struct session_env *env, const struct session_revoke_user_request *req,
 					  struct session_plan *ret_plan, struct status *st) MUST_CHECK;
 enum status_code session_revoke_user_answer(const struct session_env *env, struct session_plan *plan,
 					    const struct store_reply *reply, enum plan_next *ret_next,

@@ -25,7 +25,7 @@ enum store_script {
 #define X(id, file) STORE_SCRIPT_##id,
 	STORE_SCRIPT_MAP(X)
 #undef X
-	STORE_SCRIPTS
+	    STORE_SCRIPTS
 };
 
 /* The longest argument list: session_create, 3 keys and 12 arguments, with room. */
@@ -33,10 +33,10 @@ enum store_script {
 
 struct store_command {
 	enum store_script script;
-	bool is_write;    /* true: when the connection is lost its outcome is unknown; false: nothing can have changed */
+	bool is_write; /* true: when the connection is lost its outcome is unknown; false: nothing can have changed */
 	uint8_t key_count; /* scripts: argv starts with this many keys */
 	uint8_t argc;
-	span key;                  /* decides the slot: all keys of a command share one hash tag */
+	span key;		   /* decides the slot: all keys of a command share one hash tag */
 	span argv[STORE_ARGS_MAX]; /* borrowed until the operation is done */
 };
 
@@ -45,23 +45,23 @@ enum store_reply_type { STORE_NIL, STORE_INTEGER, STORE_STRING, STORE_STATUS, ST
 struct store_reply {
 	enum store_reply_type type;
 	int64_t integer;
-	span string; /* STRING, STATUS, ERROR */
+	span string;  /* STRING, STATUS, ERROR */
 	size_t count; /* ARRAY */
 	const struct store_reply *const *elements;
 };
 
 enum store_outcome {
-	STORE_REPLIED,     /* `reply` is set and is not an ERROR */
-	STORE_REFUSED,     /* `reply` is Redis's ERROR; nothing was changed */
+	STORE_REPLIED,	   /* `reply` is set and is not an ERROR */
+	STORE_REFUSED,	   /* `reply` is Redis's ERROR; nothing was changed */
 	STORE_UNAVAILABLE, /* not sent: no connection. Nothing was changed */
 	STORE_OVERLOADED,  /* not sent: too many commands or bytes in flight. Nothing was changed */
-	STORE_EXPIRED,     /* not sent: the deadline came first. Nothing was changed */
-	STORE_LOST,        /* sent, and no reply came: the connection ended. A write may have happened */
+	STORE_EXPIRED,	   /* not sent: the deadline came first. Nothing was changed */
+	STORE_LOST,	   /* sent, and no reply came: the connection ended. A write may have happened */
 };
 
 struct store_result {
 	enum store_outcome outcome;
-	uint32_t retry_after_ms;         /* with UNAVAILABLE and OVERLOADED */
+	uint32_t retry_after_ms;	 /* with UNAVAILABLE and OVERLOADED */
 	const struct store_reply *reply; /* borrowed until `done` returns */
 };
 
@@ -69,16 +69,17 @@ struct store_result {
  * called: exactly once, from a library thread or from within store_submit itself, with no lock held. */
 struct store_op {
 	struct store_command command;
-	uint64_t deadline_ms; /* monotonic. Not sent after it; once sent, `done` comes with the reply or the connection's end */
+	uint64_t
+	    deadline_ms; /* monotonic. Not sent after it; once sent, `done` comes with the reply or the connection's end */
 	void (*done)(struct store_op *op, const struct store_result *result);
-	struct store_op *next;  /* the store's own */
-	uint32_t store_flags;   /* the store's own */
+	struct store_op *next; /* the store's own */
+	uint32_t store_flags;  /* the store's own */
 };
 
 struct store_state {
-	bool is_ready;      /* a command submitted now would be sent */
-	const char *mode;   /* "embedded", "standalone", "unix" */
-	char version[32];   /* Redis's own; empty before it is known */
+	bool is_ready;	  /* a command submitted now would be sent */
+	const char *mode; /* "embedded", "standalone", "unix" */
+	char version[32]; /* Redis's own; empty before it is known */
 };
 
 struct store_ops {
