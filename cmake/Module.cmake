@@ -9,6 +9,8 @@ target_link_options(lk_flags INTERFACE -Wl,-z,relro,-z,now)
 
 # Assertions stay on in every build: a broken invariant stops the program before it can do harm.
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g -D_FORTIFY_SOURCE=2")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -D_FORTIFY_SOURCE=2")
+set(CMAKE_C_FLAGS_MINSIZEREL "-Os -D_FORTIFY_SOURCE=2")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 
 if(LK_SANITIZE)

@@ -45,6 +45,10 @@ enum lk_err frame_new(const struct envelope *envelope, struct frame **ret, struc
 	call.idempotency_key = binary_of(lk_bytes_of(envelope->key, envelope->key_bytes));
 	call.has_traceparent = envelope->traceparent[0] != '\0';
 	call.traceparent = binary_of(lk_text(envelope->traceparent));
+	call.has_wait_replicas = envelope->wait_replicas > 0;
+	call.wait_replicas = envelope->wait_replicas;
+	call.has_wait_ms = envelope->wait_ms > 0;
+	call.wait_ms = envelope->wait_ms;
 	return pack(&message, ret, error);
 }
 
@@ -75,7 +79,10 @@ bool reply_open(const uint8_t *bytes, size_t len, struct pool *pool, struct repl
 		return false;
 	/* A frame refused as a whole has no replies: what it says is the answer of its one call. */
 	if (frame->has_code && frame->code != LATCHKEY__V1__CODE__OK) {
-		*ret = (struct reply){.err = error_of_code(frame->code), .message = frame->message};
+		*ret = (struct reply){.err = error_of_code(frame->code),
+				      .is_refused = true,
+				      .retry_after_ms = frame->retry_after_ms,
+				      .message = frame->message};
 		return true;
 	}
 	if (frame->protocol != PROTOCOL_VERSION || frame->n_replies != 1)
@@ -83,6 +90,7 @@ bool reply_open(const uint8_t *bytes, size_t len, struct pool *pool, struct repl
 	reply = frame->replies[0];
 	*ret = (struct reply){.err = reply->has_code ? error_of_code(reply->code) : LK_OK,
 			      .retry_after_ms = reply->retry_after_ms,
+			      .replicas = reply->replicas,
 			      .message = reply->message,
 			      .body = reply->body};
 	return true;

@@ -33,6 +33,8 @@ struct envelope {
 	const uint8_t *key;
 	size_t key_bytes;	 /* 0: none */
 	const char *traceparent; /* empty: none */
+	uint32_t wait_replicas;	 /* 0, as wait_ms: not sent */
+	uint32_t wait_ms;
 };
 
 /* LK_E_INVALID_ARGUMENT beyond LK_REQUEST_BYTES_MAX. */
@@ -45,7 +47,9 @@ void frame_release(struct frame **frame);
 /* The one reply of a frame. Lives in the pool. */
 struct reply {
 	enum lk_err err;
+	bool is_refused; /* the frame as a whole: nothing was carried out */
 	uint32_t retry_after_ms;
+	uint32_t replicas;
 	ProtobufCBinaryData message;
 	ProtobufCBinaryData body;
 };

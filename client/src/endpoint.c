@@ -42,7 +42,7 @@ struct endpoint *endpoint_pick(lk_client *client, const struct endpoint *avoid)
 	for (size_t i = 0; i < client->options.endpoint_count; i++) {
 		struct endpoint *endpoint = &client->endpoints[i];
 
-		if (endpoint->state != ENDPOINT_READY)
+		if (endpoint->state != ENDPOINT_READY || endpoint->is_leaving)
 			continue;
 		if (best == NULL || best == avoid || (endpoint != avoid && endpoint->in_flight < best->in_flight))
 			best = endpoint;
@@ -74,6 +74,8 @@ void endpoint_set_ready(struct endpoint *endpoint, wire_channel *channel, uint64
 	endpoint->ready_at_ms = now_ms;
 	endpoint->heard_at_ms = now_ms;
 	endpoint->silent = 0;
+	endpoint->is_given_up = false;
+	endpoint->is_leaving = false;
 }
 
 void endpoint_set_down(struct endpoint *endpoint, enum wire_error reason, uint64_t now_ms)

@@ -26,8 +26,11 @@ struct endpoint {
 	enum endpoint_state state;
 	wire_channel *channel; /* while READY; borrowed from `dialed` */
 	uint32_t in_flight;
-	uint32_t failures; /* dials failed, or connections lost at once, in a row */
-	uint32_t silent;   /* calls timed out since anything was heard */
+	uint32_t failures;	  /* dials failed, or connections lost at once, in a row */
+	uint32_t silent;	  /* calls timed out since anything was heard, */
+	uint64_t silent_since_ms; /* the first of them at this time */
+	bool is_given_up;	  /* for its silence: it is being closed */
+	bool is_leaving;	  /* refuses frames, as a server that shuts down does: it gets no more */
 	uint64_t redial_at_ms;
 	uint64_t ready_at_ms;
 	uint64_t heard_at_ms;
@@ -36,9 +39,10 @@ struct endpoint {
 
 /* A connection that lived this long had been a good one: its loss starts the pauses anew. */
 #define CONNECTION_SETTLED_MS 5000
-/* So many calls in a row without any answer, and the connection is taken for dead: a peer that is there answers
- * DEADLINE_EXCEEDED at least. */
+/* So many calls in a row without any answer, and none for so long after the first of them, and the connection is taken
+ * for dead: a peer that is there answers DEADLINE_EXCEEDED at least, within its sweep and a round trip. */
 #define SILENT_CALLS_MAX 3
+#define SILENCE_MS	 500
 
 /* All of these under the client's lock, but for endpoint_dial and endpoint_close. */
 

@@ -13,9 +13,10 @@
  * wire, and no callback, is ever called under the lock, and frames started within one wire event leave corked.
  *
  * Retries. Only what did not reach a store is repeated: a reply UNAVAILABLE (after its retry-after and a full jitter,
- * as far as the budget goes), and a lost connection. The latter goes without the budget: there are at most
- * in_flight_max such calls, a lost connection is dialed again only after a pause, and it is what lets servers be
- * replaced without a failed call. Mutating calls keep their idempotency key, so that repeating is safe. Everything ends
+ * as far as the budget goes), a lost connection, and a frame that was refused as a whole, which is what a server does
+ * that shuts down. The latter two go without the budget: there are at most in_flight_max such calls, a lost connection
+ * is dialed again only after a pause, a server that refuses gets no more, and it is what lets servers be replaced
+ * without a failed call. Mutating calls keep their idempotency key, so that repeating is safe. Everything ends
  * at the deadline. */
 
 #include "flow.h"
@@ -262,25 +263,46 @@ static bool retry_later(lk_client *client, lk_call *call, uint32_t retry_after_m
 	return true;
 }
 
+/* Whether the call goes to another server at once, and then it is in QUEUED. */
+static bool move_on(lk_client *client, lk_call *call)
+{
+	call->endpoint->is_leaving = true;
+	if (call->attempts >= client->options.attempts_max || call->canceled || client->closing)
+		return false;
+	call->endpoint->in_flight--;
+	enqueue(client, call);
+	return true;
+}
+
+static bool try_again(lk_client *client, lk_call *call, const struct reply *reply, uint64_t now_ms)
+{
+	if (reply->err != LK_E_UNAVAILABLE)
+		return false;
+	if (reply->is_refused)
+		return move_on(client, call);
+	return retry_later(client, call, reply->retry_after_ms, now_ms);
+}
+
 /* Takes the call that a reply is for out of flight; NULL: there is none, or it is to be tried again. */
 static lk_call *take_replied(struct endpoint *endpoint, uint32_t id, const struct reply *reply, bool understood)
 {
 	lk_client *client = endpoint->client;
 	uint64_t now_ms = wire_now_ms();
+	struct work work;
 	lk_call *call;
 
+	work_init(&work);
 	pthread_mutex_lock(&client->lock);
 	endpoint->heard_at_ms = now_ms;
 	endpoint->silent = 0;
 	call = slots_find(&client->slots, id);
 	if (call != NULL && (call->state != CALL_SENT || call->endpoint != endpoint))
 		call = NULL;
-	if (call != NULL && understood && reply->err == LK_E_UNAVAILABLE &&
-	    retry_later(client, call, reply->retry_after_ms, now_ms))
+	if (call != NULL && understood && try_again(client, call, reply, now_ms))
 		call = NULL;
 	if (call != NULL)
 		claim(client, call);
-	pthread_mutex_unlock(&client->lock);
+	leave(client, &work);
 	return call;
 }
 
@@ -361,23 +383,28 @@ void flow_lost(struct endpoint *endpoint, enum wire_error reason)
 /* ---- The tick ---- */
 
 /* A server that is there answers DEADLINE_EXCEEDED at least: one that says nothing at all is not. */
-static void note_silence(const lk_call *call, struct work *work)
+static void note_silence(const lk_call *call, uint64_t now_ms, struct work *work)
 {
 	struct endpoint *endpoint = call->endpoint;
 
-	if (endpoint->heard_at_ms > call->sent_at_ms || ++endpoint->silent != SILENT_CALLS_MAX)
+	if (endpoint->heard_at_ms > call->sent_at_ms || endpoint->is_given_up)
 		return;
+	if (endpoint->silent++ == 0)
+		endpoint->silent_since_ms = now_ms;
+	if (endpoint->silent < SILENT_CALLS_MAX || now_ms - endpoint->silent_since_ms < SILENCE_MS)
+		return;
+	endpoint->is_given_up = true;
 	wire_channel_retain(endpoint->channel);
 	work->closing[work->closing_count++] = endpoint->channel;
 }
 
-static void time_out(lk_client *client, lk_call *call, struct work *work)
+static void time_out(lk_client *client, lk_call *call, uint64_t now_ms, struct work *work)
 {
 	char peers[LK_ERROR_MESSAGE_BYTES];
 
 	switch (call->state) {
 	case CALL_SENT:
-		note_silence(call, work);
+		note_silence(call, now_ms, work);
 		(void)error_set(&call->error, LK_E_TIMED_OUT, "%s: no answer within %u ms", call->endpoint->url,
 				call->timeout_ms);
 		break;
@@ -402,7 +429,7 @@ static void attend(lk_client *client, lk_call *call, uint64_t now_ms, struct wor
 				client->closing ? "the client is closing" : "canceled");
 		end_call(client, call, work);
 	} else if (now_ms >= call->deadline_ms || hopeless) {
-		time_out(client, call, work);
+		time_out(client, call, now_ms, work);
 	} else if (call->state == CALL_BACKOFF && now_ms >= call->retry_at_ms) {
 		enqueue(client, call);
 		set_due(client, call, call->deadline_ms);

@@ -48,9 +48,16 @@ static const unsigned allowed_from[LINK_STATES] = {
     [LINK_CLOSED] = BIT(LINK_DEAD),
 };
 
+static bool link_has_ended(enum link_state state)
+{
+	return state != LINK_DIALING && state != LINK_OPEN;
+}
+
 void link_move_locked(wire_link *link, enum link_state state)
 {
 	assert(allowed_from[state] & BIT(link->state));
+	if (!link_has_ended(link->state) && link_has_ended(state))
+		watch_ends();
 	link->state = state;
 }
 
@@ -67,7 +74,7 @@ enum wire_error link_new(const struct wire_limits *limits, const char *peer, wir
 		return err;
 	link = calloc(1, sizeof(*link));
 	if (link == NULL) {
-		watch_died();
+		watch_died(false);
 		return WIRE_NO_MEMORY;
 	}
 	link->limits = *limits;
@@ -88,6 +95,8 @@ enum wire_error link_new(const struct wire_limits *limits, const char *peer, wir
 /* Not on a task thread when there is a dialer: nng_stream_dialer_free waits for other task threads. */
 void link_free(wire_link *link)
 {
+	bool has_ended = link_has_ended(link->state);
+
 	/* The last reference may go from within one of these aios' callbacks: the reaper waits for it. */
 	nng_aio_reap(link->receive_aio);
 	nng_aio_reap(link->send_aio);
@@ -100,7 +109,7 @@ void link_free(wire_link *link)
 	wire_buffer_drop(&link->going);
 	pthread_mutex_destroy(&link->lock);
 	free(link);
-	watch_died();
+	watch_died(has_ended);
 }
 
 void wire_link_retain(wire_link *link)

@@ -79,7 +79,8 @@ void wire_link_release(wire_link **link);
 void wire_cork(void);
 void wire_uncork(void);
 
-/* Waits until every link that has been closed is gone, at most timeout_ms: for a clean exit. True when none is left. */
+/* Waits until every link that has been closed is gone, and with the last link of all the thread that watches them, at
+ * most timeout_ms: for a clean exit. Links that are open are not waited for. True when it is so. */
 bool wire_drain(uint32_t timeout_ms);
 
 #endif

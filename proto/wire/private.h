@@ -127,7 +127,9 @@ uint32_t link_check(wire_link *link);
 
 /* watch.c */
 enum wire_error watch_born(void) __attribute__((warn_unused_result));
-void watch_died(void);
+/* A link is on its way out, and will be freed. */
+void watch_ends(void);
+void watch_died(bool has_ended);
 void watch_add(wire_link *link);
 void watch_remove(wire_link *link);
 /* Something is due earlier than the link's time-outs made the watch think. */

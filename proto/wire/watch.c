@@ -26,6 +26,7 @@ static struct {
 	pthread_cond_t quiet;
 	bool turning;
 	size_t live;
+	size_t ending; /* of these */
 	uint64_t tick; /* the last one done */
 	struct watch_node slots[SLOTS];
 	struct watch_node graves;
@@ -190,11 +191,20 @@ enum wire_error watch_born(void)
 	return err;
 }
 
-void watch_died(void)
+void watch_ends(void)
 {
 	pthread_mutex_lock(&watch.lock);
-	assert(watch.live > 0);
+	watch.ending++;
+	pthread_mutex_unlock(&watch.lock);
+}
+
+void watch_died(bool has_ended)
+{
+	pthread_mutex_lock(&watch.lock);
+	assert(watch.live > 0 && (!has_ended || watch.ending > 0));
 	watch.live--;
+	if (has_ended && --watch.ending == 0)
+		pthread_cond_broadcast(&watch.quiet);
 	pthread_mutex_unlock(&watch.lock);
 }
 
@@ -239,6 +249,13 @@ void watch_bury(wire_link *link)
 	pthread_mutex_unlock(&watch.lock);
 }
 
+/* Links of others in the process go on, and the thread with them; with the last link it ends, and that is waited for:
+ * the code may be unloaded after. */
+static bool is_drained_locked(void)
+{
+	return watch.ending == 0 && (watch.live > 0 || !watch.turning);
+}
+
 bool wire_drain(uint32_t timeout_ms)
 {
 	uint64_t until_ms = wire_now_ms() + timeout_ms;
@@ -246,9 +263,9 @@ bool wire_drain(uint32_t timeout_ms)
 
 	pthread_once(&watch.once, init_once);
 	pthread_mutex_lock(&watch.lock);
-	while (watch.turning && thread_wait_until(&watch.quiet, &watch.lock, until_ms))
+	while (!is_drained_locked() && thread_wait_until(&watch.quiet, &watch.lock, until_ms))
 		;
-	drained = !watch.turning;
+	drained = is_drained_locked();
 	pthread_mutex_unlock(&watch.lock);
 	return drained;
 }

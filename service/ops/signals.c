@@ -18,6 +18,7 @@ static void fill(sigset_t *set, int more)
 void signals_block(void)
 {
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	const struct sigaction by_default = {.sa_handler = SIG_DFL};
 	sigset_t set;
 	int err;
 
@@ -26,6 +27,9 @@ void signals_block(void)
 	assert(err == 0);
 	/* A peer that has gone is an error of the write, not the end of the service. */
 	err = sigaction(SIGPIPE, &ignore, NULL);
+	assert(err == 0);
+	/* Whoever started the service may have ignored it, which is inherited; then no child can be waited for. */
+	err = sigaction(SIGCHLD, &by_default, NULL);
 	assert(err == 0);
 }
 
