@@ -6,6 +6,8 @@
 --         [12 time to remember the answer, ms  13 answer]
 -- Returns {'ok', names evicted...}, {'full'}, {'taken'} or {'replay', answer remembered, with the names}
 -- Cost    O(log n); with as many entries as the cap or more, one GETRANGE for each of them
+-- Again   A second run, after a first whose answer was lost, finds its own record, or that this has ended since, and
+--         answers as the first did; whom the first evicted it knows with an idempotency key only.
 local session, index, memory = KEYS[1], KEYS[2], KEYS[3]
 local now, cap, prefix = tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[10]
 
@@ -49,11 +51,26 @@ local function bury(name)
 	redis.call('ZREM', index, name)
 end
 
-if memory then
-	local remembered = redis.call('GET', memory)
-	if remembered then return {'replay', remembered} end
+local function announce(names)
+	if names == '' then return end
+	-- An ACL without the channel must not undo what is done.
+	redis.pcall('PUBLISH', 'lk1:e', '\1' .. ARGV[8] .. session:sub(8, 23) .. names)
 end
-if redis.call('EXISTS', session) == 1 then return {'taken'} end
+
+-- What the first run answered.
+local function repeated(remembered)
+	local answer = {'ok'}
+	if remembered and remembered:sub(1, #ARGV[13]) == ARGV[13] then
+		for at = #ARGV[13] + 1, #remembered, 22 do answer[#answer + 1] = remembered:sub(at, at + 21) end
+	end
+	return answer
+end
+
+local stored = redis.call('GET', session)
+local remembered = memory and redis.call('GET', memory)
+if stored and stored ~= ARGV[1] and stored:byte(1) ~= 2 then return {'taken'} end
+if stored then return repeated(remembered) end
+if remembered then return {'replay', remembered} end
 
 redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
 local answer = {'ok'}
@@ -73,5 +90,7 @@ redis.call('SET', session, ARGV[1], 'PX', ARGV[2])
 local left, wanted = redis.call('PTTL', index), tonumber(ARGV[3]) - now
 redis.call('ZADD', index, ARGV[3], ARGV[5])
 if left == -2 or (left >= 0 and left < wanted) then redis.call('PEXPIRE', index, wanted) end
-if memory then redis.call('SET', memory, ARGV[13] .. table.concat(answer, '', 2), 'PX', ARGV[12]) end
+local evicted = table.concat(answer, '', 2)
+if memory then redis.call('SET', memory, ARGV[13] .. evicted, 'PX', ARGV[12]) end
+announce(evicted)
 return answer

@@ -3,19 +3,30 @@
 -- KEYS    1 session  [2 idempotency]
 -- ARGV    1 time to live, ms  2 version it was made from  3 record, of the next version
 --         [4 time to remember the answer, ms  5 fingerprint]
--- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version} or
+-- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version, record} or
 --         {'conflict', version stored}
 -- Cost    O(bytes of the record)
+-- Again   A second run, after a first whose answer was lost, finds its own record, with later changes perhaps.
 local session, memory = KEYS[1], KEYS[2]
-local head = redis.call('GETRANGE', session, 0, 10)
+local head = redis.call('GETRANGE', session, 0, 18)
 if head == '' then return {'none'} end
-if head:byte(1) ~= 1 or #head < 11 then return {'dead', redis.call('GET', session)} end
+if head:byte(1) ~= 1 or #head < 19 then return {'dead', redis.call('GET', session)} end
 
+-- Sealed parts are never the same twice.
+local function is_ours()
+	if head:sub(12, 19) ~= ARGV[3]:sub(12, 19) then return false end
+	return redis.call('GETRANGE', session, 44, #ARGV[3] - 1) == ARGV[3]:sub(45)
+end
+
+if is_ours() then
+	redis.call('PEXPIRE', session, ARGV[1])
+	return {'ok', (struct.unpack('>I8', head, 12))}
+end
 if memory then
 	local remembered = redis.call('GET', memory)
 	if remembered then
 		redis.call('PEXPIRE', session, ARGV[1])
-		return {'replay', remembered}
+		return {'replay', remembered, redis.call('GET', session)}
 	end
 end
 

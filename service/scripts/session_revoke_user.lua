@@ -1,11 +1,14 @@
 #!lua flags=allow-oom
 -- Ends a user's sessions, a chunk of them at a time, also when Redis is full.
--- KEYS    1 index
+-- KEYS    1 index  2 the user's last logouts everywhere
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
 --         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
---         9 now, ms
--- Returns {revoked, score, name}: the last entry seen; '' and '' when that was all
+--         9 now, ms  10 most logouts to keep
+-- Returns {revoked, score, name, names}: the last entry seen, '' and '' when that was all; and all in the chunk that
+--         are dead now, 22 bytes each
 -- Cost    O(log n) and 3 commands for each of the entries seen, at most a chunk
+-- Again   Entries of the ended stay in the index until a list or a create meets them, so a second run, after a first
+--         whose answer was lost, finds them and tells their names and number again.
 local index, prefix, lives = KEYS[1], ARGV[1], tonumber(ARGV[3])
 
 -- Bytes decide the order of names, as in sorted sets; the language's own < asks the locale.
@@ -32,17 +35,26 @@ local function rank_after(score, name)
 	return low
 end
 
--- Whether the session was alive.
-local function bury(key, format, deadline)
-	if format == 2 then return 0 end
+-- Whether this call has ended the session, in an earlier run perhaps.
+local function bury(key, head, deadline)
+	if head:sub(1, 10) == ARGV[2] then return 1 end
+	if head:byte(1) == 2 then return 0 end
 	redis.call('SET', key, ARGV[2], 'PX', math.max(math.min(lives, deadline - tonumber(ARGV[9])), 1))
 	return 1
+end
+
+-- For sessions that are not here, but will be brought back: session_restore looks at it.
+local function keep_in_mind()
+	local scope = ARGV[5] .. ARGV[4]
+	if redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[10]) and redis.call('HEXISTS', KEYS[2], scope) == 0 then return end
+	redis.call('HSET', KEYS[2], scope, ARGV[2])
+	redis.call('PEXPIRE', KEYS[2], lives)
 end
 
 local chunk = tonumber(ARGV[6])
 local start = rank_after(ARGV[7], ARGV[8])
 local entries = redis.call('ZRANGE', index, start, start + chunk - 1, 'WITHSCORES')
-local revoked = 0
+local revoked, ended = 0, {}
 for i = 1, #entries, 2 do
 	local name = entries[i]
 	local key = prefix .. name
@@ -51,9 +63,15 @@ for i = 1, #entries, 2 do
 	if head == '' then
 		redis.call('ZREM', index, name)
 	elseif name ~= ARGV[4] and not other_class then
-		revoked = revoked + bury(key, head:byte(1), tonumber(entries[i + 1]))
-		redis.call('ZREM', index, name)
+		revoked = revoked + bury(key, head, tonumber(entries[i + 1]))
+		ended[#ended + 1] = name
 	end
 end
-if #entries < 2 * chunk then return {revoked, '', ''} end
-return {revoked, entries[#entries], entries[#entries - 1]}
+local names = table.concat(ended)
+if ARGV[7] == '' then keep_in_mind() end
+if names ~= '' then
+	-- An ACL without the channel must not undo what is done.
+	redis.pcall('PUBLISH', 'lk1:e', '\1' .. ARGV[2] .. index:sub(8, 23) .. names)
+end
+if #entries < 2 * chunk then return {revoked, '', '', names} end
+return {revoked, entries[#entries], entries[#entries - 1], names}

@@ -4,31 +4,51 @@
 -- ARGV    1 time to live, ms  2 expected version or ''  3 delta  4 deltas max  5 record bytes max
 --         6 attributes added  7 attributes max  8 bytes of text added  9 bytes of text max
 --         [10 time to remember the answer, ms  11 fingerprint]
--- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version},
+-- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version, record},
 --         {'conflict', version stored}, or {'full', value}: no room, the record must be written anew
 -- Cost    O(bytes of the record)
+-- Again   A second run, after a first whose answer was lost, finds its own delta and answers as the first did. Had the
+--         record been written anew in between, only an idempotency key would tell.
 local session, memory = KEYS[1], KEYS[2]
-local head = redis.call('GETRANGE', session, 0, 43)
-if head == '' then return {'none'} end
-if head:byte(1) ~= 1 or #head < 44 then return {'dead', redis.call('GET', session)} end
+local value = redis.call('GET', session)
+if not value then return {'none'} end
+if value:byte(1) ~= 1 or #value < 44 then return {'dead', value} end
 
+-- The version that an earlier run made; nil: there was none.
+local function version_made_before()
+	local metadata, data = struct.unpack('>I2I2', value, 37)
+	local at, made = 45 + metadata + data, struct.unpack('>I8', value, 12)
+	while at + 11 <= #value do
+		local behind = at + 12 + struct.unpack('>I2', value, at)
+		made = made + 1
+		if behind - at == #ARGV[3] and value:sub(at, behind - 1) == ARGV[3] then return made end
+		at = behind
+	end
+	return nil
+end
+
+local made = version_made_before()
+if made then
+	redis.call('PEXPIRE', session, ARGV[1])
+	return {'ok', made}
+end
 if memory then
 	local remembered = redis.call('GET', memory)
 	if remembered then
 		redis.call('PEXPIRE', session, ARGV[1])
-		return {'replay', remembered}
+		return {'replay', remembered, value}
 	end
 end
 
-local version = struct.unpack('>I8', head, 4)
+local version = struct.unpack('>I8', value, 4)
 if ARGV[2] ~= '' and ARGV[2] ~= string.format('%.0f', version) then return {'conflict', version} end
 
-local deltas = head:byte(36) + 1
-local attributes = struct.unpack('>I2', head, 41) + tonumber(ARGV[6])
-local text = struct.unpack('>I2', head, 43) + tonumber(ARGV[8])
+local deltas = value:byte(36) + 1
+local attributes = struct.unpack('>I2', value, 41) + tonumber(ARGV[6])
+local text = struct.unpack('>I2', value, 43) + tonumber(ARGV[8])
 if deltas > tonumber(ARGV[4]) or attributes > tonumber(ARGV[7]) or text > tonumber(ARGV[9])
-	or redis.call('STRLEN', session) + #ARGV[3] > tonumber(ARGV[5]) then
-	return {'full', redis.call('GET', session)}
+	or #value + #ARGV[3] > tonumber(ARGV[5]) then
+	return {'full', value}
 end
 
 version = version + 1

@@ -9,6 +9,7 @@
 #include "crypto/seal.h"
 #include "session/bytes.h"
 #include "session/fingerprint.h"
+#include "session/redo.h"
 #include "session/state.h"
 #include "session/validate.h"
 
@@ -129,8 +130,7 @@ static bool make_memory(const struct session_env *env, const struct session_stat
 }
 
 /* Every argument of the script but those of the idempotency key. */
-static bool add_arguments(const struct session_env *env, const struct session_state *s, span record,
-			  struct command_writer *w)
+static bool add_arguments(const struct session_env *env, const struct session_state *s, struct command_writer *w)
 {
 	const struct session_policy *policy = &s->create.class->policy;
 	uint8_t tombstone_bytes[TOMBSTONE_BYTES];
@@ -146,7 +146,7 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 	    !arena_copy(env->arena, span_of(class_bytes, sizeof(class_bytes)), &class_tag) ||
 	    !arena_copy(env->arena, span_of(tombstone_bytes, sizeof(tombstone_bytes)), &tombstone))
 		return false;
-	command_arg(w, record);
+	command_arg(w, s->create.record);
 	command_number(w, s->record_ms);
 	command_number(w, token_deadline_ms(&s->token));
 	command_number(w, env->now_ms);
@@ -160,17 +160,16 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 	return true;
 }
 
-static enum status_code plan_command(const struct session_env *env, const struct session_state *s,
-				     struct session_plan *plan, struct status *st)
+static enum status_code plan_command(const struct session_env *env, struct session_state *s, struct session_plan *plan,
+				     struct status *st)
 {
 	const bool is_remembered = s->create.idempotency_key_name.len > 0;
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_CREATE, true);
 	enum status_code code;
-	span record = SPAN_EMPTY;
 	span memory;
 	span index;
 
-	code = make_record(env, s, &record, st);
+	code = make_record(env, s, &s->create.record, st);
 	if (code != STATUS_OK)
 		return code;
 	if (!key_of_index(env->arena, &s->handle, &index))
@@ -179,7 +178,7 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	command_key(&w, index);
 	if (is_remembered)
 		command_key(&w, s->create.idempotency_key_name);
-	if (!add_arguments(env, s, record, &w))
+	if (!add_arguments(env, s, &w))
 		return no_memory(st);
 	if (is_remembered) {
 		if (!make_memory(env, s, &memory))
@@ -261,21 +260,60 @@ static bool add_evicted(const struct session_state *s, size_t i, span name, stru
 	return true;
 }
 
-static enum status_code answer_stored(const struct session_env *env, const struct session_state *s,
-				      const struct store_reply *reply, struct session_create_result *ret,
-				      struct status *st)
+/* The names of the evicted, one behind the other. */
+static enum status_code read_evicted(const struct session_env *env, const struct session_state *s,
+				     const struct store_reply *reply, span *ret_names,
+				     struct session_create_result *ret, struct status *st)
 {
-	struct session_create_result out = {.evicted_count = reply->count - 1};
+	const size_t count = reply->count - 1;
+	uint8_t *names = arena_array(env->arena, count, NAME_CHARS);
 
-	out.evicted = arena_array(env->arena, out.evicted_count, sizeof(*out.evicted));
-	if (out.evicted == NULL)
+	ret->evicted_count = count;
+	ret->evicted = arena_array(env->arena, count, sizeof(*ret->evicted));
+	if (ret->evicted == NULL || names == NULL)
 		return no_memory(st);
-	for (size_t i = 0; i < out.evicted_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct store_reply *name = reply_element(reply, i + 1, STORE_STRING);
 
-		if (name == NULL || !add_evicted(s, i, name->string, &out))
+		if (name == NULL || !add_evicted(s, i, name->string, ret))
 			return reply_odd(st, "session_create");
+		memcpy(names + i * NAME_CHARS, name->string.ptr, NAME_CHARS);
 	}
+	*ret_names = span_of(names, count * NAME_CHARS);
+	return STATUS_OK;
+}
+
+/* The evicted end with the tombstone that the command brought. */
+static bool redo_evictions(const struct session_env *env, const struct session_state *s, span names,
+			   struct session_plan *plan)
+{
+	uint8_t tombstone[TOMBSTONE_BYTES];
+	struct redo_end end = {
+	    .names = names,
+	    .tombstone_ms = session_realm_tombstone_s(env->realm) * 1000ULL,
+	};
+
+	if (names.len == 0)
+		return true;
+	tombstone_write(REASON_EVICTED, s->now_ms, tombstone);
+	if (!arena_copy(env->arena, span_of(tombstone, sizeof(tombstone)), &end.tombstone))
+		return false;
+	remember_end(env, s, &end, 0);
+	return redo_bury(env, s, &end, plan);
+}
+
+static enum status_code answer_stored(const struct session_env *env, const struct session_state *s,
+				      const struct store_reply *reply, struct session_plan *plan,
+				      struct session_create_result *ret, struct status *st)
+{
+	struct session_create_result out = {0};
+	span names = SPAN_EMPTY;
+	enum status_code code = read_evicted(env, s, reply, &names, &out, st);
+
+	if (code != STATUS_OK)
+		return code;
+	if (!redo_restore(env, s, s->create.record, plan) || !redo_evictions(env, s, names, plan))
+		return no_memory(st);
 	fill_result(env, s, &out);
 	*ret = out;
 	return STATUS_OK;
@@ -311,8 +349,8 @@ static bool recall(const struct session_env *env, struct session_state *s, span 
 	return s->create.created_ms < token_deadline_ms(&s->token);
 }
 
-static enum status_code answer_replayed(const struct session_env *env, struct session_state *s, span memory,
-					struct session_create_result *ret, struct status *st)
+static enum status_code read_memory(const struct session_env *env, struct session_state *s, span memory,
+				    struct session_create_result *ret, struct status *st)
 {
 	uint8_t fingerprint[FINGERPRINT_BYTES];
 	struct session_create_result out = {0};
@@ -337,18 +375,75 @@ static enum status_code answer_replayed(const struct session_env *env, struct se
 	return STATUS_OK;
 }
 
-enum status_code session_create_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, struct session_create_result *ret,
-				       struct status *st)
+/* A first run's answer was remembered: it may never have been acknowledged, and may not be known to all replicas. So the
+ * session is read, to be kept: a second round trip, for repetitions only. */
+static enum status_code plan_reading(const struct session_env *env, span memory, struct session_plan *plan,
+				     enum plan_next *ret_next, struct session_create_result *ret, struct status *st)
 {
+	struct command_writer w = command_start(env->arena, STORE_NO_SCRIPT, false);
+	struct session_create_result *out = arena_alloc(env->arena, sizeof(*out));
 	struct session_state *s = plan->state;
+	enum status_code code;
+
+	if (out == NULL)
+		return no_memory(st);
+	code = read_memory(env, s, memory, out, st);
+	if (code != STATUS_OK)
+		return code;
+	if (env->now_ms >= token_deadline_ms(&s->token)) {
+		*ret = *out;
+		return STATUS_OK;
+	}
+	if (!key_of_session(env->arena, &s->handle, &s->key))
+		return no_memory(st);
+	s->create.replayed = out;
+	w.command.key = s->key;
+	command_arg(&w, SPAN_LIT("GET"));
+	command_arg(&w, s->key);
+	code = command_end(&w, plan, st);
+	if (code == STATUS_OK)
+		*ret_next = PLAN_AGAIN;
+	return code;
+}
+
+static enum status_code answer_replayed(const struct session_env *env, struct session_plan *plan,
+					const struct store_reply *reply, struct session_create_result *ret,
+					struct status *st)
+{
+	const struct session_state *s = plan->state;
+	struct record record;
+	span value = SPAN_EMPTY;
+
+	if (reply->type != STORE_STRING && reply->type != STORE_NIL)
+		return reply_odd(st, "GET");
+	if (reply->type == STORE_NIL && is_missing_unproven(env, s->token.created_s))
+		return status_set(
+		    st, STATUS_UNAVAILABLE,
+		    "the session that this idempotency key created may be lost by a failover that is under "
+		    "way; call again later");
+	if (reply->type == STORE_STRING && outcome_of_value(reply->string, &record).verdict == VERDICT_VALID &&
+	    (!arena_copy(env->arena, reply->string, &value) || !redo_restore(env, s, value, plan)))
+		return no_memory(st);
+	*ret = *s->create.replayed;
+	return STATUS_OK;
+}
+
+enum status_code session_create_answer(const struct session_env *env, struct session_plan *plan,
+				       const struct store_reply *reply, enum plan_next *ret_next,
+				       struct session_create_result *ret, struct status *st)
+{
+	const struct session_state *s = plan->state;
 	const span word = reply_word(reply);
 	const struct store_reply *memory = reply_element(reply, 1, STORE_STRING);
 
+	*ret_next = PLAN_DONE;
+	plan->redos = NULL;
+	if (s->create.replayed != NULL)
+		return answer_replayed(env, plan, reply, ret, st);
 	if (span_eq(word, SPAN_LIT("ok")))
-		return answer_stored(env, s, reply, ret, st);
+		return answer_stored(env, s, reply, plan, ret, st);
 	if (span_eq(word, SPAN_LIT("replay")) && memory != NULL && s->create.idempotency_key_name.len > 0)
-		return answer_replayed(env, s, memory->string, ret, st);
+		return plan_reading(env, memory->string, plan, ret_next, ret, st);
 	if (span_eq(word, SPAN_LIT("full")))
 		return status_set(
 		    st, STATUS_RESOURCE_EXHAUSTED,

@@ -4,14 +4,24 @@
 #include "session/state.h"
 #include "session/validate.h"
 
+/* A replica that is behind must not say of a session younger than that, that there is none. */
+static uint32_t staleness_allowed_ms(const struct session_env *env, const struct session_get_request *req,
+				     const struct session_state *s)
+{
+	const uint64_t young_until_ms = s->token.created_s * 1000 + req->staleness_ms + YOUNG_SLACK_MS;
+
+	return env->now_ms < young_until_ms ? 0 : req->staleness_ms;
+}
+
 static enum status_code plan_command(const struct session_env *env, const struct session_get_request *req,
 				     struct session_state *s, struct session_plan *plan, struct status *st)
 {
 	struct command_writer w;
 
-	if (req->peek) {
+	if (s->get.is_peek) {
 		w = command_start(env->arena, STORE_SCRIPT_SESSION_PEEK, false);
 		command_key(&w, s->key);
+		w.command.staleness_ms = staleness_allowed_ms(env, req, s);
 		return command_end(&w, plan, st);
 	}
 	/* Not a write: a lost GETEX may have slid the timeout, which is all that its repetition does too. */
@@ -37,11 +47,23 @@ enum status_code session_get_plan(const struct session_env *env, const struct se
 	if (code != STATUS_OK)
 		return code;
 	plan.state->get.req = req;
-	if (plan.state->decided.verdict == 0)
+	plan.state->get.is_peek = req->peek;
+	if (plan.state->decided.verdict == 0 && !outcome_recent(env, &plan.state->handle, &plan.state->decided))
 		code = plan_command(env, req, plan.state, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
+}
+
+bool session_get_unslid(const struct session_env *env, struct session_plan *plan)
+{
+	struct session_state *s = plan->state;
+	struct status st;
+
+	if (s->get.is_peek)
+		return false;
+	s->get.is_peek = true;
+	return plan_command(env, s->get.req, s, plan, &st) == STATUS_OK;
 }
 
 /* The value, or NIL; and what is left of its time to live. */
@@ -50,7 +72,7 @@ static bool read_reply(const struct session_state *s, const struct store_reply *
 {
 	const struct store_reply *left;
 
-	if (!s->get.req->peek) {
+	if (!s->get.is_peek) {
 		if (reply == NULL || (reply->type != STORE_STRING && reply->type != STORE_NIL))
 			return false;
 		*ret_value = reply;
@@ -80,7 +102,7 @@ static enum record_result open_record(const struct session_env *env, const struc
 				      const struct record *r, uint64_t left_ms, struct session_get_result *ret)
 {
 	const struct record_place place = place_of(env, s);
-	const bool slid = !s->get.req->peek;
+	const bool slid = !s->get.is_peek;
 	const struct info_times times = {
 	    .last_seen_ms = slid ? env->now_ms : last_seen_ms(&r->header, env->now_ms, left_ms),
 	    .idle_expires_ms = env->now_ms + left_ms,
@@ -118,21 +140,37 @@ static enum status_code judge(const struct session_env *env, const struct sessio
 	return STATUS_OK;
 }
 
+/* The handle is told of a session whose token is good. */
+static struct session_get_result decided(const struct session_state *s, struct session_outcome outcome)
+{
+	struct session_get_result out = {.outcome = outcome};
+
+	if (s->key.len > 0)
+		handle_print(&s->handle, out.info.handle);
+	return out;
+}
+
 enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
 				    const struct store_reply *reply, struct session_get_result *ret, struct status *st)
 {
 	const struct session_state *s = plan->state;
 	const struct store_reply *value;
+	struct session_outcome outcome;
 	uint64_t left_ms;
 
 	if (s->decided.verdict != 0) {
-		*ret = (struct session_get_result){.outcome = s->decided};
+		*ret = decided(s, s->decided);
 		return STATUS_OK;
 	}
 	if (!read_reply(s, reply, &value, &left_ms))
-		return reply_odd(st, s->get.req->peek ? "session_peek" : "GETEX");
+		return reply_odd(st, s->get.is_peek ? "session_peek" : "GETEX");
+	/* Asked again: another instance may have revoked it while the question was under way, on another primary. */
+	if (outcome_recent(env, &s->handle, &outcome)) {
+		*ret = decided(s, outcome);
+		return STATUS_OK;
+	}
 	if (value->type == STORE_NIL) {
-		*ret = (struct session_get_result){.outcome = outcome_gone(s, env->now_ms)};
+		*ret = (struct session_get_result){.outcome = outcome_gone(env, s)};
 		return STATUS_OK;
 	}
 	return judge(env, s, value->string, left_ms, ret, st);

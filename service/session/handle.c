@@ -85,6 +85,16 @@ bool key_of_index(arena *a, const struct handle *h, span *ret)
 	return key_make(a, 'u', h, false, SPAN_EMPTY, ret);
 }
 
+bool key_of_logouts(arena *a, const struct handle *h, span *ret)
+{
+	return key_make(a, 'r', h, false, SPAN_EMPTY, ret);
+}
+
+bool key_of_mark(arena *a, const struct handle *h, span *ret)
+{
+	return key_make(a, 'w', h, true, span_of(h->name, sizeof(h->name)), ret);
+}
+
 bool key_of_idempotency(const struct session_env *env, const struct handle *h, span method, span *ret)
 {
 	const span inputs[] = {env->realm->name, env->caller, method, env->idempotency_key};

@@ -26,6 +26,10 @@ bool handle_parse(span text, struct handle *ret) MUST_CHECK;
 /* False: the arena is full. */
 bool key_of_session(arena *a, const struct handle *h, span *ret) MUST_CHECK;
 bool key_of_index(arena *a, const struct handle *h, span *ret) MUST_CHECK;
+/* The key by which session_restore learns of the user's last logouts everywhere. */
+bool key_of_logouts(arena *a, const struct handle *h, span *ret) MUST_CHECK;
+/* The key that says since when an update of the session waits to be brought back. */
+bool key_of_mark(arena *a, const struct handle *h, span *ret) MUST_CHECK;
 /* What all of the user's session keys start with; NAME follows. */
 bool key_prefix(arena *a, const struct handle *h, span *ret) MUST_CHECK;
 /* The key that remembers the answer to the caller's idempotency key, in the user's slot. */

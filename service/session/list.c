@@ -146,6 +146,27 @@ static enum status_code fill_entry(const struct session_env *env, const struct s
 	return STATUS_OK;
 }
 
+/* What was revoked a moment ago is left out: fewer then remain. */
+static enum status_code fill_entries(const struct session_env *env, const struct session_state *s,
+				     const struct store_reply *reply, struct session_info *sessions, size_t *count,
+				     struct status *st)
+{
+	enum status_code code = STATUS_OK;
+	struct session_outcome ended;
+	size_t living = 0;
+
+	for (size_t i = 0; i < *count && code == STATUS_OK; i++) {
+		struct entry e;
+
+		if (!read_entry(s, reply, HEAD_ELEMENTS + i * SESSION_ELEMENTS, &e))
+			return reply_odd(st, "session_list");
+		if (!outcome_recent(env, &e.handle, &ended))
+			code = fill_entry(env, s->list.req, &e, &sessions[living++], st);
+	}
+	*count = living;
+	return code;
+}
+
 /* The names' bytes outlive the reply only in the arena. */
 static enum status_code fill_page_token(const struct session_env *env, const struct store_reply *reply, span *ret,
 					struct status *st)
@@ -193,13 +214,7 @@ enum status_code session_list_answer(const struct session_env *env, struct sessi
 	sessions = arena_array(env->arena, out.count, sizeof(*sessions));
 	if (sessions == NULL)
 		return no_memory(st);
-	for (size_t i = 0; i < out.count && code == STATUS_OK; i++) {
-		struct entry e;
-
-		if (!read_entry(s, reply, HEAD_ELEMENTS + i * SESSION_ELEMENTS, &e))
-			return reply_odd(st, "session_list");
-		code = fill_entry(env, s->list.req, &e, &sessions[i], st);
-	}
+	code = fill_entries(env, s, reply, sessions, &out.count, st);
 	out.sessions = sessions;
 	if (code == STATUS_OK)
 		*ret = out;

@@ -14,6 +14,11 @@
  * 1.4 us each (measured): 100 take 0.2 ms, and 10,000 hold Redis up for 14 ms. */
 #define SESSIONS_MAX_MAX 10000
 
+/* Redis clusters have one or two replicas a primary; what waits for more than a few is slow and rarely ends. */
+#define WAIT_REPLICAS_MAX 8
+/* A hundred times what a replica in the same data centre takes. */
+#define WAIT_MS_DEFAULT 100
+
 enum at_cap { AT_CAP_EVICT_OLDEST, AT_CAP_REFUSE };
 
 struct session_policy {
@@ -35,6 +40,8 @@ struct session_realm {
 	uint16_t tag; /* distinct within the service */
 	size_t class_count;
 	struct session_class *classes; /* the first is the default */
+	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
+	uint32_t wait_ms;	       /* but no longer than this; 0: WAIT_MS_DEFAULT */
 };
 
 struct session_realms {

@@ -18,7 +18,7 @@ enum packing { PACKED_PLAIN = 0, PACKED_ZSTD = 1 };
 _Static_assert(ATTRIBUTES_TEXT_BYTES_MAX <= UINT16_MAX, "the text bound has 16 bits");
 _Static_assert(RECORD_BYTES_MAX + 1 + SEAL_OVERHEAD_BYTES <= UINT16_MAX, "parts' lengths have 16 bits");
 _Static_assert(ATTRIBUTES_STORED_MAX <= UINT16_MAX, "the attributes bound has 16 bits");
-_Static_assert(DELTAS_MAX <= UINT8_MAX, "the delta count has 8 bits");
+_Static_assert(DELTAS_READ_MAX <= UINT8_MAX, "the delta count has 8 bits");
 
 struct binding {
 	uint8_t bytes[BINDING_BYTES_MAX];
@@ -235,11 +235,11 @@ enum record_result record_open_attributes(arena *a, const struct record_place *p
 {
 	const struct binding binding = bind_base(PART_DATA, place->key, &r->header);
 	struct reader deltas = reader_over(r->deltas);
-	span texts[1 + DELTAS_MAX + 1];
+	span texts[1 + DELTAS_READ_MAX + 1];
 	enum record_result result;
 	size_t count = 1;
 
-	if (r->header.delta_count > DELTAS_MAX)
+	if (r->header.delta_count > DELTAS_READ_MAX)
 		return RECORD_UNREADABLE;
 	result = open_part(a, place, r->header.key_id, PART_DATA, &binding, r->data, &texts[0]);
 	for (size_t i = 0; i < r->header.delta_count && result == RECORD_OK; i++)

@@ -15,6 +15,11 @@
  *
  * A tombstone: 0 format u8 = 2 | 1 reason u8 | 2 at_ms u64.
  *
+ * An announcement, PUBLISHed by the scripts that end sessions, names without what separates them:
+ *      0  format u8 = 1 | 1 tombstone | 11 TAG 16 | 27 NAME 22, one or more
+ * and by the service, of what Redis cannot write now:
+ *      0  format u8 = 2 | 1 tombstone | 11 TAG 16 | 27 to be remembered for, s, u32 | 31 NAME 22, one or more
+ *
  * Sealed parts hold one byte, 0 for plain and 1 for zstd, and the text (session/attributes.h). Metadata opens under the
  * service's key; data and deltas need the session id as well. All are bound to the Redis key and to their place. */
 
@@ -25,9 +30,15 @@
 #define RECORD_HEADER_BYTES 44
 #define DELTA_HEADER_BYTES  12
 #define TOMBSTONE_BYTES	    10
+#define ENDED_FORMAT	    1
+#define PENDING_FORMAT	    2
 /* Each delta costs 1 us to open at every Get (measured: 4 us of CPU without, 21 us with 16 of them), and each rewriting
  * a second round trip: one update in 17 pays it. */
 #define DELTAS_MAX 16
+/* What may come together when acknowledged updates are brought back on a primary that had lost a rewriting of the record
+ * (session_reapply): as many as three rewritings of it merged, and twice a record's bytes. The next update merges them. */
+#define DELTAS_READ_MAX	      64
+#define RECORD_READ_BYTES_MAX (2 * RECORD_BYTES_MAX)
 
 enum record_result { RECORD_OK, RECORD_UNREADABLE, RECORD_NEWER, RECORD_NO_MEMORY };
 

@@ -5,7 +5,7 @@
 #include <assert.h>
 
 #include "session/bytes.h"
-#include "session/state.h"
+#include "session/redo.h"
 
 static enum status_code check_reason(enum session_reason *reason, struct status *st)
 {
@@ -49,26 +49,25 @@ static uint64_t tombstone_ms_of(const struct session_env *env, const struct sess
 	return standard_ms < left_ms ? standard_ms : left_ms;
 }
 
-static enum status_code plan_command(const struct session_env *env, const struct session_state *s, bool by_token,
-				     enum session_reason reason, struct session_plan *plan, struct status *st)
+static enum status_code plan_command(const struct session_env *env, const struct session_state *s,
+				     struct session_plan *plan, struct status *st)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE, true);
-	uint8_t *tombstone = arena_alloc(env->arena, TOMBSTONE_BYTES);
+	const struct revoke_state *v = &s->revoke;
 	uint8_t *realm_tag = arena_alloc(env->arena, 2);
 	struct writer tag;
 	span index;
 
-	if (tombstone == NULL || realm_tag == NULL || !key_of_index(env->arena, &s->handle, &index))
+	if (realm_tag == NULL || !key_of_index(env->arena, &s->handle, &index))
 		return no_memory(st);
-	tombstone_write(reason, env->now_ms, tombstone);
 	tag = writer_over(realm_tag, 2);
 	put_number(&tag, env->realm->tag, 2);
 	command_key(&w, s->key);
 	command_key(&w, index);
 	command_arg(&w, span_of(s->handle.name, NAME_CHARS));
-	command_arg(&w, span_of(tombstone, TOMBSTONE_BYTES));
-	command_number(&w, tombstone_ms_of(env, s, by_token));
-	command_arg(&w, by_token ? SPAN_LIT("token") : SPAN_LIT("handle"));
+	command_arg(&w, span_of(v->tombstone, TOMBSTONE_BYTES));
+	command_number(&w, v->tombstone_ms);
+	command_arg(&w, v->by_token ? SPAN_LIT("token") : SPAN_LIT("handle"));
 	command_arg(&w, span_of(realm_tag, 2));
 	command_number(&w, env->now_ms);
 	return command_end(&w, plan, st);
@@ -93,11 +92,34 @@ enum status_code session_revoke_plan(const struct session_env *env, const struct
 	if (code != STATUS_OK)
 		return code;
 	assert(plan.state != NULL);
-	if (plan.state->decided.verdict == 0)
-		code = plan_command(env, plan.state, by_token, reason, &plan, st);
+	if (plan.state->decided.verdict == 0) {
+		plan.state->revoke.by_token = by_token;
+		plan.state->revoke.tombstone_ms = tombstone_ms_of(env, plan.state, by_token);
+		tombstone_write(reason, env->now_ms, plan.state->revoke.tombstone);
+		code = plan_command(env, plan.state, &plan, st);
+	}
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
+}
+
+static struct redo_end end_of(const struct session_state *s)
+{
+	return (struct redo_end){
+	    .names = span_of(s->handle.name, NAME_CHARS),
+	    .tombstone = span_of(s->revoke.tombstone, TOMBSTONE_BYTES),
+	    .tombstone_ms = s->revoke.tombstone_ms,
+	};
+}
+
+static enum status_code answer_no_such(const struct session_env *env, struct status *st)
+{
+	if (env->is_unsettled)
+		return status_set(st, STATUS_UNAVAILABLE,
+				  "handle: the session may be missing only because Redis has another primary since a "
+				  "moment; nothing was revoked, call again in %llu s",
+				  (unsigned long long)(env->young_ms / 1000));
+	return status_set(st, STATUS_NOT_FOUND, "handle: the realm has no such session; nothing was revoked");
 }
 
 enum status_code session_revoke_answer(const struct session_env *env, struct session_plan *plan,
@@ -105,8 +127,9 @@ enum status_code session_revoke_answer(const struct session_env *env, struct ses
 				       struct status *st)
 {
 	const struct session_outcome *decided = &plan->state->decided;
+	struct redo_end end;
 
-	(void)env;
+	plan->redos = NULL;
 	if (decided->verdict != 0) {
 		/* A token that is none cannot be told from one of another realm or of a key not known here, whose
 		 * session lives on: saying no more than that it is dead would be a lie. */
@@ -117,7 +140,31 @@ enum status_code session_revoke_answer(const struct session_env *env, struct ses
 	if (reply == NULL || reply->type != STORE_INTEGER)
 		return reply_odd(st, "session_revoke");
 	if (reply->integer < 0)
-		return status_set(st, STATUS_NOT_FOUND, "handle: the realm has no such session; nothing was revoked");
+		return answer_no_such(env, st);
+	end = end_of(plan->state);
+	if (!redo_bury(env, plan->state, &end, plan))
+		return no_memory(st);
+	remember_end(env, plan->state, &end, 0);
 	*ret = (struct session_revoke_result){.was_alive = reply->integer == 1};
 	return STATUS_OK;
+}
+
+bool session_revoke_pend(const struct session_env *env, struct session_plan *plan, struct session_revoke_result *ret)
+{
+	const struct session_state *s = plan->state;
+	struct session_outcome ended;
+	struct redo_end end;
+
+	plan->redos = NULL;
+	if (s->decided.verdict != 0 || !s->revoke.by_token || env->recent == NULL)
+		return false;
+	end = end_of(s);
+	plan->announcement = pending_write(env->arena, s, &end);
+	if (plan->announcement.len == 0 || !redo_bury(env, s, &end, plan))
+		return false;
+	remember_end(env, s, &end, end.tombstone_ms);
+	if (!outcome_recent(env, &s->handle, &ended))
+		return false;
+	*ret = (struct session_revoke_result){.was_alive = true, .is_pending = true};
+	return true;
 }

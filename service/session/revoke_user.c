@@ -3,11 +3,15 @@
  * ended in between by others shifts nothing. */
 
 #include "session/bytes.h"
-#include "session/state.h"
+#include "session/redo.h"
 #include "session/validate.h"
 
 /* Four commands each, 5 us measured: about 1 ms in all. PLAN_STEPS_MAX chunks reach over any index that a cap allows. */
 #define REVOKE_CHUNK 200
+
+/* Logouts everywhere of a user, in as many tombstones' time, that spare different sessions: as many as one page of the
+ * user's devices shows. Beyond it, what is not in Redis while a failover is under way may outlive the logout. */
+#define LOGOUTS_MAX LIST_PAGE_DEFAULT
 
 _Static_assert((PLAN_STEPS_MAX - 1) * REVOKE_CHUNK > SESSIONS_MAX_MAX, "the steps reach over the largest index");
 
@@ -91,17 +95,18 @@ static enum status_code find_class(const struct session_env *env, const struct s
 	return STATUS_OK;
 }
 
-static bool add_class(const struct session_env *env, const struct session_state *s, struct command_writer *w)
+/* Class tag, or none, and the name of the session spared, or none. */
+static bool find_scope(const struct session_env *env, struct session_state *s)
 {
-	uint8_t bytes[2];
-	struct writer b = writer_over(bytes, sizeof(bytes));
-	span text = SPAN_EMPTY;
+	struct revoke_user_state *u = &s->revoke_user;
+	uint8_t bytes[2 + NAME_CHARS];
+	struct writer w = writer_over(bytes, sizeof(bytes));
 
-	put_number(&b, s->revoke_user.class_tag, 2);
-	if (s->revoke_user.has_class && !arena_copy(env->arena, span_of(bytes, sizeof(bytes)), &text))
-		return false;
-	command_arg(w, text);
-	return true;
+	if (u->has_class)
+		put_number(&w, u->class_tag, 2);
+	if (u->has_except)
+		put_bytes(&w, span_of(u->except.name, NAME_CHARS));
+	return arena_copy(env->arena, span_of(bytes, (size_t)(w.at - bytes)), &u->scope);
 }
 
 static enum status_code plan_chunk(const struct session_env *env, const struct session_state *s,
@@ -109,22 +114,25 @@ static enum status_code plan_chunk(const struct session_env *env, const struct s
 {
 	const struct revoke_user_state *u = &s->revoke_user;
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE_USER, true);
-	span index;
+	span logouts;
 	span prefix;
+	span index;
 
-	if (!key_of_index(env->arena, &s->handle, &index) || !key_prefix(env->arena, &s->handle, &prefix))
+	if (!key_of_index(env->arena, &s->handle, &index) || !key_prefix(env->arena, &s->handle, &prefix) ||
+	    !key_of_logouts(env->arena, &s->handle, &logouts))
 		return no_memory(st);
 	command_key(&w, index);
+	command_key(&w, logouts);
 	command_arg(&w, prefix);
 	command_arg(&w, span_of(u->tombstone, sizeof(u->tombstone)));
-	command_number(&w, session_realm_tombstone_s(env->realm) * 1000ULL);
+	command_number(&w, u->tombstone_ms);
 	command_arg(&w, u->has_except ? span_of(u->except.name, NAME_CHARS) : SPAN_EMPTY);
-	if (!add_class(env, s, &w))
-		return no_memory(st);
+	command_arg(&w, u->has_class ? span_of(u->scope.ptr, 2) : SPAN_EMPTY);
 	command_number(&w, REVOKE_CHUNK);
 	command_arg(&w, u->cursor_score);
 	command_arg(&w, u->cursor_name);
 	command_number(&w, env->now_ms);
+	command_number(&w, LOGOUTS_MAX);
 	return command_end(&w, plan, st);
 }
 
@@ -148,11 +156,33 @@ enum status_code session_revoke_user_plan(const struct session_env *env, const s
 		code = find_class(env, req, plan.state, st);
 	if (code != STATUS_OK)
 		return code;
+	if (!find_scope(env, plan.state))
+		return no_memory(st);
+	plan.state->revoke_user.tombstone_ms = session_realm_tombstone_s(env->realm) * 1000ULL;
 	tombstone_write(reason, env->now_ms, plan.state->revoke_user.tombstone);
 	code = plan_chunk(env, plan.state, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
+}
+
+/* The first chunk's also brings back what is known of the logout as a whole. */
+static bool redo_chunk(const struct session_env *env, const struct session_state *s, span names,
+		       struct session_plan *plan)
+{
+	const struct revoke_user_state *u = &s->revoke_user;
+	const struct redo_end end = {
+	    .names = names,
+	    .tombstone = span_of(u->tombstone, sizeof(u->tombstone)),
+	    .tombstone_ms = u->tombstone_ms,
+	    .is_scoped = u->cursor_name.len == 0,
+	    .scope = u->scope,
+	};
+
+	if (names.len == 0 && !end.is_scoped)
+		return true;
+	remember_end(env, s, &end, 0);
+	return redo_bury(env, s, &end, plan);
 }
 
 enum status_code session_revoke_user_answer(const struct session_env *env, struct session_plan *plan,
@@ -163,11 +193,16 @@ enum status_code session_revoke_user_answer(const struct session_env *env, struc
 	const struct store_reply *revoked = reply_element(reply, 0, STORE_INTEGER);
 	const struct store_reply *score = reply_element(reply, 1, STORE_STRING);
 	const struct store_reply *name = reply_element(reply, 2, STORE_STRING);
+	const struct store_reply *names = reply_element(reply, 3, STORE_STRING);
 	enum status_code code;
 
 	*ret_next = PLAN_DONE;
-	if (revoked == NULL || score == NULL || name == NULL || revoked->integer < 0 || revoked->integer > REVOKE_CHUNK)
+	plan->redos = NULL;
+	if (revoked == NULL || score == NULL || name == NULL || names == NULL || revoked->integer < 0 ||
+	    revoked->integer > REVOKE_CHUNK || names->string.len % NAME_CHARS != 0)
 		return reply_odd(st, "session_revoke_user");
+	if (!redo_chunk(env, plan->state, names->string, plan))
+		return no_memory(st);
 	u->revoked += (uint32_t)revoked->integer;
 	if (name->string.len == 0) {
 		*ret = (struct session_revoke_user_result){.revoked = u->revoked};

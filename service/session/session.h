@@ -7,11 +7,16 @@
  *
  * Use: X_plan(); if it fails, that is the answer. If plan.has_command, carry plan.command out; unless the store
  * REPLIED, the rpc layer answers from the outcome. Then X_answer(). If that says PLAN_AGAIN, plan.command holds a
- * further command (the header of X says when and why), and so on, at most PLAN_STEPS_MAX times. */
+ * further command (the header of X says when and why), and so on, at most PLAN_STEPS_MAX times.
+ *
+ * All commands are repeatable: carried out a second time, after a first whose reply was lost, late or not to be trusted,
+ * they give the same answer; so X_answer is for a reply that is believed. What it acknowledges it leaves in plan.redos,
+ * to be kept (store_keep) before the caller, or the next command, hears of it. */
 
 #include "base/arena.h"
 #include "base/status.h"
 #include "session/policy.h"
+#include "session/recent.h"
 #include "store/store.h"
 
 #define TOKEN_CHARS		  101 /* "lks1_" and 72 bytes in base64url */
@@ -30,6 +35,8 @@
 #define LIST_PAGE_MAX		  500
 #define LIST_PAGE_DEFAULT	  100
 #define PLAN_STEPS_MAX		  64
+/* The clocks of two instances may differ by so much: half a second and a token's rounding to the second. */
+#define YOUNG_SLACK_MS 1500
 /* Room that one call's plan and answers need in the arena at most: a List of LIST_PAGE_MAX sessions with full-size
  * metadata (about 1.9 KiB each opened, listed and read), or a Create that evicts SESSIONS_MAX_MAX sessions (39 bytes
  * each). */
@@ -106,17 +113,41 @@ struct session_env {
 	uint64_t now_ms;      /* wall clock: set anew before each plan and answer */
 	span caller;	      /* id of the credential; scopes idempotency keys. May be empty */
 	span idempotency_key; /* empty: none */
+	/* Revocations of the last moments, which the store may have forgotten by a failover. NULL: none are remembered. */
+	recent *recent;
+	uint64_t mono_ms; /* monotonic clock, for `recent`: set as now_ms */
+	/* The reply's primary took over less than young_ms ago: that a session younger than this is missing there proves
+	 * nothing. Set before each answer. */
+	bool is_unsettled;
+	uint64_t young_ms;
 };
 
 enum plan_next { PLAN_DONE, PLAN_AGAIN };
 
 struct session_state; /* private to the folder: what an answer remembers of its plan */
 
+/* Brings about again what was acknowledged, and changes nothing where it is there: for a primary that takes over. Its
+ * reply is a word, see session_redo_is_done. The memory of idempotency keys is not brought back: it only serves who has
+ * no answer yet. */
+struct session_redo {
+	const struct session_redo *next;
+	struct store_command command;
+	uint64_t lifetime_ms; /* after that the effect has ended by itself */
+};
+
 struct session_plan {
 	bool has_command;
 	struct store_command command;
 	struct session_state *state;
+	const struct session_redo *redos; /* of the last answer; NULL: it has acknowledged no change */
+	span announcement;		  /* session_revoke_pend: for store_announce */
 };
+
+/* `again`, `conflict` and anything else: the effect is not there. */
+bool session_redo_is_done(const struct store_reply *reply);
+
+/* Takes what other instances announced on STORE_CHANNEL; what is no announcement is ignored. */
+void session_hear(recent *heard, span message, uint64_t mono_ms);
 
 /* What is known of a session that was asked about. */
 struct session_outcome {
@@ -125,7 +156,9 @@ struct session_outcome {
 	uint64_t revoked_at_ms; /* 0: not known */
 };
 
-/* ---- Create: mints a token, stores the record, enters it in the index, makes room at the cap, in one script. ---- */
+/* ---- Create: mints a token, stores the record, enters it in the index, makes room at the cap, in one script. When the
+ * idempotency key has an answer already, PLAN_AGAIN reads the session that was created then: if it is there still, it
+ * can be kept like a new one. ---- */
 
 struct session_create_request {
 	span user;
@@ -146,18 +179,19 @@ struct session_create_result {
 };
 
 /* INVALID_ARGUMENT, NOT_FOUND (class); answer: RESOURCE_EXHAUSTED (cap, when the policy refuses), ALREADY_EXISTS
- * (idempotency key used for another request), DATA_LOSS. */
+ * (idempotency key used for another request), DATA_LOSS, UNAVAILABLE (the session created then may have been lost). */
 enum status_code session_create_plan(const struct session_env *env, const struct session_create_request *req,
 				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
 enum status_code session_create_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, struct session_create_result *ret,
-				       struct status *st) MUST_CHECK;
+				       const struct store_reply *reply, enum plan_next *ret_next,
+				       struct session_create_result *ret, struct status *st) MUST_CHECK;
 
 /* ---- Get: GETEX key PX min(idle, deadline - now). With peek: session_peek (value and time left, no sliding). ---- */
 
 struct session_get_request {
 	span token;
 	bool peek;
+	uint32_t staleness_ms; /* with peek: a replica that is less behind may answer */
 	uint32_t minimum_aal;
 	uint32_t authenticated_within_s; /* 0: no demand */
 };
@@ -169,13 +203,17 @@ struct session_get_result {
 	const struct session_attribute *attributes; /* sorted by key */
 };
 
-/* No command is planned for a token that is malformed, forged, under a retired key or past its deadline: then
- * has_command is false and the answer (reply NULL) has the reason. */
+/* No command is planned for a token that is malformed, forged, under a retired key or past its deadline, or whose
+ * session was revoked a moment ago: then has_command is false and the answer (reply NULL) has the reason. A session
+ * that is missing, young, and asked for when the store is unsettled is UNKNOWN, with no reason. */
 enum status_code session_get_plan(const struct session_env *env, const struct session_get_request *req,
 				  struct session_plan *ret_plan, struct status *st) MUST_CHECK;
 enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
 				    const struct store_reply *reply, struct session_get_result *ret,
 				    struct status *st) MUST_CHECK;
+/* Redis takes no writes, and GETEX is one: plans to read without sliding instead. A second round trip, which keeps
+ * people logged in while a disk is full. False: it was a peek already, or the arena is full. */
+bool session_get_unslid(const struct session_env *env, struct session_plan *plan) MUST_CHECK;
 
 /* ---- Update: appends one sealed change to a living record, in one script. When the record has no room for another
  * change (DELTAS_MAX of them, or RECORD_BYTES_MAX) the script answers with the record instead, and a second command
@@ -217,6 +255,7 @@ struct session_revoke_request {
 struct session_revoke_result {
 	bool was_alive;
 	enum session_reason reason; /* not NONE: the token names no session known here, and nothing was revoked */
+	bool is_pending;	    /* see session_revoke_pend */
 };
 
 enum status_code session_revoke_plan(const struct session_env *env, const struct session_revoke_request *req,
@@ -224,6 +263,12 @@ enum status_code session_revoke_plan(const struct session_env *env, const struct
 enum status_code session_revoke_answer(const struct session_env *env, struct session_plan *plan,
 				       const struct store_reply *reply, struct session_revoke_result *ret,
 				       struct status *st) MUST_CHECK;
+
+/* For when Redis takes no writes (MISCONF): the revocation counts from now on, because every instance hears of it and
+ * remembers; plan.redos are to be kept pending (store_pend) and plan.announcement to be announced, then the caller is
+ * answered. By token only, since a handle proves nothing: false, and so when nothing is remembered here. */
+bool session_revoke_pend(const struct session_env *env, struct session_plan *plan,
+			 struct session_revoke_result *ret) MUST_CHECK;
 
 /* ---- RevokeUser: a tombstone for each session in the user's index. One script does up to REVOKE_CHUNK of them
  * (about 1 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition
@@ -238,7 +283,7 @@ struct session_revoke_user_request {
 };
 
 struct session_revoke_user_result {
-	uint32_t revoked;
+	uint32_t revoked; /* alive before; after a repetition perhaps fewer than were */
 };
 
 enum status_code session_revoke_user_plan(const struct session_env *env, const struct session_revoke_user_request *req,

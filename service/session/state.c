@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "base/metrics.h"
+
 /* Lua's numbers, in which the scripts count, are exact to here. */
 #define NUMBER_MAX (1ULL << 53)
 
@@ -54,7 +56,8 @@ struct record_place place_of(const struct session_env *env, const struct session
 
 struct command_writer command_start(arena *a, enum store_script script, bool is_write)
 {
-	return (struct command_writer){.arena = a, .command = {.script = script, .is_write = is_write}};
+	return (struct command_writer){.arena = a,
+				       .command = {.script = script, .is_write = is_write, .is_repeatable = true}};
 }
 
 void command_arg(struct command_writer *w, span arg)
@@ -95,6 +98,17 @@ enum status_code command_end(struct command_writer *w, struct session_plan *plan
 	plan->has_command = true;
 	plan->command = w->command;
 	return STATUS_OK;
+}
+
+bool command_end_redo(struct command_writer *w, uint64_t lifetime_ms, struct session_plan *plan)
+{
+	struct session_redo *redo = arena_alloc(w->arena, sizeof(*redo));
+
+	if (w->failed || redo == NULL)
+		return false;
+	*redo = (struct session_redo){.next = plan->redos, .command = w->command, .lifetime_ms = lifetime_ms};
+	plan->redos = redo;
+	return true;
 }
 
 const struct store_reply *reply_element(const struct store_reply *reply, size_t i, enum store_reply_type type)
@@ -145,14 +159,38 @@ struct session_outcome outcome_invalid(enum session_reason reason)
 	return (struct session_outcome){.verdict = VERDICT_INVALID, .reason = reason};
 }
 
-struct session_outcome outcome_gone(const struct session_state *s, uint64_t now_ms)
+bool is_missing_unproven(const struct session_env *env, uint64_t created_s)
+{
+	return env->is_unsettled && env->now_ms < created_s * 1000 + env->young_ms + YOUNG_SLACK_MS;
+}
+
+struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s)
 {
 	const uint64_t idle_from_ms = (s->token.created_s + s->token.idle_timeout_s) * 1000;
 
 	/* Redis forgets a record at its absolute deadline too, possibly while the question is under way. */
-	if (now_ms >= token_deadline_ms(&s->token))
+	if (env->now_ms >= token_deadline_ms(&s->token))
 		return outcome_invalid(REASON_ABSOLUTE_TIMEOUT);
-	return outcome_invalid(now_ms >= idle_from_ms ? REASON_IDLE_TIMEOUT : REASON_NOT_FOUND_IN_STORE);
+	if (is_missing_unproven(env, s->token.created_s)) {
+		metric_add(METRIC_SESSIONS_UNSETTLED, 1);
+		return (struct session_outcome){.verdict = VERDICT_UNKNOWN};
+	}
+	return outcome_invalid(env->now_ms >= idle_from_ms ? REASON_IDLE_TIMEOUT : REASON_NOT_FOUND_IN_STORE);
+}
+
+bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret)
+{
+	char handle[HANDLE_CHARS];
+	struct recent_end end;
+
+	if (env->recent == NULL || recent_count(env->recent) == 0)
+		return false;
+	handle_print(h, handle);
+	if (!recent_find(env->recent, handle, env->mono_ms, &end))
+		return false;
+	*ret = outcome_invalid((enum session_reason)end.reason);
+	ret->revoked_at_ms = end.at_ms;
+	return true;
 }
 
 struct session_outcome outcome_closed(enum record_result result)

@@ -15,19 +15,30 @@ struct create_state {
 	uint64_t created_ms;
 	span idempotency_key_name; /* of the key in Redis that remembers the answer */
 	uint8_t fingerprint[16];
+	span record;
+	/* An answer remembered, while the session of that time is read; else NULL. */
+	const struct session_create_result *replayed;
 };
 
 struct get_state {
 	const struct session_get_request *req;
+	bool is_peek; /* asked for, or all that Redis does now */
 };
 
 struct update_state {
 	const struct session_update_request *req;
-	span change; /* its text */
-	span delta;  /* the same, sealed */
+	span change;	/* its text */
+	span delta;	/* the same, sealed */
+	span rewritten; /* the record with it, when it had to be written anew */
 	span idempotency_key_name;
 	uint8_t fingerprint[16];
 	unsigned steps;
+};
+
+struct revoke_state {
+	bool by_token;
+	uint8_t tombstone[TOMBSTONE_BYTES];
+	uint64_t tombstone_ms;
 };
 
 struct list_state {
@@ -37,6 +48,7 @@ struct list_state {
 struct revoke_user_state {
 	uint8_t tombstone[TOMBSTONE_BYTES];
 	uint64_t tombstone_ms;
+	span scope; /* class tag and name spared, or neither */
 	bool has_except;
 	struct handle except;
 	bool has_class;
@@ -58,6 +70,7 @@ struct session_state {
 		struct create_state create;
 		struct get_state get;
 		struct update_state update;
+		struct revoke_state revoke;
 		struct list_state list;
 		struct revoke_user_state revoke_user;
 	};
@@ -88,6 +101,8 @@ void command_key(struct command_writer *w, span key);
 void command_arg(struct command_writer *w, span arg);
 void command_number(struct command_writer *w, uint64_t n);
 enum status_code command_end(struct command_writer *w, struct session_plan *plan, struct status *st) MUST_CHECK;
+/* The command becomes the first of the plan's redos. False: the arena is full. */
+bool command_end_redo(struct command_writer *w, uint64_t lifetime_ms, struct session_plan *plan) MUST_CHECK;
 
 /* ---- Replies: what a script answers is an array that starts with a word. ---- */
 
@@ -106,7 +121,11 @@ bool number_parse(span text, uint64_t *ret) MUST_CHECK;
 struct session_outcome outcome_valid(void);
 struct session_outcome outcome_invalid(enum session_reason reason);
 /* No record was found. */
-struct session_outcome outcome_gone(const struct session_state *s, uint64_t now_ms);
+struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s);
+/* That a session of this age is missing may mean that it is not there yet. */
+bool is_missing_unproven(const struct session_env *env, uint64_t created_s);
+/* Whether it was revoked a moment ago. */
+bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret);
 /* A part did not open. NO_MEMORY is not for here. */
 struct session_outcome outcome_closed(enum record_result result);
 /* What a value says: VALID, with the record taken apart; INVALID by a tombstone; or UNKNOWN. */

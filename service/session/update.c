@@ -13,6 +13,7 @@
 #include "crypto/codec.h"
 #include "session/bytes.h"
 #include "session/fingerprint.h"
+#include "session/redo.h"
 #include "session/state.h"
 #include "session/validate.h"
 
@@ -94,6 +95,7 @@ static enum status_code plan_append(const struct session_env *env, struct sessio
 	const struct session_update_request *req = s->update.req;
 	struct command_writer w = start(env, s, STORE_SCRIPT_SESSION_UPDATE);
 
+	s->update.rewritten = SPAN_EMPTY;
 	if (req->has_expected_version)
 		command_number(&w, req->expected_version);
 	else
@@ -113,6 +115,7 @@ static enum status_code plan_replace(const struct session_env *env, struct sessi
 {
 	struct command_writer w = start(env, s, STORE_SCRIPT_SESSION_REPLACE);
 
+	s->update.rewritten = record;
 	command_number(&w, version);
 	command_arg(&w, record);
 	return finish(s, &w, plan, st);
@@ -129,7 +132,7 @@ enum status_code session_update_plan(const struct session_env *env, const struct
 		code = state_of_token(env, req->token, &plan.state, st);
 	if (code != STATUS_OK)
 		return code;
-	if (plan.state->decided.verdict == 0) {
+	if (plan.state->decided.verdict == 0 && !outcome_recent(env, &plan.state->handle, &plan.state->decided)) {
 		if (!prepare(env, req, plan.state))
 			return no_memory(st);
 		code = plan_append(env, plan.state, &plan, st);
@@ -148,6 +151,24 @@ static struct session_update_result applied(const struct session_state *s, uint6
 	};
 }
 
+static enum status_code answer_done(const struct session_env *env, const struct session_state *s, uint64_t version,
+				    struct session_plan *plan, struct session_update_result *ret, struct status *st)
+{
+	const struct update_state *u = &s->update;
+	const struct redo_change change = {
+	    .delta = u->delta,
+	    .version = version,
+	    .attributes_added = u->req->set_count,
+	    .text_added = u->change.len,
+	    .rewritten = u->rewritten,
+	};
+
+	if (!redo_reapply(env, s, &change, plan))
+		return no_memory(st);
+	*ret = applied(s, version);
+	return STATUS_OK;
+}
+
 static enum status_code answer_conflict(const struct session_state *s, uint64_t version,
 					struct session_update_result *ret, struct status *st)
 {
@@ -157,8 +178,8 @@ static enum status_code answer_conflict(const struct session_state *s, uint64_t 
 			  (unsigned long long)s->update.req->expected_version, (unsigned long long)version);
 }
 
-static enum status_code answer_replayed(const struct session_state *s, span memory, struct session_update_result *ret,
-					struct status *st)
+static enum status_code read_memory(const struct session_state *s, span memory, struct session_update_result *ret,
+				    struct status *st)
 {
 	struct reader r = reader_over(memory);
 	const span fingerprint = take_bytes(&r, FINGERPRINT_BYTES);
@@ -170,6 +191,26 @@ static enum status_code answer_replayed(const struct session_state *s, span memo
 		return status_set(st, STATUS_ALREADY_EXISTS,
 				  "the idempotency key was used for another request; use a new key for each request");
 	*ret = applied(s, version);
+	return STATUS_OK;
+}
+
+/* Which delta the first run appended is not known: the record as it is holds it. */
+static enum status_code answer_replayed(const struct session_env *env, const struct session_state *s,
+					const struct store_reply *reply, struct session_plan *plan,
+					struct session_update_result *ret, struct status *st)
+{
+	const struct store_reply *memory = reply_element(reply, 1, STORE_STRING);
+	const struct store_reply *record = reply_element(reply, 2, STORE_STRING);
+	enum status_code code;
+	span value = SPAN_EMPTY;
+
+	if (memory == NULL || record == NULL)
+		return reply_odd(st, "session_update");
+	code = read_memory(s, memory->string, ret, st);
+	if (code != STATUS_OK)
+		return code;
+	if (!arena_copy(env->arena, record->string, &value) || !redo_restore(env, s, value, plan))
+		return no_memory(st);
 	return STATUS_OK;
 }
 
@@ -291,22 +332,22 @@ enum status_code session_update_answer(const struct session_env *env, struct ses
 	const struct store_reply *value = reply_element(reply, 1, STORE_STRING);
 
 	*ret_next = PLAN_DONE;
-	if (s->decided.verdict != 0) {
+	plan->redos = NULL;
+	/* Asked again, as in Get. A change made meanwhile is to a record that will not stay. */
+	if (s->decided.verdict != 0 || outcome_recent(env, &s->handle, &s->decided)) {
 		*ret = (struct session_update_result){.outcome = s->decided};
 		return STATUS_OK;
 	}
-	if (span_eq(word, SPAN_LIT("ok")) && version != NULL) {
-		*ret = applied(s, (uint64_t)version->integer);
-		return STATUS_OK;
-	}
+	if (span_eq(word, SPAN_LIT("ok")) && version != NULL)
+		return answer_done(env, s, (uint64_t)version->integer, plan, ret, st);
 	if (span_eq(word, SPAN_LIT("none"))) {
-		*ret = (struct session_update_result){.outcome = outcome_gone(s, env->now_ms)};
+		*ret = (struct session_update_result){.outcome = outcome_gone(env, s)};
 		return STATUS_OK;
 	}
 	if (span_eq(word, SPAN_LIT("dead")) && value != NULL)
 		return answer_dead(value->string, ret, st);
-	if (span_eq(word, SPAN_LIT("replay")) && value != NULL)
-		return answer_replayed(s, value->string, ret, st);
+	if (span_eq(word, SPAN_LIT("replay")))
+		return answer_replayed(env, s, reply, plan, ret, st);
 	if (span_eq(word, SPAN_LIT("full")) && value != NULL && was_append)
 		return go_on(env, plan, value, ret_next, ret, st);
 	if (span_eq(word, SPAN_LIT("conflict")) && version != NULL) {

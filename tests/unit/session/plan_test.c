@@ -263,12 +263,14 @@ static void feed_create(struct desk *d, const struct store_reply *reply)
 	const struct session_create_request req = {.user = SPAN_LIT("ann")};
 	struct session_create_result result = {0};
 	struct session_plan plan;
+	enum plan_next next;
 	enum status_code code;
 
 	world_fresh(&d->w);
 	d->w.env.idempotency_key = SPAN_LIT("key");
 	assert_int_equal(session_create_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
-	code = session_create_answer(&d->w.env, &plan, reply, &result, &d->st);
+	code = session_create_answer(&d->w.env, &plan, reply, &next, &result, &d->st);
+	assert_int_equal(next, PLAN_DONE);
 	if (code == STATUS_OK)
 		assert_true(span_eq(reply->elements[0]->string, SPAN_LIT("ok")));
 	else
@@ -378,13 +380,14 @@ static int start(void **state)
 	const struct session_create_request req = {.user = SPAN_LIT("ann")};
 	struct session_create_result made;
 	struct session_plan plan;
+	enum plan_next next;
 	const struct store_reply *const elements[] = {&word_ok};
 
 	world_start(&d->w);
 	assert_int_equal(session_create_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
 	assert_int_equal(session_create_answer(&d->w.env, &plan,
-					       &(struct store_reply){STORE_ARRAY, 0, SPAN_EMPTY, 1, elements}, &made,
-					       &d->st),
+					       &(struct store_reply){STORE_ARRAY, 0, SPAN_EMPTY, 1, elements}, &next,
+					       &made, &d->st),
 			 STATUS_OK);
 	memcpy(d->token, made.token, sizeof(d->token));
 	*state = d;

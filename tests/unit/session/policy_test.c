@@ -106,7 +106,8 @@ static void mistakes_are_named(void **state)
 		for (int r = 0; r < 2; r++) {
 			for (int c = 0; c < 2; c++)
 				classes[r][c] = (struct session_class){span_str(cases[i].classes[c]), 0, good};
-			list[r] = (struct session_realm){span_str(cases[i].realms[r]), 0, 2, classes[r]};
+			list[r] = (struct session_realm){
+			    .name = span_str(cases[i].realms[r]), .class_count = 2, .classes = classes[r]};
 		}
 		classes[1][1].policy = *cases[i].policy;
 		if (cases[i].message == NULL) {
@@ -145,7 +146,7 @@ static void tags_that_meet_are_refused(void **state)
 
 	for (int i = 0; i < MANY; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "r%d", i);
-		list[i] = (struct session_realm){span_str(names[i]), 0, 1, &class};
+		list[i] = (struct session_realm){.name = span_str(names[i]), .class_count = 1, .classes = &class};
 	}
 	assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
 	assert_non_null(strstr(st.text, "rename it"));

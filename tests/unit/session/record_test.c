@@ -321,7 +321,7 @@ static void too_many_deltas_are_no_record(void **state)
 	span value = base(s, KEY_A, false, 1, SPAN_LIT("v"));
 	const span d = delta(s, KEY_A, false, 0, SPAN_LIT("1"));
 
-	for (int i = 0; i < DELTAS_MAX; i++)
+	for (int i = 0; i < DELTAS_READ_MAX; i++)
 		value = append(s, value, d);
 	assert_int_equal(open_all(s, value, KEY_A, false).result, RECORD_OK);
 	assert_int_equal(open_all(s, append(s, value, d), KEY_A, false).result, RECORD_UNREADABLE);

@@ -37,6 +37,9 @@ int stage_reset(void **state)
 	world_use_keyring(&s->world, WORLD_KEYRING);
 	s->world.classes[0].policy.sessions_max = WORLD_CAP;
 	world_fresh(&s->world);
+	s->kept_count = 0;
+	s->world.env.recent = NULL;
+	s->world.env.is_unsettled = false;
 	s->world.env.now_ms = WORLD_NOW_MS;
 	s->world.env.realm = &s->world.realm_list[0];
 	return 0;
@@ -64,6 +67,38 @@ static void drop_reply(struct stage *s)
 	arena_free(&s->replies);
 }
 
+/* What the store would keep, in that order. */
+static void keep(struct stage *s, const struct session_plan *plan, enum status_code code)
+{
+	s->last = plan->command;
+	for (const struct session_redo *r = code == STATUS_OK ? plan->redos : NULL; r != NULL; r = r->next) {
+		assert_true(s->kept_count < STAGE_KEPT_MAX);
+		assert_true(r->command.is_write && r->command.is_repeatable && r->lifetime_ms > 0);
+		s->kept[s->kept_count++] = *r;
+	}
+}
+
+const char *redo(struct stage *s, size_t i)
+{
+	static const char *const words[] = {"done", "there", "again", "conflict"};
+	const struct store_reply *reply;
+
+	assert_true(i < s->kept_count);
+	arena_free(&s->replies);
+	s->replies = arena_new(64, 16777216);
+	reply = real_redis_do(&s->redis, s->replies, &s->kept[i].command);
+	if (reply->type != STORE_STRING)
+		fail_msg("redo: %.*s", SPAN_FMT(reply->string));
+	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++) {
+		if (!span_eq(reply->string, span_str(words[w])))
+			continue;
+		assert_int_equal(session_redo_is_done(reply), w < 2);
+		return words[w];
+	}
+	fail_msg("redo: %.*s", SPAN_FMT(reply->string));
+	return "";
+}
+
 /* The four calls of one step are alike but for their types. */
 #define DEFINE_CALL(call)                                                                                              \
 	enum status_code do_##call(struct stage *s, const struct session_##call##_request *req,                        \
@@ -77,6 +112,7 @@ static void drop_reply(struct stage *s)
 			return code;                                                                                   \
 		reply = carry_out(s, &plan);                                                                           \
 		code = session_##call##_answer(&s->world.env, &plan, reply, ret, &s->st);                              \
+		keep(s, &plan, code);                                                                                  \
 		drop_reply(s);                                                                                         \
 		return code;                                                                                           \
 	}
@@ -94,15 +130,16 @@ static void drop_reply(struct stage *s)
                                                                                                                        \
 			assert_true(i < PLAN_STEPS_MAX);                                                               \
 			code = session_##call##_answer(&s->world.env, &plan, reply, &next, ret, &s->st);               \
+			keep(s, &plan, code);                                                                          \
 			drop_reply(s);                                                                                 \
 		}                                                                                                      \
 		return code;                                                                                           \
 	}
 
-DEFINE_CALL(create)
 DEFINE_CALL(get)
 DEFINE_CALL(revoke)
 DEFINE_CALL(list)
+DEFINE_STEPPED_CALL(create)
 DEFINE_STEPPED_CALL(update)
 DEFINE_STEPPED_CALL(revoke_user)
 

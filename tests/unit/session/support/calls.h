@@ -7,12 +7,18 @@
 #include "real_redis.h"
 #include "world.h"
 
+#define STAGE_KEPT_MAX 16384
+
 struct stage {
 	struct world world;
 	struct real_redis redis;
 	arena *replies;	   /* as the store has its own */
 	struct status st;  /* of the last call that failed */
 	unsigned commands; /* carried out so far */
+	struct store_command last;
+	/* What was acknowledged, oldest first, since stage_reset; its bytes live in the world's arena. */
+	size_t kept_count;
+	struct session_redo kept[STAGE_KEPT_MAX];
 };
 
 int stage_start(void **state);
@@ -33,6 +39,9 @@ enum status_code do_revoke(struct stage *s, const struct session_revoke_request 
 enum status_code do_revoke_user(struct stage *s, const struct session_revoke_user_request *req,
 				struct session_revoke_user_result *ret);
 enum status_code do_list(struct stage *s, const struct session_list_request *req, struct session_list_result *ret);
+
+/* Carries the i-th out again: "done", "there", "again", "conflict". */
+const char *redo(struct stage *s, size_t i);
 
 /* A token that outlives the arena. */
 struct held_token {

@@ -45,8 +45,9 @@ void world_start(struct world *w)
 	w->classes[2] = (struct session_class){.name = SPAN_LIT("strict"), .policy = policy};
 	w->classes[2].policy.at_cap = AT_CAP_REFUSE;
 	w->other_classes[0] = (struct session_class){.name = SPAN_LIT("default"), .policy = policy};
-	w->realm_list[0] = (struct session_realm){SPAN_LIT("default"), 0, 3, w->classes};
-	w->realm_list[1] = (struct session_realm){SPAN_LIT("other"), 0, 1, w->other_classes};
+	w->realm_list[0] = (struct session_realm){.name = SPAN_LIT("default"), .class_count = 3, .classes = w->classes};
+	w->realm_list[1] =
+	    (struct session_realm){.name = SPAN_LIT("other"), .class_count = 1, .classes = w->other_classes};
 	w->realms = (struct session_realms){2, w->realm_list};
 	assert_int_equal(session_realms_seal(&w->realms, w->keys, &st), STATUS_OK);
 	w->env = (struct session_env){

@@ -1,0 +1,27 @@
+#!lua flags=allow-oom
+-- Ends sessions of a user again whose end was acknowledged before another primary took over. A tombstone is left even
+-- where no record is: another instance may still bring that back.
+-- KEYS    1 index  [2 the user's last logouts everywhere]
+-- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live at most, ms  4 now, ms
+--         5 names, 22 bytes each  [6 scope of a logout everywhere]
+-- Returns 'done' or 'there'
+-- Cost    O(log n) and 4 commands for each of the names
+local index, logouts = KEYS[1], KEYS[2]
+local prefix, tombstone, lives, now, names = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local answer = 'there'
+
+for at = 1, #names, 22 do
+	local name = names:sub(at, at + 21)
+	if redis.call('GETRANGE', prefix .. name, 0, 0) ~= '\2' then
+		local deadline = redis.call('ZSCORE', index, name)
+		local left = deadline and tonumber(deadline) - now or lives
+		redis.call('SET', prefix .. name, tombstone, 'PX', math.max(math.min(lives, left), 1))
+		answer = 'done'
+	end
+	redis.call('ZREM', index, name)
+end
+if logouts then
+	redis.call('HSET', logouts, ARGV[6], tombstone)
+	redis.call('PEXPIRE', logouts, lives)
+end
+return answer

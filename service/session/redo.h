@@ -1,0 +1,44 @@
+#ifndef LK_SESSION_REDO_H
+#define LK_SESSION_REDO_H
+
+/* The commands that bring about again what an answer acknowledges. Each becomes the first of the plan's redos. False: the
+ * arena is full. */
+
+#include "session/state.h"
+
+/* The session is there, with this record or a later one. */
+bool redo_restore(const struct session_env *env, const struct session_state *s, span record,
+		  struct session_plan *plan) MUST_CHECK;
+
+struct redo_change {
+	span delta;
+	uint64_t version; /* that it made */
+	size_t attributes_added;
+	size_t text_added;
+	span rewritten; /* the record, if it had to be written anew; else empty */
+};
+
+/* The change is in the session's record. */
+bool redo_reapply(const struct session_env *env, const struct session_state *s, const struct redo_change *change,
+		  struct session_plan *plan) MUST_CHECK;
+
+struct redo_end {
+	span names; /* one behind the other; copied */
+	span tombstone;
+	uint64_t tombstone_ms;
+	bool is_scoped; /* it was a logout everywhere: of a class, or all; but for one, or none */
+	span scope;
+};
+
+/* The sessions of s's user that have these names are dead. */
+bool redo_bury(const struct session_env *env, const struct session_state *s, const struct redo_end *end,
+	       struct session_plan *plan) MUST_CHECK;
+
+/* The announcement of an end that Redis cannot write now. SPAN_EMPTY when the arena is full. */
+span pending_write(arena *a, const struct session_state *s, const struct redo_end *end);
+
+/* This instance remembers it: all names. lives_ms as for recent_put. */
+void remember_end(const struct session_env *env, const struct session_state *s, const struct redo_end *end,
+		  uint64_t lives_ms);
+
+#endif
