@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "crypto/keyring.h"
@@ -25,6 +26,8 @@
 #include "redis/url.h"
 #include "rpc/server.h"
 #include "session/policy.h"
+#include "session/recent.h"
+#include "session/session.h"
 #include "wire/link.h"
 #include "wire/tls.h"
 
@@ -53,6 +56,7 @@ struct service {
 	arena *memory; /* of realms */
 	struct session_realms realms;
 	wire_tls *redis_tls;
+	recent *recent;
 	redis *redis;
 	rpc_server *rpc;
 };
@@ -125,6 +129,8 @@ static enum status_code load_keyring(struct service *s, struct status *st)
 static bool fill_realm(arena *memory, const struct config_realm *from, struct session_realm *to)
 {
 	to->name = span_str(from->name);
+	to->wait_replicas = from->wait_replicas;
+	to->wait_ms = from->wait_ms;
 	to->class_count = from->class_count;
 	to->classes = arena_array(memory, from->class_count, sizeof(*to->classes));
 	if (to->classes == NULL)
@@ -179,15 +185,36 @@ static enum status_code make_redis_tls(struct service *s, struct status *st)
 					   .key_file = c->redis.tls_key,
 					   .server_name = c->redis.tls_server_name};
 
-	if (strncmp(c->redis.url, "rediss://", strlen("rediss://")) != 0)
+	if (strncmp(c->redis.url, "rediss", strlen("rediss")) != 0)
 		return STATUS_OK;
 	return make_tls(&o, "redis", &s->redis_tls, st);
+}
+
+struct passwords {
+	char redis[CONFIG_PASSWORD_BYTES_MAX + 1];
+	char sentinel[CONFIG_PASSWORD_BYTES_MAX + 1];
+};
+
+/* False: nothing is left in *ret. */
+static bool read_passwords(const struct config *c, struct passwords *ret, struct config_error *error)
+{
+	if (config_read_password("redis.password_file", c->redis.password_file, ret->redis, error) &&
+	    config_read_password("redis.sentinel_password_file", c->redis.sentinel_password_file, ret->sentinel, error))
+		return true;
+	explicit_bzero(ret, sizeof(*ret));
+	return false;
+}
+
+/* What other instances, and this one, have announced. */
+static void hear(void *owner, span message)
+{
+	session_hear(owner, message, clock_mono_ms());
 }
 
 static enum status_code open_redis(struct service *s, struct status *st)
 {
 	const struct config *c = s->config;
-	char password[CONFIG_PASSWORD_BYTES_MAX + 1];
+	struct passwords secret;
 	struct config_error error;
 	struct redis_options o = {.url = c->redis.url,
 				  .user = c->redis.user,
@@ -197,15 +224,29 @@ static enum status_code open_redis(struct service *s, struct status *st)
 				  .connect_timeout_ms = c->redis.connect_timeout_ms,
 				  .response_timeout_ms = c->redis.response_timeout_ms,
 				  .commands_in_flight_max = c->redis.commands_in_flight_max,
+				  .breaker_ms = c->redis.breaker_ms,
+				  .late_ms = c->redis.late_ms,
+				  .failover_wait_ms = c->redis.failover_wait_ms,
+				  .unconfirmed_ms = c->redis.unconfirmed_ms,
+				  .replay_window_ms = c->redis.replay_window_ms,
+				  .replay_bytes_max = c->redis.replay_bytes_max,
+				  .replica_lag_max_ms = c->redis.replica_lag_max_ms,
+				  .sentinel_user = c->redis.sentinel_user,
 				  .tls = s->redis_tls,
-				  .events = {.report = log_redis_event}};
+				  .events = {.report = log_redis_event},
+				  .heard = hear};
 	enum status_code code;
 
-	if (!config_read_password(c, password, &error))
+	s->recent = recent_new(c->redis.replay_window_ms);
+	if (s->recent == NULL)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	o.heard_owner = s->recent;
+	if (!read_passwords(c, &secret, &error))
 		return status_set(st, STATUS_INVALID_ARGUMENT, "%s", error.text);
-	o.password = password[0] == 0 ? NULL : password;
+	o.password = secret.redis[0] == 0 ? NULL : secret.redis;
+	o.sentinel_password = secret.sentinel[0] == 0 ? NULL : secret.sentinel;
 	code = redis_open(&o, &s->redis, st);
-	explicit_bzero(password, sizeof(password));
+	explicit_bzero(&secret, sizeof(secret));
 	return code;
 }
 
@@ -215,6 +256,8 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 	const struct rpc_options o = {.realms = &s->realms,
 				      .keys = s->keys,
 				      .store = redis_store(s->redis),
+				      .recent = s->recent,
+				      .replay_window_ms = c->redis.replay_window_ms,
 				      .timeout_default_ms = c->calls.timeout_default_ms,
 				      .timeout_max_ms = c->calls.timeout_max_ms,
 				      .connections_max = c->connections.max,
@@ -335,6 +378,7 @@ static void service_free(struct service *s)
 {
 	rpc_server_free(&s->rpc);
 	redis_close(&s->redis);
+	recent_free(&s->recent);
 	wire_tls_release(&s->redis_tls);
 	(void)wire_drain(LINKS_GONE_MS);
 	arena_free(&s->memory);
@@ -385,7 +429,7 @@ static enum exit_status new_keyring(const char *path)
 /* What the configuration names outside itself, as far as it can be told without starting anything. */
 static bool check_references(const struct config *c, struct config_error *error)
 {
-	char password[CONFIG_PASSWORD_BYTES_MAX + 1];
+	struct passwords secret;
 	struct redis_url url;
 	struct status st;
 	bool is_good;
@@ -395,8 +439,8 @@ static bool check_references(const struct config *c, struct config_error *error)
 		return false;
 	}
 	redis_url_wipe(&url);
-	is_good = config_read_password(c, password, error);
-	explicit_bzero(password, sizeof(password));
+	is_good = read_passwords(c, &secret, error);
+	explicit_bzero(&secret, sizeof(secret));
 	return is_good;
 }
 

@@ -55,7 +55,7 @@ static void print_statuses(void)
 	(void)puts(
 	    "Exit status:\n"
 	    "  0  the session is valid, or it is done\n"
-	    "  1  the session is invalid\n"
+	    "  1  the session is invalid; of \"redis\": some slots have no serving primary\n"
 	    "  2  the line makes no sense, or names a realm, class, handle or file that is not there\n"
 	    "  3  no server could tell, or the result could not be written: try again; never take it for invalid\n"
 	    "  4  refused by the server: a conflict, a cap or another limit, not allowed, not supported;\n"

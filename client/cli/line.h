@@ -14,7 +14,14 @@
 #define USAGE_BYTES 64
 
 /* Exit statuses; --help explains them. */
-enum exit_status { EXIT_DONE = 0, EXIT_INVALID = 1, EXIT_USAGE = 2, EXIT_UNKNOWN = 3, EXIT_REFUSED = 4 };
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_INVALID = 1,
+	EXIT_UNSERVED = 1, /* redis: some slots have no serving primary */
+	EXIT_USAGE = 2,
+	EXIT_UNKNOWN = 3,
+	EXIT_REFUSED = 4,
+};
 
 struct line;
 

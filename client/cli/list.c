@@ -8,6 +8,8 @@
 #include "text.h"
 #include "verbs.h"
 
+/* "2026-01-31T12:00:00Z" */
+#define TIME_COLUMNS	   20
 #define CLASS_COLUMNS_MIN  10
 #define DEVICE_COLUMNS_MAX 40
 
@@ -63,21 +65,30 @@ static const lk_session *session_at(const struct listing *listing, size_t index)
 	return NULL;
 }
 
+/* To the second; "-" where it is not known. */
+static void print_time(uint64_t at_ms)
+{
+	char text[TIME_TEXT_BYTES];
+
+	if (at_ms == 0)
+		(void)printf("%-*s  ", TIME_COLUMNS, "-");
+	else
+		(void)printf("%.*sZ  ", TIME_COLUMNS - 1, text_of_time(at_ms, text));
+}
+
 static void print_row(const lk_session *session, int class_columns)
 {
 	struct lk_bytes device = lk_session_label(session);
-	char created[TIME_TEXT_BYTES], seen[TIME_TEXT_BYTES], ends[TIME_TEXT_BYTES];
 	int printed;
 
 	if (device.len == 0)
 		device = lk_session_user_agent(session);
 	if (device.len == 0)
 		device = lk_session_ip(session);
-	/* To the second: 19 characters of each time. */
-	(void)printf("%-39s  %.19sZ  %.19sZ  %.19sZ  ", lk_session_handle(session),
-		     text_of_time(lk_session_created_at_ms(session), created),
-		     text_of_time(lk_session_last_seen_at_ms(session), seen),
-		     text_of_time(lk_session_idle_expires_at_ms(session), ends));
+	(void)printf("%-39s  ", lk_session_handle(session));
+	print_time(lk_session_created_at_ms(session));
+	print_time(lk_session_last_seen_at_ms(session));
+	print_time(lk_session_idle_expires_at_ms(session));
 	printed = text_print(stdout, lk_session_class(session), class_columns);
 	(void)printf("%*s  ", class_columns - printed, "");
 	(void)text_print(stdout, device, DEVICE_COLUMNS_MAX);
@@ -98,8 +109,8 @@ static void print_table(const struct listing *listing)
 
 		class_columns = columns > class_columns ? columns : class_columns;
 	}
-	(void)printf("%-39s  %-20s  %-20s  %-20s  %-*s  %s\n", "HANDLE", "CREATED", "LAST SEEN", "ENDS", class_columns,
-		     "CLASS", "DEVICE");
+	(void)printf("%-39s  %-*s  %-*s  %-*s  %-*s  %s\n", "HANDLE", TIME_COLUMNS, "CREATED", TIME_COLUMNS,
+		     "LAST SEEN", TIME_COLUMNS, "ENDS", class_columns, "CLASS", "DEVICE");
 	for (size_t i = 0; (session = session_at(listing, i)) != NULL; i++)
 		print_row(session, class_columns);
 }

@@ -41,6 +41,10 @@ const struct verb verbs[] = {
     {"info", "", "What the server says of itself.", 0, 0, verb_info},
     {"health", "", "Whether the server serves. Exit status 0 if it does, 3 if not.", 0, 0, verb_health},
     {"stats", "", "The server's counters.", 0, 0, verb_stats},
+    {"redis", "",
+     "The Redis servers behind the server. As the instance that answers sees them.\n"
+     "Exit status: 0 all slots have a serving primary, 1 some have none, 3 no server could tell.",
+     0, 0, verb_redis},
 };
 const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
 

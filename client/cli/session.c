@@ -241,11 +241,13 @@ int verb_session_revoke(const struct line *line, lk_client *client)
 	struct lk_session_revoke_request request = LK_SESSION_REVOKE_REQUEST_INIT;
 	struct lk_error error = LK_ERROR_INIT;
 	char *word = take_token(line->args[0]);
+	bool pending = false;
 	bool was_alive;
 	int status;
 
 	if (word == NULL)
 		return EXIT_USAGE;
+	request.ret_pending = &pending;
 	if (is_handle(word))
 		request.handle = lk_text(word);
 	else
@@ -254,7 +256,9 @@ int verb_session_revoke(const struct line *line, lk_client *client)
 	if (lk_session_revoke(client, &request, &was_alive, &error) != LK_OK)
 		status = report(line, &error);
 	else if (line->json)
-		status = say_done(json_print(json_pack("{s:b}", "was_alive", was_alive)));
+		status = say_done(json_print(json_pack("{s:b, s:b}", "was_alive", was_alive, "pending", pending)));
+	else if (pending)
+		status = say_done(puts("revoked; Redis cannot write it now, and will as soon as it can") != EOF);
 	else
 		status = say_done(puts(was_alive ? "revoked" : "it had ended before") != EOF);
 	free_token(&word);

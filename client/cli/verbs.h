@@ -14,5 +14,6 @@ int verb_session_revoke_user(const struct line *line, lk_client *client);
 int verb_info(const struct line *line, lk_client *client);
 int verb_health(const struct line *line, lk_client *client);
 int verb_stats(const struct line *line, lk_client *client);
+int verb_redis(const struct line *line, lk_client *client);
 
 #endif

@@ -86,6 +86,12 @@ static bool is_over(const lk_call *call)
 	return call->state == CALL_IDLE && call->callbacks == 0;
 }
 
+/* Under the lock. By whoever is last to have to do with it. */
+static bool is_to_be_freed(const lk_call *call)
+{
+	return call->free_at_end && is_over(call) && call->waiters == 0;
+}
+
 static void cancel_locked(lk_call *call)
 {
 	if (call->state != CALL_QUEUED && call->state != CALL_SENT && call->state != CALL_BACKOFF)
@@ -105,7 +111,8 @@ void lk_call_cancel(lk_call *call)
 static void wait_until_over(lk_call *call)
 {
 	call->waiters++;
-	while (!is_over(call))
+	/* This one is counted: the others leave first. */
+	while (!is_over(call) || call->waiters > 1)
 		(void)pthread_cond_wait(&call->ended_changed, &call->client->lock);
 	call->waiters--;
 }
@@ -131,22 +138,27 @@ void lk_call_free(lk_call **call)
 
 enum lk_err lk_call_wait(lk_call *call)
 {
+	lk_client *client = call->client;
 	enum lk_err result;
 	uint64_t target;
+	bool free_now;
 
 	if (in_callback)
 		return LK_E_MISUSE;
-	pthread_mutex_lock(&call->client->lock);
+	pthread_mutex_lock(&client->lock);
 	target = call->started;
 	call->waiters++;
 	while (call->ended < target)
-		(void)pthread_cond_wait(&call->ended_changed, &call->client->lock);
+		(void)pthread_cond_wait(&call->ended_changed, &client->lock);
 	call->waiters--;
 	result = call->result;
-	/* lk_call_free may be waiting for the last waiter to leave. */
+	/* lk_call_free may be waiting for the last waiter to leave; within a callback it has left that to him. */
 	if (call->waiters > 0)
 		(void)pthread_cond_broadcast(&call->ended_changed);
-	pthread_mutex_unlock(&call->client->lock);
+	free_now = is_to_be_freed(call);
+	pthread_mutex_unlock(&client->lock);
+	if (free_now)
+		destroy(call);
 	return result;
 }
 
@@ -212,6 +224,8 @@ static enum lk_err take_terms(lk_call *call, const struct call_terms *terms)
 	if (trace_bytes > 0)
 		memcpy(call->traceparent, terms->traceparent, trace_bytes);
 	call->traceparent[trace_bytes] = '\0';
+	call->wait_replicas = terms->wait_replicas;
+	call->wait_ms = terms->wait_ms;
 	call->key_bytes = terms->idempotency_key.len;
 	if (call->key_bytes > 0)
 		memcpy(call->key, terms->idempotency_key.data, call->key_bytes);
@@ -240,6 +254,8 @@ enum lk_err call_frame(lk_call *call, uint32_t timeout_ms, struct frame **ret, s
 	    .key = call->key,
 	    .key_bytes = call->key_bytes,
 	    .traceparent = call->traceparent,
+	    .wait_replicas = call->wait_replicas,
+	    .wait_ms = call->wait_ms,
 	};
 
 	return frame_new(&envelope, ret, error);
@@ -292,7 +308,7 @@ void call_notify(lk_call *call)
 	call->result = err;
 	if (call->waiters > 0)
 		(void)pthread_cond_broadcast(&call->ended_changed);
-	free_now = call->free_at_end && is_over(call);
+	free_now = is_to_be_freed(call);
 	if (--client->busy == 0)
 		(void)pthread_cond_broadcast(&client->settled);
 	pthread_mutex_unlock(&client->lock);
@@ -323,6 +339,16 @@ uint64_t lk_call_idle_expires_at_ms(const lk_call *call)
 bool lk_call_was_alive(const lk_call *call)
 {
 	return call->results.was_alive;
+}
+
+bool lk_call_pending(const lk_call *call)
+{
+	return call->results.pending;
+}
+
+uint32_t lk_call_replicas(const lk_call *call)
+{
+	return call->results.replicas;
 }
 
 uint32_t lk_call_revoked(const lk_call *call)
@@ -365,6 +391,14 @@ lk_stats *lk_call_take_stats(lk_call *call)
 
 	call->results.stats = NULL;
 	return stats;
+}
+
+lk_redis_status *lk_call_take_redis_status(lk_call *call)
+{
+	lk_redis_status *status = call->results.redis;
+
+	call->results.redis = NULL;
+	return status;
 }
 
 enum lk_err call_sync_begin(lk_client *client, struct lk_error *error, lk_call **ret_call)

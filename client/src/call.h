@@ -59,6 +59,8 @@ struct lk_call {
 	uint8_t key[IDEMPOTENCY_KEY_BYTES_MAX];
 	size_t key_bytes;
 	char traceparent[TRACEPARENT_BYTES_MAX + 1];
+	uint32_t wait_replicas; /* 0, as wait_ms: the server's */
+	uint32_t wait_ms;
 	struct lk_error error;
 	struct results results;
 };
@@ -68,6 +70,8 @@ struct call_terms {
 	uint32_t timeout_ms;
 	const char *traceparent;
 	struct lk_bytes idempotency_key;
+	uint32_t wait_replicas;
+	uint32_t wait_ms;
 };
 
 /* The one place that changes the state. Under the client's lock. */

@@ -27,6 +27,11 @@ static enum lk_err out_of_memory(struct lk_error *error)
 
 static enum lk_err unreadable(struct lk_error *error, Latchkey__V1__Reason reason)
 {
+	/* The service has no reason: after a failover the session may not have been brought back yet. */
+	if (reason == LATCHKEY__V1__REASON__REASON_NONE)
+		return error_set(
+		    error, LK_E_UNAVAILABLE,
+		    "Redis has just changed its primary and does not know the session, which is new: ask again");
 	(void)error_set(error, LK_E_UNREADABLE, "the stored session cannot be read: %s",
 			lk_reason_message((enum lk_reason)reason));
 	error->reason = (enum lk_reason)reason;
@@ -110,6 +115,7 @@ static enum lk_err answer_revoke(const ProtobufCMessage *message, struct results
 		return LK_E_SESSION_INVALID;
 	}
 	results->was_alive = m->was_alive;
+	results->pending = m->pending;
 	return LK_OK;
 }
 
@@ -147,6 +153,12 @@ static enum lk_err answer_stats(const ProtobufCMessage *message, struct results 
 	return results->stats != NULL ? LK_OK : out_of_memory(error);
 }
 
+static enum lk_err answer_redis(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
+{
+	results->redis = redis_status_new((const Latchkey__V1__ServerRedisResponse *)message);
+	return results->redis != NULL ? LK_OK : out_of_memory(error);
+}
+
 static const struct method_row methods[METHODS] = {
     [METHOD_CREATE] = {"/latchkey.v1.Sessions/Create", &latchkey__v1__create_session_response__descriptor,
 		       answer_create, true},
@@ -163,6 +175,8 @@ static const struct method_row methods[METHODS] = {
 		       false},
     [METHOD_INFO] = {"/latchkey.v1.Server/Info", &latchkey__v1__server_info_response__descriptor, answer_info, false},
     [METHOD_STATS] = {"/latchkey.v1.Server/Stats", &latchkey__v1__server_stats_response__descriptor, answer_stats,
+		      false},
+    [METHOD_REDIS] = {"/latchkey.v1.Server/Redis", &latchkey__v1__server_redis_response__descriptor, answer_redis,
 		      false},
 };
 
@@ -208,6 +222,7 @@ enum lk_err method_answer(enum method method, const struct reply *reply, struct 
 	message = protobuf_c_message_unpack(row->response, &pool->allocator, reply->body.len, reply->body.data);
 	if (message == NULL)
 		return not_understood(error, row->response->name);
+	results->replicas = reply->replicas;
 	return row->answer(message, results, error);
 }
 
@@ -217,5 +232,6 @@ void results_clear(struct results *results)
 	lk_sessions_free(&results->sessions);
 	lk_info_free(&results->info);
 	lk_stats_free(&results->stats);
+	lk_redis_status_free(&results->redis);
 	*results = (struct results){0};
 }

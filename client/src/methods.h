@@ -15,6 +15,7 @@ enum method {
 	METHOD_HEALTH,
 	METHOD_INFO,
 	METHOD_STATS,
+	METHOD_REDIS,
 	METHODS
 };
 
@@ -24,12 +25,15 @@ struct results {
 	uint64_t version;
 	uint64_t idle_expires_at_ms;
 	bool was_alive;
+	bool pending;
+	uint32_t replicas;
 	uint32_t revoked;
 	enum lk_serving serving;
 	lk_session *session;
 	lk_sessions *sessions;
 	lk_info *info;
 	lk_stats *stats;
+	lk_redis_status *redis;
 };
 
 const char *method_path(enum method method);

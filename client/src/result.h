@@ -25,5 +25,7 @@ lk_session *session_new(const struct session_parts *parts) __attribute__((warn_u
 lk_sessions *sessions_new(const Latchkey__V1__ListSessionsResponse *list) __attribute__((warn_unused_result));
 lk_info *info_new(const Latchkey__V1__ServerInfoResponse *response) __attribute__((warn_unused_result));
 lk_stats *stats_new(const Latchkey__V1__ServerStatsResponse *response) __attribute__((warn_unused_result));
+lk_redis_status *redis_status_new(const Latchkey__V1__ServerRedisResponse *response)
+    __attribute__((warn_unused_result));
 
 #endif

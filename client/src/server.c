@@ -59,6 +59,15 @@ enum lk_err lk_server_stats_async(lk_call *call, const struct lk_server_request 
 	return err == LK_OK ? submit(call, METHOD_STATS, &message.base, &r) : err;
 }
 
+enum lk_err lk_server_redis_async(lk_call *call, const struct lk_server_request *request)
+{
+	const Latchkey__V1__ServerRedisRequest message = LATCHKEY__V1__SERVER_REDIS_REQUEST__INIT;
+	struct lk_server_request r;
+	enum lk_err err = begin(call, request, &r);
+
+	return err == LK_OK ? submit(call, METHOD_REDIS, &message.base, &r) : err;
+}
+
 enum lk_err lk_health(lk_client *client, const struct lk_server_request *request, enum lk_serving *ret_serving,
 		      struct lk_error *error)
 {
@@ -106,6 +115,23 @@ enum lk_err lk_server_stats(lk_client *client, const struct lk_server_request *r
 	err = call_sync_wait(call, lk_server_stats_async(call, request));
 	if (err == LK_OK)
 		*ret_stats = lk_call_take_stats(call);
+	call_sync_end(&call, error);
+	return err;
+}
+
+enum lk_err lk_server_redis(lk_client *client, const struct lk_server_request *request, lk_redis_status **ret_status,
+			    struct lk_error *error)
+{
+	lk_call *call;
+	enum lk_err err;
+
+	assert(ret_status != NULL);
+	err = call_sync_begin(client, error, &call);
+	if (err != LK_OK)
+		return err;
+	err = call_sync_wait(call, lk_server_redis_async(call, request));
+	if (err == LK_OK)
+		*ret_status = lk_call_take_redis_status(call);
 	call_sync_end(&call, error);
 	return err;
 }

@@ -20,7 +20,8 @@
 #define MUTATING_TERMS(request)                                                                                        \
 	{                                                                                                              \
 		.timeout_ms = (request).timeout_ms, .traceparent = (request).traceparent,                              \
-		.idempotency_key = (request).idempotency_key                                                           \
+		.idempotency_key = (request).idempotency_key, .wait_replicas = (request).wait_replicas,                \
+		.wait_ms = (request).wait_ms                                                                           \
 	}
 #define SET(message, field, bytes)	   ((message).has_##field = ((message).field = binary_of(bytes)).len > 0)
 #define SET_NUMBER(message, field, number) ((message).has_##field = ((message).field = (number)) != 0)
@@ -284,6 +285,8 @@ enum lk_err lk_session_revoke(lk_client *client, const struct lk_session_revoke_
 	err = call_sync_wait(call, lk_session_revoke_async(call, request));
 	if (err == LK_OK && ret_was_alive != NULL)
 		*ret_was_alive = lk_call_was_alive(call);
+	if (err == LK_OK && request != NULL && request->ret_pending != NULL)
+		*request->ret_pending = lk_call_pending(call);
 	call_sync_end(&call, error);
 	return err;
 }

@@ -3,6 +3,8 @@
 #include "config/keys.h"
 #include "config/url.h"
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 struct check {
 	const struct config *c;
 	const struct origins *o;
@@ -10,7 +12,7 @@ struct check {
 };
 
 static bool check_tls(const struct check *k, const struct config_listener *l, const struct listen_url *url,
-		      const char *path)
+		      const char *path, const char *shown)
 {
 	const bool has_pair = l->tls.cert != NULL && l->tls.key != NULL;
 
@@ -21,9 +23,11 @@ static bool check_tls(const struct check *k, const struct config_listener *l, co
 		return origin_fail(k->o, k->error, path, "has a tls section but is not tls+tcp://; change one of them");
 	/* Whoever can reach the service can log anybody in. */
 	if (!url->is_loopback)
-		return origin_fail(k->o, k->error, path,
-				   "is reachable from other machines, whose callers nothing here can tell apart; "
-				   "allowed: a loopback address, such as tcp://127.0.0.1:7373, or ipc:///path");
+		return origin_fail(
+		    k->o, k->error, path,
+		    "found %s, which is reachable from other machines, whose callers nothing here can "
+		    "tell apart; allowed: a loopback address, such as tcp://127.0.0.1:7373, or ipc:///path",
+		    shown);
 	return true;
 }
 
@@ -42,7 +46,7 @@ static bool check_listener(const struct check *k, size_t i)
 	for (size_t j = 0; j < i; j++)
 		if (strcmp(k->c->listeners[j].url, l->url) == 0 && (url.scheme == LISTEN_IPC || url.port != 0))
 			return origin_fail(k->o, k->error, path, "found %s a second time; remove it", shown);
-	if (!check_tls(k, l, &url, path))
+	if (!check_tls(k, l, &url, path, shown))
 		return false;
 	snprintf(path, sizeof(path), "listen[%zu].ipc_mode", i);
 	if (url.scheme != LISTEN_IPC && origin_find(k->o, path) != NULL && origin_find(k->o, path)->variable == NULL)
@@ -60,7 +64,8 @@ static bool check_redis(const struct check *k)
 	key_quote(masked, shown);
 	if (!redis_url_is_known(c->redis.url))
 		return origin_fail(k->o, k->error, "redis.url",
-				   "found %s, allowed: redis://host, rediss://host, unix:///path, embedded: or "
+				   "found %s, allowed: redis://host, redis+sentinel://host,.../name, "
+				   "redis+cluster://host,..., the same with rediss, unix:///path, embedded: or "
 				   "embedded:/folder",
 				   shown);
 	if (url_is_masked(c->redis.url))
@@ -73,24 +78,32 @@ static bool check_redis(const struct check *k)
 	return true;
 }
 
+static bool none_is_set(const struct check *k, const enum key_id *keys, size_t count, const char *why)
+{
+	for (size_t i = 0; i < count; i++)
+		if (key_text(&config_keys[keys[i]], k->c) != NULL)
+			return origin_fail(k->o, k->error, config_keys[keys[i]].path, "%s", why);
+	return true;
+}
+
 /* Settings that would be ignored in silence, above all those that somebody relies on for safety. */
 static bool check_redis_mode(const struct check *k)
 {
 	static const enum key_id tls_keys[] = {KEY_redis_tls_ca, KEY_redis_tls_cert, KEY_redis_tls_key,
 					       KEY_redis_tls_server_name};
 	static const enum key_id login_keys[] = {KEY_redis_user, KEY_redis_password_file};
-	const bool is_tls = strncmp(k->c->redis.url, "rediss://", 9) == 0;
-	const bool is_embedded = strncmp(k->c->redis.url, "embedded:", 9) == 0;
+	static const enum key_id sentinel_keys[] = {KEY_redis_sentinel_user, KEY_redis_sentinel_password_file};
+	const char *url = k->c->redis.url;
 
-	for (size_t i = 0; !is_tls && i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)
-		if (key_text(&config_keys[tls_keys[i]], k->c) != NULL)
-			return origin_fail(k->o, k->error, config_keys[tls_keys[i]].path,
-					   "is set, but redis.url is not rediss://; remove it or use rediss://");
-	for (size_t i = 0; is_embedded && i < sizeof(login_keys) / sizeof(login_keys[0]); i++)
-		if (key_text(&config_keys[login_keys[i]], k->c) != NULL)
-			return origin_fail(k->o, k->error, config_keys[login_keys[i]].path,
-					   "is set, but redis.url is embedded:, which has no accounts; remove it");
-	return true;
+	return (redis_url_is_tls(url) || none_is_set(k, tls_keys, COUNT(tls_keys),
+						     "is set, but redis.url is not rediss://, rediss+sentinel:// or "
+						     "rediss+cluster://; remove it or use one of them")) &&
+	       (strncmp(url, "embedded:", 9) != 0 ||
+		none_is_set(k, login_keys, COUNT(login_keys),
+			    "is set, but redis.url is embedded:, which has no accounts; remove it")) &&
+	       (redis_url_is_sentinel(url) || none_is_set(k, sentinel_keys, COUNT(sentinel_keys),
+							  "is set, but redis.url names no Sentinels; remove it or use "
+							  "redis+sentinel://"));
 }
 
 /* small may not be over large; the mistake is told where it was made: at the one that is set. */

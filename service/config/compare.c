@@ -34,7 +34,7 @@ static bool listeners_eq(const struct config *a, const struct config *b)
 
 static bool realm_eq(const struct config_realm *a, const struct config_realm *b)
 {
-	if (a->class_count != b->class_count || strcmp(a->name, b->name) != 0)
+	if (a->class_count != b->class_count || strcmp(a->name, b->name) != 0 || !keys_eq(realm_keys, REALM_KEYS, a, b))
 		return false;
 	for (size_t i = 0; i < a->class_count; i++)
 		if (!keys_eq(class_keys, CLASS_KEYS, &a->classes[i], &b->classes[i]))

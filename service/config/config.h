@@ -57,6 +57,8 @@ struct config_class {
 
 struct config_realm {
 	const char *name;
+	uint32_t wait_replicas;
+	uint32_t wait_ms;
 	size_t class_count; /* at least 1; the first is the default */
 	struct config_class *classes;
 };
@@ -73,6 +75,8 @@ struct config {
 		const char *url;
 		const char *user; /* NULL, as the others down to server_binary: not set */
 		const char *password_file;
+		const char *sentinel_user;
+		const char *sentinel_password_file;
 		const char *tls_ca;
 		const char *tls_cert;
 		const char *tls_key;
@@ -82,6 +86,13 @@ struct config {
 		uint32_t connect_timeout_ms;
 		uint32_t response_timeout_ms;
 		uint32_t commands_in_flight_max;
+		uint32_t breaker_ms;
+		uint32_t late_ms;
+		uint32_t failover_wait_ms;
+		uint32_t unconfirmed_ms;
+		uint32_t replay_window_ms;
+		uint32_t replay_bytes_max;
+		uint32_t replica_lag_max_ms;
 	} redis;
 
 	struct {
@@ -126,9 +137,9 @@ bool config_print(const struct config *c, FILE *out) MUST_CHECK;
 void config_compare(const struct config *a, const struct config *b,
 		    void (*report)(void *owner, const char *path, bool is_reloadable), void *owner);
 
-/* The contents of redis.password_file without the newline at the end, wiped by the caller; out is untouched on
- * failure, and empty when no file is set. */
-bool config_read_password(const struct config *c, char out[static CONFIG_PASSWORD_BYTES_MAX + 1],
+/* The contents of a password file without the newline at the end, wiped by the caller; out is untouched on failure, and
+ * empty when file is NULL. key is the one that names the file, for the error. */
+bool config_read_password(const char *key, const char *file, char out[static CONFIG_PASSWORD_BYTES_MAX + 1],
 			  struct config_error *error) MUST_CHECK;
 
 /* The URL without its password, for logs. Cut at len. */

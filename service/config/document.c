@@ -48,6 +48,7 @@ static const cyaml_schema_value_t class_schema = {
 
 static const cyaml_schema_field_t realm_fields[] = {
     CYAML_FIELD_STRING_PTR("name", OPTIONAL_TEXT, struct document_realm, name, 0, CYAML_UNLIMITED),
+    FIELD_OF(document_realm, "wait_replicas", REALM_WAIT_REPLICAS), FIELD_OF(document_realm, "wait_ms", REALM_WAIT_MS),
     CYAML_FIELD_SEQUENCE("classes", OPTIONAL_TEXT, struct document_realm, classes, &class_schema, 0, CYAML_UNLIMITED),
     CYAML_FIELD_END};
 

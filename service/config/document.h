@@ -16,6 +16,7 @@ struct document_class {
 
 struct document_realm {
 	char *name;
+	char *values[REALM_KEYS];
 	struct document_class *classes;
 	uint32_t classes_count;
 };

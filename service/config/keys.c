@@ -127,6 +127,28 @@ const struct config_key listener_keys[LISTENER_KEYS] = {
 	 .doc = "For ipc: permissions of the socket, octal. The default is for the service's own user only."},
 };
 
+const struct config_key realm_keys[REALM_KEYS] = {
+    [REALM_WAIT_REPLICAS] =
+	{.name = "wait_replicas",
+	 .path = "wait_replicas",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, wait_replicas),
+	 .default_text = "0",
+	 .max = 8,
+	 .unit = "replicas",
+	 .doc = "Of Redis that are to have a change before it is acknowledged. Too few in time is no error: the answer "
+		"tells how many. What is acknowledged is carried out again after a failover anyway."},
+    [REALM_WAIT_MS] = {.name = "wait_ms",
+		       .path = "wait_ms",
+		       .type = KEY_U32,
+		       .offset = offsetof(struct config_realm, wait_ms),
+		       .default_text = "100",
+		       .min = 1,
+		       .max = 60000,
+		       .unit = "ms",
+		       .doc = "For so long at most. A replica in the same data centre takes 1 ms."},
+};
+
 /* Sessions for ten years are no sessions: the longest "remember me" known to us is two. */
 #define SESSION_SECONDS_MAX 315360000
 /* Twice the longest time by which a caller's write can come late, calls.timeout_max_ms by default. */

@@ -60,10 +60,12 @@ enum listener_key {
 	LISTENER_IPC_MODE,
 	LISTENER_KEYS
 };
+enum realm_key { REALM_WAIT_REPLICAS, REALM_WAIT_MS, REALM_KEYS };
 enum class_key { CLASS_NAME, CLASS_IDLE, CLASS_ABSOLUTE, CLASS_SESSIONS, CLASS_AT_CAP, CLASS_TOMBSTONE, CLASS_KEYS };
 
 extern const struct config_key config_keys[CONFIG_KEYS];     /* of struct config */
 extern const struct config_key listener_keys[LISTENER_KEYS]; /* of struct config_listener */
+extern const struct config_key realm_keys[REALM_KEYS];	     /* of struct config_realm; its name is apart */
 extern const struct config_key class_keys[CLASS_KEYS];	     /* of struct config_class */
 /* In the file's order, ended by a NULL name. */
 extern const struct config_section config_sections[];

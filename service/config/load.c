@@ -163,7 +163,8 @@ static bool set_realms(struct load *l, const struct document *d)
 		list[i].name = copy(l, d->realms[i].name);
 		if (list[i].name == NULL)
 			return fail_memory(l);
-		if (!set_classes(l, &d->realms[i], i, &list[i]))
+		if (!set_values(l, realm_keys, REALM_KEYS, d->realms[i].values, path, &list[i]) ||
+		    !set_classes(l, &d->realms[i], i, &list[i]))
 			return false;
 	}
 	l->c->realms = list;
@@ -183,7 +184,8 @@ static bool set_default_lists(struct load *l)
 	c->listeners[0].url = DEFAULT_URL;
 	c->realm_count = 1;
 	c->realms[0].name = "default";
-	return set_defaults(l, listener_keys, LISTENER_KEYS, &c->listeners[0]) && add_default_class(l, &c->realms[0]);
+	return set_defaults(l, listener_keys, LISTENER_KEYS, &c->listeners[0]) &&
+	       set_defaults(l, realm_keys, REALM_KEYS, &c->realms[0]) && add_default_class(l, &c->realms[0]);
 }
 
 static bool apply_text(struct load *l, span text)

@@ -4,12 +4,6 @@
 
 #include "config/config.h"
 
-static bool fail(const struct config *c, struct config_error *error, const char *what)
-{
-	snprintf(error->text, sizeof(error->text), "redis.password_file %s: %s", c->redis.password_file, what);
-	return false;
-}
-
 /* One line, with or without its newline; room for "\r\n" and for one byte too many. */
 static ssize_t read_line(int fd, char *out, size_t room)
 {
@@ -30,35 +24,43 @@ static ssize_t read_line(int fd, char *out, size_t room)
 	return (ssize_t)len;
 }
 
-bool config_read_password(const struct config *c, char out[static CONFIG_PASSWORD_BYTES_MAX + 1],
+/* NULL: the line is a password. */
+static const char *fault_of(const char *line, ssize_t len)
+{
+	if (len < 0)
+		return strerror(errno);
+	if (len == 0)
+		return "is empty; write the password on its first line";
+	if (len > CONFIG_PASSWORD_BYTES_MAX || memchr(line, '\n', (size_t)len) != NULL ||
+	    memchr(line, 0, (size_t)len) != NULL)
+		return "is not one line of at most 512 bytes";
+	return NULL;
+}
+
+bool config_read_password(const char *key, const char *file, char out[static CONFIG_PASSWORD_BYTES_MAX + 1],
 			  struct config_error *error)
 {
 	char line[CONFIG_PASSWORD_BYTES_MAX + 3];
+	const char *fault;
 	ssize_t len = -1;
-	bool ok = false;
 	int fd;
 
-	if (c->redis.password_file == NULL) {
+	if (file == NULL) {
 		out[0] = 0;
 		return true;
 	}
-	fd = open(c->redis.password_file, O_RDONLY | O_CLOEXEC);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		len = read_line(fd, line, sizeof(line));
 		(void)close(fd);
 	}
-	if (len < 0) {
-		fail(c, error, strerror(errno));
-	} else if (len == 0) {
-		fail(c, error, "is empty; write the password on its first line");
-	} else if (len > CONFIG_PASSWORD_BYTES_MAX || memchr(line, '\n', (size_t)len) != NULL ||
-		   memchr(line, 0, (size_t)len) != NULL) {
-		fail(c, error, "is not one line of at most 512 bytes");
-	} else {
+	fault = fault_of(line, len);
+	if (fault == NULL) {
 		memcpy(out, line, (size_t)len);
 		out[len] = 0;
-		ok = true;
+	} else {
+		snprintf(error->text, sizeof(error->text), "%s %s: %s", key, file, fault);
 	}
 	explicit_bzero(line, sizeof(line));
-	return ok;
+	return fault == NULL;
 }

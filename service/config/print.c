@@ -166,7 +166,12 @@ static void print_realms(FILE *out, const struct config *c)
 	for (size_t i = 0; i < c->realm_count; i++) {
 		const struct config_realm *r = &c->realms[i];
 
-		fprintf(out, "  - name: \"%s\"\n    classes:\n", r->name);
+		fprintf(out, "  - name: \"%s\"\n", r->name);
+		for (size_t k = 0; k < REALM_KEYS; k++) {
+			print_field(out, &realm_keys[k], r, "    ");
+			fputs("\n", out);
+		}
+		fputs("    classes:\n", out);
 		for (size_t j = 0; j < r->class_count; j++) {
 			for (size_t k = 0; k < CLASS_KEYS; k++)
 				print_field(out, &class_keys[k], &r->classes[j], k == 0 ? "      - {" : ", ");
@@ -194,6 +199,7 @@ bool config_print(const struct config *c, FILE *out)
 	print_comment(out, 0,
 		      "Tenants, 1..1024, each with 1..32 classes of sessions, of which the first is the default. "
 		      "Callers that name no realm get \"default\".");
+	print_list_docs(out, realm_keys, REALM_KEYS);
 	print_list_docs(out, class_keys, CLASS_KEYS);
 	print_realms(out, c);
 	return fflush(out) == 0 && ferror(out) == 0;

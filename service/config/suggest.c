@@ -16,6 +16,8 @@ static const char *const list_paths[] = {"listen",
 					 "listen[].ipc_mode",
 					 "realms",
 					 "realms[].name",
+					 "realms[].wait_replicas",
+					 "realms[].wait_ms",
 					 "realms[].classes",
 					 NULL};
 

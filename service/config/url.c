@@ -94,10 +94,21 @@ const char *listen_url_check(const char *url, struct listen_url *ret)
 	return wrong;
 }
 
+bool redis_url_is_tls(const char *url)
+{
+	return starts_with(url, "rediss://") || starts_with(url, "rediss+sentinel://") ||
+	       starts_with(url, "rediss+cluster://");
+}
+
+bool redis_url_is_sentinel(const char *url)
+{
+	return starts_with(url, "redis+sentinel://") || starts_with(url, "rediss+sentinel://");
+}
+
 bool redis_url_is_known(const char *url)
 {
-	return starts_with(url, "redis://") || starts_with(url, "rediss://") || starts_with(url, "unix:///") ||
-	       starts_with(url, "embedded:");
+	return starts_with(url, "redis://") || starts_with(url, "redis+cluster://") || redis_url_is_sentinel(url) ||
+	       redis_url_is_tls(url) || starts_with(url, "unix:///") || starts_with(url, "embedded:");
 }
 
 /* The user and password part: between :// and the last @. A password may hold, against the rules, anything, so what is

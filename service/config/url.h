@@ -18,6 +18,8 @@ const char *listen_url_check(const char *url, struct listen_url *ret);
 
 /* Schemes that service/redis serves; what follows them is its business. */
 bool redis_url_is_known(const char *url);
+bool redis_url_is_tls(const char *url);
+bool redis_url_is_sentinel(const char *url);
 
 /* The password's place is taken by what config_mask_url puts there. */
 bool url_is_masked(const char *url);

@@ -15,7 +15,19 @@
  * runs out. What the store says of a call answered already is dropped by the exchange and does not come here.
  *
  * A call fails when all of its tasks have failed. Where only some have (GetMany, with one of several nodes down), the
- * method has prepared the response to say UNKNOWN of theirs. */
+ * method has prepared the response to say UNKNOWN of theirs.
+ *
+ * A task, when its command is replied to:
+ *
+ *   late write ──────────────> the same command again: the server that replied may not be the primary any more, and all
+ *                              commands are repeatable
+ *   answer, no redos ────────> settled, or the plan's next command
+ *   answer with redos ───────> all kept ──> settled, or the plan's next command
+ *                                 └ one not, the primary has changed since: it and those behind it are carried out on
+ *                                   the new one, each is kept, then the same
+ *
+ * So nothing is acknowledged that a failover could undo. If time runs out on the way the caller is told that he does not
+ * know, and a repetition with his idempotency key finds out. */
 
 static uint32_t timeout_of(const struct rpc_options *o, const Latchkey__V1__Call *sent)
 {
@@ -37,7 +49,15 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 	call->env = (struct session_env){.keys = o->keys, .arena = group->arena, .caller = SPAN_EMPTY};
 	if (sent->has_idempotency_key)
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
+	call->env.recent = o->recent;
+	call->env.young_ms = o->replay_window_ms;
 	latchkey__v1__reply__init(&call->reply);
+}
+
+static void set_times(struct call *call)
+{
+	call->env.now_ms = clock_wall_ms();
+	call->env.mono_ms = clock_mono_ms();
 }
 
 /* ---- The reply ---- */
@@ -96,6 +116,10 @@ static void answer(struct call *call, enum status_code code, const struct status
 		set_message(call, st);
 		call->reply.has_retry_after_ms = st->retry_after_ms > 0;
 		call->reply.retry_after_ms = st->retry_after_ms;
+	} else if (call->has_replicas) {
+		call->reply.has_replicas = true;
+		call->reply.replicas = call->replicas;
+		metric_add(METRIC_WRITES_WAIT_SHORT, call->replicas < call->wait_replicas ? 1 : 0);
 	}
 	call->reply.has_code = true;
 	call->reply.code = (Latchkey__V1__Code)code;
@@ -141,6 +165,9 @@ static enum status_code admit(struct call *call, struct status *st)
 	    check_length("traceparent", sent->has_traceparent, sent->traceparent.len, FRAME_TRACEPARENT_BYTES_MAX,
 			 st) != STATUS_OK)
 		return st->code;
+	if (sent->has_wait_replicas && sent->wait_replicas > WAIT_REPLICAS_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "wait_replicas %u: at most %d can be waited for",
+				  sent->wait_replicas, WAIT_REPLICAS_MAX);
 	call->method = method_find(path);
 	if (call->method == NULL)
 		return status_set(st, STATUS_UNIMPLEMENTED,
@@ -161,8 +188,23 @@ static enum status_code plan(struct call *call, struct status *st)
 	call->request = frame_unpack(call->group->arena, call->method->request, body, st);
 	if (call->request == NULL)
 		return st->code;
-	call->env.now_ms = clock_wall_ms();
+	set_times(call);
 	return call->method->plan(call, st);
+}
+
+/* How durable a change is to be: as the call asks, else as its realm does. */
+static void set_wait(struct call *call)
+{
+	const Latchkey__V1__Call *sent = call->sent;
+	const struct session_realm *realm = call->env.realm;
+	const uint32_t standard_ms = realm->wait_ms == 0 ? WAIT_MS_DEFAULT : realm->wait_ms;
+
+	if (!call->method->is_mutating)
+		return;
+	call->wait_replicas = sent->has_wait_replicas ? sent->wait_replicas : realm->wait_replicas;
+	call->wait_ms = sent->has_wait_ms && sent->wait_ms > 0 ? sent->wait_ms : standard_ms;
+	if (call->wait_ms > call->timeout_ms)
+		call->wait_ms = call->timeout_ms;
 }
 
 enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinaryData name, struct status *st)
@@ -170,8 +212,10 @@ enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinar
 	const span wanted = is_named ? span_of(name.data, name.len) : SPAN_EMPTY;
 
 	call->env.realm = session_realm_find(call->group->core->options.realms, wanted);
-	if (call->env.realm != NULL)
+	if (call->env.realm != NULL) {
+		set_wait(call);
 		return STATUS_OK;
+	}
 	return status_set(st, STATUS_NOT_FOUND, "there is no realm \"%s\": add it to the service's configuration",
 			  wanted.len == 0 ? "default" : text_quote(wanted).chars);
 }
@@ -214,6 +258,17 @@ static void settle(struct call *call, enum status_code code, const struct status
 	}
 }
 
+/* Counts a further command. */
+static enum status_code step(struct task *task, struct status *st)
+{
+	if (++task->steps < PLAN_STEPS_MAX)
+		return STATUS_OK;
+	return status_set(st, STATUS_UNAVAILABLE,
+			  "not done after %d steps: others change the same session or user all the time; call again "
+			  "with the idempotency key",
+			  PLAN_STEPS_MAX);
+}
+
 static enum status_code ask_method(struct task *task, const struct store_reply *reply, enum plan_next *ret_next,
 				   struct status *st)
 {
@@ -221,17 +276,12 @@ static enum status_code ask_method(struct task *task, const struct store_reply *
 	enum plan_next next = PLAN_DONE;
 	enum status_code code;
 
-	call->env.now_ms = clock_wall_ms();
+	set_times(call);
 	code = call->method->answer(call, task, reply, &next, st);
 	if (code != STATUS_OK || next == PLAN_DONE)
 		return code;
-	if (++task->steps >= PLAN_STEPS_MAX) {
-		(void)status_set(st, STATUS_UNAVAILABLE,
-				 "not done after %d steps: others change the same session or user all the time; call "
-				 "again with the idempotency key",
-				 PLAN_STEPS_MAX);
+	if (step(task, st) != STATUS_OK)
 		return st->code;
-	}
 	*ret_next = PLAN_AGAIN;
 	return STATUS_OK;
 }
@@ -258,20 +308,146 @@ static enum status_code fail_task(struct task *task, const struct store_result *
 	return st->code;
 }
 
-enum plan_next call_take(struct task *task, const struct store_result *result)
+const struct store_command *task_command(const struct task *task)
+{
+	return task->redo != NULL ? &task->redo->command : &task->plan.command;
+}
+
+const struct session_redo *task_first_redo(const struct task *task)
+{
+	return task->redo != NULL ? task->redo : task->plan.redos;
+}
+
+static enum call_next fail(struct task *task, const struct status *st)
+{
+	settle(task->call, st->code, st);
+	return CALL_NOTHING;
+}
+
+/* Of a change that was made, and that no current primary is known to have. */
+static enum call_next fail_unconfirmed(struct task *task)
+{
+	struct status st;
+
+	metric_add(METRIC_WRITES_UNCONFIRMED, 1);
+	(void)status_set(&st, STATUS_UNAVAILABLE,
+			 "the change was made, but Redis is changing its primary: whether it will last is unknown; "
+			 "repeating the call with its idempotency key is safe");
+	return fail(task, &st);
+}
+
+/* The answer stands, and all that it acknowledges will last. */
+static enum call_next go_on(struct task *task)
+{
+	task->redo = NULL;
+	if (task->after == PLAN_AGAIN)
+		return CALL_SUBMIT;
+	settle(task->call, STATUS_OK, NULL);
+	return CALL_NOTHING;
+}
+
+static void count_replicas(struct task *task, const struct store_result *result)
+{
+	struct call *call = task->call;
+
+	if (task->op.wait_replicas == 0)
+		return;
+	if (!call->has_replicas || result->replicas < call->replicas)
+		call->replicas = result->replicas;
+	call->has_replicas = true;
+}
+
+static enum call_next ask_again(struct task *task)
+{
+	struct status st;
+
+	assert(task->op.command.is_repeatable);
+	metric_add(METRIC_WRITES_LATE, 1);
+	return step(task, &st) == STATUS_OK ? CALL_SUBMIT : fail(task, &st);
+}
+
+static enum call_next take_reply(struct task *task, const struct store_result *result)
 {
 	enum plan_next next = PLAN_DONE;
-	enum status_code code;
+	struct status st;
+
+	task->call->env.is_unsettled = result->is_unsettled;
+	if (ask_method(task, result->reply, &next, &st) != STATUS_OK)
+		return fail(task, &st);
+	task->after = next;
+	if (task->plan.redos == NULL)
+		return go_on(task);
+	count_replicas(task, result);
+	return CALL_KEEP;
+}
+
+/* A redo was carried out by itself: what it brings about is there, or the change is not acknowledged. */
+static enum call_next take_redo(struct task *task, const struct store_result *result)
+{
+	if (result->outcome != STORE_REPLIED || !session_redo_is_done(result->reply))
+		return fail_unconfirmed(task);
+	count_replicas(task, result);
+	return CALL_KEEP;
+}
+
+/* For a reason that is Redis's own, not the command's. */
+static bool takes_no_writes(const struct store_result *result)
+{
+	const span word = outcome_error_word(result);
+
+	return result->outcome == STORE_REFUSED &&
+	       (span_eq(word, SPAN_LIT("MISCONF")) || span_eq(word, SPAN_LIT("NOREPLICAS")));
+}
+
+static enum call_next take_failure(struct task *task, const struct store_result *result)
+{
+	const struct method *method = task->call->method;
+	struct status st;
+
+	if (method->read_only != NULL && takes_no_writes(result)) {
+		set_times(task->call);
+		if (method->read_only(task->call, task) && step(task, &st) == STATUS_OK) {
+			metric_add(METRIC_SESSIONS_UNSLID, 1);
+			return CALL_SUBMIT;
+		}
+	}
+	if (result->outcome == STORE_REFUSED && span_eq(outcome_error_word(result), SPAN_LIT("MISCONF")) &&
+	    method->pend != NULL) {
+		set_times(task->call);
+		if (method->pend(task->call, task))
+			return CALL_PEND;
+	}
+	(void)fail_task(task, result, &st);
+	return fail(task, &st);
+}
+
+enum call_next call_take(struct task *task, const struct store_result *result)
+{
+	assert(task->call->state == CALL_PENDING);
+	if (result->outcome == STORE_REPLIED && result->is_late)
+		return ask_again(task);
+	if (task->redo != NULL)
+		return take_redo(task, result);
+	if (result->outcome == STORE_REPLIED)
+		return take_reply(task, result);
+	return take_failure(task, result);
+}
+
+enum call_next call_kept(struct task *task, const struct session_redo *unkept)
+{
 	struct status st;
 
 	assert(task->call->state == CALL_PENDING);
-	if (result->outcome == STORE_REPLIED)
-		code = ask_method(task, result->reply, &next, &st);
-	else
-		code = fail_task(task, result, &st);
-	if (next == PLAN_DONE)
-		settle(task->call, code, &st);
-	return next;
+	if (unkept == NULL && (task->redo == NULL || task->redo->next == NULL))
+		return go_on(task);
+	task->redo = unkept != NULL ? unkept : task->redo->next;
+	return step(task, &st) == STATUS_OK ? CALL_SUBMIT : fail_unconfirmed(task);
+}
+
+void call_pended(struct task *task)
+{
+	assert(task->call->state == CALL_PENDING);
+	settle(task->call, STATUS_OK, NULL);
 }
 
 void call_plan(struct call *call)

@@ -29,6 +29,16 @@ struct task {
 	size_t index;
 	unsigned steps;
 	struct session_plan plan;
+	enum plan_next after;		 /* what the answer said, while its redos are being kept */
+	const struct session_redo *redo; /* carried out as an operation now; NULL: the plan's command is */
+};
+
+/* What is to be done for a task, with no lock held. */
+enum call_next {
+	CALL_NOTHING,
+	CALL_SUBMIT, /* carry out task_command */
+	CALL_KEEP,   /* store_keep from task_first_redo on, then call_kept */
+	CALL_PEND,   /* store_pend for all of plan.redos, store_announce, then call_pended */
 };
 
 struct call {
@@ -46,6 +56,10 @@ struct call {
 	size_t tasks_failed;
 	struct task *tasks;
 	struct status failure; /* of a failed task */
+	uint32_t wait_replicas;
+	uint32_t wait_ms;
+	bool has_replicas;
+	uint32_t replicas; /* the fewest that had one of the call's changes in time */
 	Latchkey__V1__Reply reply;
 };
 
@@ -55,8 +69,15 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 /* Leaves the call PENDING with tasks whose plan.has_command is set, or ANSWERED. */
 void call_plan(struct call *call);
 
-/* What became of a task's command. PLAN_AGAIN: task->plan.command is to be carried out as well. */
-enum plan_next call_take(struct task *task, const struct store_result *result);
+/* What became of a task's command. */
+enum call_next call_take(struct task *task, const struct store_result *result);
+/* unkept: the first redo that store_keep refused; NULL: none. */
+enum call_next call_kept(struct task *task, const struct session_redo *unkept);
+void call_pended(struct task *task);
+
+const struct store_command *task_command(const struct task *task);
+/* The redos to be kept: this one, and those behind it unless it was carried out by itself. */
+const struct session_redo *task_first_redo(const struct task *task);
 
 void call_refuse(struct call *call, const struct status *st);
 

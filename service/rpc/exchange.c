@@ -14,7 +14,9 @@
  *   message ──> survey ──> arena ──> decode ──> [begin] ──> for each call: plan ──> store_submit ─┐
  *                                                                                                 │
  *   channel <── reply frame <── [answer] <── the last call answered <── call_take <── task_done <─┘
- *                                                      ^
+ *                                                      ^                    |    ^
+ *                                                      |                    v    |
+ *                                                      |        store_keep, store_pend: no lock held
  *                                                 exchange_cut_off (the sweep, or the drain)
  *
  * Memory. The exchange and all that belongs to it live in one arena, in the common case one block; it is wiped as a
@@ -23,8 +25,9 @@
  * connection's list is alive. The memory may outlive the reply, when time ran out before the store replied.
  *
  * Lock. `lock` covers the arena and the calls: replies to one frame's commands come from several threads at once. Under
- * it only pure planning and answering is done, and the store is asked for its state by Health; submitting and sending
- * are not. */
+ * it only pure planning and answering is done, the memory of revocations is read and added to, and the store is asked
+ * for its state by Health; submitting, keeping and sending are not. A task between its command's reply and its next
+ * command belongs to the thread that brought the reply. */
 
 /* First block: the calls, and what a Get takes around its record: request, plan, opened parts, response. */
 #define CALL_BYTES_TYPICAL  3072
@@ -129,13 +132,95 @@ static struct exchange *exchange_of(struct call *call)
 	return (struct exchange *)(void *)((uint8_t *)call->group - offsetof(struct exchange, group));
 }
 
-static void submit(struct task *task);
+static void task_done(struct store_op *op, const struct store_result *result);
+
+/* Only writes wait for replicas, and for no longer than the call has. */
+static void set_wait(const struct call *call, uint64_t now_ms, struct store_op *op)
+{
+	const uint64_t left_ms = call->deadline_ms - now_ms;
+
+	if (!op->command.is_write)
+		return;
+	op->wait_replicas = call->wait_replicas;
+	op->wait_ms = call->wait_ms < left_ms ? call->wait_ms : (uint32_t)left_ms;
+}
+
+/* Carries out the task's command, unless it is too late for it. */
+static void submit(struct task *task)
+{
+	const struct store *store = task->call->group->core->options.store;
+	const uint64_t now_ms = clock_mono_ms();
+
+	exchange_retain(exchange_of(task->call));
+	task->op = (struct store_op){
+	    .command = *task_command(task),
+	    .deadline_ms = task->call->deadline_ms,
+	    .done = task_done,
+	};
+	if (now_ms >= task->call->deadline_ms) {
+		task_done(&task->op, &(struct store_result){.outcome = STORE_EXPIRED});
+		return;
+	}
+	set_wait(task->call, now_ms, &task->op);
+	store_submit(store, &task->op);
+}
+
+/* The first that the store refused to keep; NULL: none. Nobody else looks at the task meanwhile. */
+static const struct session_redo *keep(const struct store *store, const struct task *task)
+{
+	for (const struct session_redo *r = task_first_redo(task); r != NULL; r = r->next) {
+		if (!store_keep(store, &task->op, &r->command, r->lifetime_ms))
+			return r;
+		if (task->redo != NULL)
+			break;
+	}
+	return NULL;
+}
+
+static void pend(const struct store *store, const struct task *task)
+{
+	for (const struct session_redo *r = task->plan.redos; r != NULL; r = r->next)
+		store_pend(store, &r->command, r->lifetime_ms);
+	store_announce(store, task->plan.announcement);
+}
+
+/* What comes of a keeping, or of a reply. With the lock held. */
+static enum call_next proceed(struct task *task, enum call_next done, const struct session_redo *unkept)
+{
+	if (task->call->state != CALL_PENDING)
+		return CALL_NOTHING;
+	if (done == CALL_KEEP)
+		return call_kept(task, unkept);
+	call_pended(task);
+	return CALL_NOTHING;
+}
+
+/* Does what is to be done outside of the lock, until a command is submitted or nothing remains. */
+static void carry_on(struct exchange *x, struct task *task, enum call_next next)
+{
+	const struct store *store = x->group.core->options.store;
+	const struct session_redo *unkept = NULL;
+	bool is_last;
+
+	if (next == CALL_KEEP)
+		unkept = keep(store, task);
+	else
+		pend(store, task);
+	(void)pthread_mutex_lock(&x->lock);
+	next = proceed(task, next, unkept);
+	is_last = take_reply(x);
+	(void)pthread_mutex_unlock(&x->lock);
+	if (next == CALL_SUBMIT)
+		submit(task);
+	if (is_last)
+		reply(x);
+}
 
 static void task_done(struct store_op *op, const struct store_result *result)
 {
 	struct task *task = (struct task *)(void *)((uint8_t *)op - offsetof(struct task, op));
 	struct exchange *x = exchange_of(task->call);
-	enum plan_next next = PLAN_DONE;
+	enum call_next next = CALL_NOTHING;
 	bool is_last;
 
 	(void)pthread_mutex_lock(&x->lock);
@@ -143,28 +228,13 @@ static void task_done(struct store_op *op, const struct store_result *result)
 		next = call_take(task, result);
 	is_last = take_reply(x);
 	(void)pthread_mutex_unlock(&x->lock);
-	if (next == PLAN_AGAIN)
+	if (next == CALL_SUBMIT)
 		submit(task);
+	else if (next != CALL_NOTHING)
+		carry_on(x, task, next);
 	if (is_last)
 		reply(x);
 	exchange_release(&x);
-}
-
-/* Carries out task->plan.command, unless it is too late for it. */
-static void submit(struct task *task)
-{
-	const struct store *store = task->call->group->core->options.store;
-
-	exchange_retain(exchange_of(task->call));
-	task->op = (struct store_op){
-	    .command = task->plan.command,
-	    .deadline_ms = task->call->deadline_ms,
-	    .done = task_done,
-	};
-	if (clock_mono_ms() < task->call->deadline_ms)
-		store_submit(store, &task->op);
-	else
-		task_done(&task->op, &(struct store_result){.outcome = STORE_EXPIRED});
 }
 
 static void run(struct exchange *x, struct call *call)

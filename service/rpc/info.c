@@ -5,7 +5,16 @@
 #include "base/metrics.h"
 #include "rpc/messages.h"
 #include "rpc/methods.h"
+#include "rpc/server.h"
 #include "rpc/text.h"
+
+/* As many servers as the store keeps in mind, and Sentinels besides; server.proto states it. */
+#define REDIS_NODES_MAX 300
+/* One in a reply: its texts, and 24 bytes for each of 15 fields (tag, length or number) and for the node itself. */
+#define REDIS_NODE_BYTES_MAX (sizeof(struct store_node) + (size_t)16 * 24)
+#define REDIS_SLOTS	     16384
+
+_Static_assert(REDIS_NODES_MAX *REDIS_NODE_BYTES_MAX < RPC_REPLY_BYTES_MAX / 2, "all of them fit into a reply");
 
 /* A copy: what the store says of itself is on our stack. */
 static ProtobufCBinaryData text_copy(arena *a, const char *text)
@@ -131,6 +140,90 @@ enum status_code server_methods_plan(struct call *call, struct status *st)
 	}
 	m->n_methods = count;
 	m->methods = all;
+	call->response = &m->base;
+	return STATUS_OK;
+}
+
+/* Borrows the texts. */
+static void fill_node(const struct store_node *from, Latchkey__V1__RedisNode *to)
+{
+	latchkey__v1__redis_node__init(to);
+	MESSAGE_SET(to, address, message_bytes(span_str(from->address)));
+	MESSAGE_SET(to, role, message_bytes(span_str(from->role)));
+	MESSAGE_SET(to, state, message_bytes(span_str(from->state)));
+	MESSAGE_SET(to, version, message_bytes(span_str(from->version)));
+	MESSAGE_SET(to, slots, from->slots);
+	MESSAGE_SET(to, connections, from->connections);
+	MESSAGE_SET(to, connections_ready, from->connections_ready);
+	MESSAGE_SET(to, in_flight, from->in_flight);
+	to->has_lag_ms = from->has_lag;
+	to->lag_ms = from->lag_ms;
+	MESSAGE_SET(to, breaker, message_bytes(span_str(from->breaker)));
+	MESSAGE_SET(to, breaker_opened, from->breaker_opened);
+	MESSAGE_SET(to, commands, from->commands);
+	MESSAGE_SET(to, errors, from->errors);
+	MESSAGE_SET(to, timeouts, from->timeouts);
+	MESSAGE_SET(to, reconnects, from->reconnects);
+}
+
+static bool fill_nodes(arena *a, const struct store_node *nodes, size_t count, Latchkey__V1__ServerRedisResponse *m)
+{
+	Latchkey__V1__RedisNode *each = arena_array(a, count, sizeof(*each));
+	Latchkey__V1__RedisNode **all = arena_array(a, count, sizeof(Latchkey__V1__RedisNode *));
+
+	if (each == NULL || all == NULL)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		fill_node(&nodes[i], &each[i]);
+		all[i] = &each[i];
+	}
+	m->n_nodes = count;
+	m->nodes = all;
+	return true;
+}
+
+static void sum_up(const struct store_node *nodes, size_t count, Latchkey__V1__ServerRedisResponse *m)
+{
+	uint32_t primaries = 0;
+	uint32_t serving = 0;
+	uint32_t slots = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const bool is_serving = strcmp(nodes[i].state, "serving") == 0;
+
+		if (nodes[i].slots == 0)
+			continue;
+		primaries++;
+		serving += is_serving;
+		slots += is_serving ? nodes[i].slots : 0;
+	}
+	MESSAGE_SET(m, primaries, primaries);
+	MESSAGE_SET(m, primaries_serving, serving);
+	MESSAGE_SET(m, slots, REDIS_SLOTS);
+	MESSAGE_SET(m, slots_served, slots < REDIS_SLOTS ? slots : REDIS_SLOTS);
+}
+
+enum status_code server_redis_plan(struct call *call, struct status *st)
+{
+	const struct store *store = call->group->core->options.store;
+	arena *a = call->env.arena;
+	Latchkey__V1__ServerRedisResponse *m = arena_alloc(a, sizeof(*m));
+	struct store_node *nodes = arena_array(a, REDIS_NODES_MAX, sizeof(*nodes));
+	struct store_state state = {0};
+	size_t known, count;
+
+	if (m == NULL || nodes == NULL)
+		return call_no_memory(st);
+	latchkey__v1__server_redis_response__init(m);
+	known = store_nodes(store, nodes, REDIS_NODES_MAX);
+	count = known < REDIS_NODES_MAX ? known : REDIS_NODES_MAX;
+	store_get_state(store, &state);
+	MESSAGE_SET(m, mode, text_copy(a, state.mode));
+	MESSAGE_SET(m, ready, state.is_ready);
+	MESSAGE_SET(m, nodes_known, (uint32_t)known);
+	sum_up(nodes, count, m);
+	if (!fill_nodes(a, nodes, count, m))
+		return call_no_memory(st);
 	call->response = &m->base;
 	return STATUS_OK;
 }

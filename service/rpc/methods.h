@@ -16,6 +16,11 @@ struct method {
 	 * ABORTED the response may be made as well. NULL: plan makes no tasks. */
 	enum status_code (*answer)(struct call *call, struct task *task, const struct store_reply *reply,
 				   enum plan_next *ret_next, struct status *st);
+	/* Redis takes no writes: makes task->plan one that needs none. False: it did not. NULL: it never can. */
+	bool (*read_only)(struct call *call, struct task *task);
+	/* Redis takes no writes (MISCONF): makes call->response, and task->plan.redos and .announcement to be kept pending.
+	 * False: it cannot wait. NULL: it never can. */
+	bool (*pend)(struct call *call, struct task *task);
 };
 
 /* NULL: no such method. */
@@ -30,6 +35,7 @@ enum status_code server_info_plan(struct call *call, struct status *st) MUST_CHE
 enum status_code server_policy_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_stats_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_methods_plan(struct call *call, struct status *st) MUST_CHECK;
+enum status_code server_redis_plan(struct call *call, struct status *st) MUST_CHECK;
 
 #define METHOD_OF_SESSIONS(name)                                                                                       \
 	enum status_code name##_plan(struct call *call, struct status *st) MUST_CHECK;                                 \
@@ -43,5 +49,7 @@ METHOD_OF_SESSIONS(sessions_revoke)
 METHOD_OF_SESSIONS(sessions_revoke_user)
 METHOD_OF_SESSIONS(sessions_list)
 #undef METHOD_OF_SESSIONS
+bool sessions_get_read_only(struct call *call, struct task *task) MUST_CHECK;
+bool sessions_revoke_pend(struct call *call, struct task *task) MUST_CHECK;
 
 #endif

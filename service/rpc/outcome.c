@@ -18,7 +18,7 @@ static const struct {
     {"OOM", STATUS_RESOURCE_EXHAUSTED, RETRY_AFTER_FULL_MS,
      "Redis is full (maxmemory): raise its limit, or shorten the policy's timeouts"},
     {"MISCONF", STATUS_UNAVAILABLE, RETRY_AFTER_FULL_MS,
-     "Redis takes no writes because it cannot save to disk: see its log"},
+     "Redis takes no writes because it cannot save to disk: see its log, and make room there"},
     {"READONLY", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis is a replica now and takes no writes"},
     {"LOADING", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis is loading its data"},
     {"MASTERDOWN", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis has lost its primary"},
@@ -27,13 +27,17 @@ static const struct {
      "Redis has too few replicas to take writes (min-replicas-to-write)"},
     {"BUSY", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis is busy with a long script"},
     {"TRYAGAIN", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "Redis is moving the session's slot"},
+    /* These come here only after the store has followed several of them. */
+    {"MOVED", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS,
+     "the cluster's slot map keeps changing; in redis.url, redis+cluster:// is for clusters, redis:// is for single "
+     "servers"},
+    {"ASK", STATUS_UNAVAILABLE, RETRY_AFTER_UNAVAILABLE_MS, "the cluster's slot map keeps changing"},
     /* Not UNAVAILABLE: trying again does not help before somebody acts. */
     {"NOAUTH", STATUS_INTERNAL, 0, "Redis demands a password: set redis.user and redis.password_file"},
     {"WRONGPASS", STATUS_INTERNAL, 0, "Redis does not accept the password: check redis.user and redis.password_file"},
     {"NOPERM", STATUS_INTERNAL, 0, "Redis's ACL does not allow the command: check the rights of redis.user"},
-    {"MOVED", STATUS_INTERNAL, 0, "Redis runs as a cluster: this version needs a single primary"},
-    {"ASK", STATUS_INTERNAL, 0, "Redis runs as a cluster: this version needs a single primary"},
-    {"CROSSSLOT", STATUS_INTERNAL, 0, "Redis runs as a cluster: this version needs a single primary"},
+    /* All keys of a command share a hash tag. */
+    {"CROSSSLOT", STATUS_INTERNAL, 0, "Redis refused the keys as of different slots: please report this defect"},
 };
 
 span outcome_error_word(const struct store_result *result)

@@ -20,7 +20,8 @@
  *   exchange.lock    the calls of one frame and their arena (exchange.c)
  *   connection.lock  one connection's state and unanswered exchanges (connection.c); never with exchange.lock held
  *   registry.lock    the slots of connections (registry.c); a leaf
- * Under exchange.lock the store may be asked for its state: its own lock comes after.
+ * Under exchange.lock the store may be asked for its state, and the memory of recent revocations be read and added to:
+ * their own locks come after.
  *
  * Ownership. server -> listeners, ticker, core; connection -> core, channel; exchange -> connection, arena. All but the
  * first are counted references, so that a store operation that outlives the server finds all it touches. */

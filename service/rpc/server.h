@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "crypto/keyring.h"
 #include "session/policy.h"
+#include "session/recent.h"
 #include "store/store.h"
 #include "wire/listener.h"
 
@@ -24,7 +25,9 @@ struct rpc_options {
 	const struct session_realms *realms; /* lives as long as the server */
 	keyring *keys;			     /* retained */
 	const struct store *store;	     /* lives as long as the server */
-	uint32_t timeout_default_ms;	     /* of a call that names none */
+	recent *recent;		     /* of revocations; lives until the store is closed. NULL: none is remembered */
+	uint32_t replay_window_ms;   /* the store's: how young a session is whose absence proves nothing */
+	uint32_t timeout_default_ms; /* of a call that names none */
 	uint32_t timeout_max_ms;
 	uint32_t connections_max;
 	/* Frames held in memory, in all and of one connection; a frame beyond is answered RESOURCE_EXHAUSTED at once. A

@@ -85,11 +85,12 @@ enum status_code sessions_create_answer(struct call *call, struct task *task, co
 	struct session_create_result *result = arena_alloc(call->env.arena, sizeof(*result));
 	Latchkey__V1__CreateSessionResponse *m = arena_alloc(call->env.arena, sizeof(*m));
 
-	(void)ret_next;
 	if (result == NULL || m == NULL)
 		return call_no_memory(st);
-	if (session_create_answer(&call->env, &task->plan, reply, result, st) != STATUS_OK)
+	if (session_create_answer(&call->env, &task->plan, reply, ret_next, result, st) != STATUS_OK)
 		return st->code;
+	if (*ret_next == PLAN_AGAIN)
+		return STATUS_OK;
 	metric_add(METRIC_SESSIONS_CREATED, 1);
 	metric_add(METRIC_SESSIONS_EVICTED, result->evicted_count);
 	latchkey__v1__create_session_response__init(m);
@@ -114,9 +115,9 @@ enum status_code sessions_get_plan(struct call *call, struct status *st)
 		return st->code;
 	if (req == NULL || task == NULL)
 		return call_no_memory(st);
-	/* staleness_ms needs no look: an answer fresh from the store is never too old. */
 	req->token = MESSAGE_SPAN(m, token);
 	req->peek = m->has_peek && m->peek;
+	req->staleness_ms = m->has_staleness_ms ? m->staleness_ms : 0;
 	req->minimum_aal = m->has_minimum_aal ? m->minimum_aal : 0;
 	req->authenticated_within_s = m->has_authenticated_within_s ? m->authenticated_within_s : 0;
 	return session_get_plan(&call->env, req, &task->plan, st);
@@ -148,6 +149,11 @@ enum status_code sessions_get_answer(struct call *call, struct task *task, const
 		return st->code;
 	call->response = &m->base;
 	return STATUS_OK;
+}
+
+bool sessions_get_read_only(struct call *call, struct task *task)
+{
+	return session_get_unslid(&call->env, &task->plan);
 }
 
 /* ---- GetMany: one task for each token. ---- */
@@ -302,6 +308,22 @@ enum status_code sessions_revoke_answer(struct call *call, struct task *task, co
 		MESSAGE_SET(m, reason, (Latchkey__V1__Reason)result.reason);
 	call->response = &m->base;
 	return STATUS_OK;
+}
+
+bool sessions_revoke_pend(struct call *call, struct task *task)
+{
+	Latchkey__V1__RevokeSessionResponse *m = arena_alloc(call->env.arena, sizeof(*m));
+	struct session_revoke_result result;
+
+	if (m == NULL || !session_revoke_pend(&call->env, &task->plan, &result))
+		return false;
+	metric_add(METRIC_SESSIONS_REVOKED, 1);
+	metric_add(METRIC_REVOCATIONS_PENDING, 1);
+	latchkey__v1__revoke_session_response__init(m);
+	MESSAGE_SET(m, was_alive, result.was_alive);
+	MESSAGE_SET(m, pending, result.is_pending);
+	call->response = &m->base;
+	return true;
 }
 
 /* ---- RevokeUser ---- */

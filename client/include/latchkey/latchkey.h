@@ -323,6 +323,10 @@ struct lk_session_create_request {
 	uint32_t aal;		      /* NIST SP 800-63B, 1 to 3. Default: not stated */
 	const char *const *amr;	      /* RFC 8176, at most 8 of at most 16 bytes */
 	size_t amr_count;
+	/* Answer when so many replicas of Redis have it too, 1 to 8; 0: as the realm's configuration says. Waiting ends after
+	 * wait_ms, 0: the realm's, with LK_OK all the same: lk_call_replicas tells how far it got. */
+	uint32_t wait_replicas;
+	uint32_t wait_ms;
 };
 #define LK_SESSION_CREATE_REQUEST_INIT LK_INIT_(struct lk_session_create_request)
 
@@ -367,6 +371,8 @@ struct lk_session_update_request {
 	const struct lk_bytes *remove;
 	size_t remove_count;	   /* at most 64; a key that is not there is no error */
 	uint64_t expected_version; /* compare-and-set: write only if the session has this version. 0: whatever it has */
+	uint32_t wait_replicas;	   /* as for create */
+	uint32_t wait_ms;
 };
 #define LK_SESSION_UPDATE_REQUEST_INIT LK_INIT_(struct lk_session_update_request)
 
@@ -389,6 +395,12 @@ struct lk_session_revoke_request {
 	struct lk_bytes token;	/* either this */
 	struct lk_bytes handle; /* or this */
 	enum lk_reason reason;	/* LK_REASON_LOGOUT (default), _ADMIN or _CREDENTIAL_CHANGE */
+	/* Where lk_session_revoke says whether the revocation is pending; may be NULL. In force it is either way: while
+	 * Redis takes no writes, all servers that are up refuse the session, and it is written as soon as Redis can.
+	 * lk_session_revoke_async does not look at it: lk_call_pending tells. */
+	bool *ret_pending;
+	uint32_t wait_replicas; /* as for create */
+	uint32_t wait_ms;
 };
 #define LK_SESSION_REVOKE_REQUEST_INIT LK_INIT_(struct lk_session_revoke_request)
 
@@ -409,6 +421,8 @@ struct lk_session_revoke_user_request {
 	struct lk_bytes except;	   /* a token of the same user that stays alive */
 	const char *session_class; /* only sessions of this class */
 	enum lk_reason reason;	   /* LK_REASON_LOGOUT_EVERYWHERE (default), _ADMIN or _CREDENTIAL_CHANGE */
+	uint32_t wait_replicas;	   /* as for create */
+	uint32_t wait_ms;
 };
 #define LK_SESSION_REVOKE_USER_REQUEST_INIT LK_INIT_(struct lk_session_revoke_user_request)
 
@@ -499,6 +513,53 @@ LK_API uint64_t lk_stats_value(const lk_stats *stats, size_t index);
 LK_API const char *lk_stats_help(const lk_stats *stats, size_t index);
 LK_API void lk_stats_free(lk_stats **stats);
 
+/* The Redis servers behind a service, as the instance that answers sees them. It answers from memory, also while all of
+ * them are gone. */
+typedef struct lk_redis_status lk_redis_status;
+typedef struct lk_redis_node lk_redis_node;
+
+/* LK_E_UNIMPLEMENTED: the server is older than this call. */
+LK_API LK_MUST_CHECK enum lk_err lk_server_redis(lk_client *client, const struct lk_server_request *request,
+						 lk_redis_status **ret_status, struct lk_error *error);
+
+/* "embedded", "standalone", "unix", "sentinel", "cluster". */
+LK_API const char *lk_redis_status_mode(const lk_redis_status *status);
+/* Whether most sessions can be reached. */
+LK_API bool lk_redis_status_ready(const lk_redis_status *status);
+/* Servers that own slots, and those of them that serve now. */
+LK_API uint32_t lk_redis_status_primaries(const lk_redis_status *status);
+LK_API uint32_t lk_redis_status_primaries_serving(const lk_redis_status *status);
+/* Redis's 16,384 hash slots, and those of a primary that serves now: the sessions in the others cannot be reached. */
+LK_API uint32_t lk_redis_status_slots(const lk_redis_status *status);
+LK_API uint32_t lk_redis_status_slots_served(const lk_redis_status *status);
+/* At most 300 are told of; the server may know more. */
+LK_API uint32_t lk_redis_status_nodes_known(const lk_redis_status *status);
+LK_API size_t lk_redis_status_node_count(const lk_redis_status *status);
+/* Borrowed; NULL beyond the last. */
+LK_API const lk_redis_node *lk_redis_status_node(const lk_redis_status *status, size_t index);
+LK_API void lk_redis_status_free(lk_redis_status **status);
+
+/* Of one server or Sentinel. Texts are never NULL; empty, and numbers 0, where nothing is known. Counters run since the
+ * instance first knew the server. */
+LK_API const char *lk_redis_node_address(const lk_redis_node *node); /* host:port, or a socket's path */
+LK_API const char *lk_redis_node_role(const lk_redis_node *node);    /* "primary", "replica", "sentinel", "unknown" */
+/* As the owner of slots: "serving", "joining" (being made ready), "suspect" (does not answer: commands wait), "down"
+ * (commands are refused), "leaving" (its slots were taken from it just now), "idle" (owns none). */
+LK_API const char *lk_redis_node_state(const lk_redis_node *node);
+LK_API const char *lk_redis_node_version(const lk_redis_node *node);
+LK_API uint32_t lk_redis_node_slots(const lk_redis_node *node); /* 16,384 where there is no cluster */
+LK_API uint32_t lk_redis_node_connections(const lk_redis_node *node);
+LK_API uint32_t lk_redis_node_connections_ready(const lk_redis_node *node);
+LK_API uint32_t lk_redis_node_in_flight(const lk_redis_node *node); /* commands sent and not answered yet */
+/* A replica is at most so far behind. False: not known; the output is not written. */
+LK_API bool lk_redis_node_lag_ms(const lk_redis_node *node, uint64_t *ret_lag_ms);
+LK_API const char *lk_redis_node_breaker(const lk_redis_node *node); /* "closed" (all is well), "open", "half-open" */
+LK_API uint64_t lk_redis_node_breaker_opened(const lk_redis_node *node); /* how often */
+LK_API uint64_t lk_redis_node_commands(const lk_redis_node *node);	 /* sent */
+LK_API uint64_t lk_redis_node_errors(const lk_redis_node *node);	 /* error replies */
+LK_API uint64_t lk_redis_node_timeouts(const lk_redis_node *node);	 /* connections given up for want of a reply */
+LK_API uint64_t lk_redis_node_reconnects(const lk_redis_node *node);	 /* connections made again after a loss */
+
 /* ---- Calls in the background ---- */
 
 /* One call at a time, used again and again: started by an `_async` function, it ends exactly once. */
@@ -533,6 +594,7 @@ LK_API LK_MUST_CHECK enum lk_err lk_session_list_async(lk_call *call, const stru
 LK_API LK_MUST_CHECK enum lk_err lk_health_async(lk_call *call, const struct lk_server_request *request);
 LK_API LK_MUST_CHECK enum lk_err lk_server_info_async(lk_call *call, const struct lk_server_request *request);
 LK_API LK_MUST_CHECK enum lk_err lk_server_stats_async(lk_call *call, const struct lk_server_request *request);
+LK_API LK_MUST_CHECK enum lk_err lk_server_redis_async(lk_call *call, const struct lk_server_request *request);
 
 /* Waits until the start that was the last when this was called has ended and its callback has returned, and returns
  * what it ended with; LK_OK at once where none was started. LK_E_MISUSE within a callback. */
@@ -548,13 +610,17 @@ LK_API enum lk_verdict lk_call_verdict(const lk_call *call);	 /* get: LK_UNKNOWN
 LK_API uint64_t lk_call_version(const lk_call *call);		 /* update */
 LK_API uint64_t lk_call_idle_expires_at_ms(const lk_call *call); /* update */
 LK_API bool lk_call_was_alive(const lk_call *call);		 /* revoke */
-LK_API uint32_t lk_call_revoked(const lk_call *call);		 /* revoke_user */
-LK_API enum lk_serving lk_call_serving(const lk_call *call);	 /* health */
+LK_API bool lk_call_pending(const lk_call *call);		 /* revoke */
+/* A change that was to be waited for (wait_replicas, or the realm's): so many replicas of Redis had it in time. */
+LK_API uint32_t lk_call_replicas(const lk_call *call);
+LK_API uint32_t lk_call_revoked(const lk_call *call);	     /* revoke_user */
+LK_API enum lk_serving lk_call_serving(const lk_call *call); /* health */
 /* The caller's from then on. NULL where there is none, or it was taken before. */
 LK_API lk_session *lk_call_take_session(lk_call *call); /* create and get */
 LK_API lk_sessions *lk_call_take_sessions(lk_call *call);
 LK_API lk_info *lk_call_take_info(lk_call *call);
 LK_API lk_stats *lk_call_take_stats(lk_call *call);
+LK_API lk_redis_status *lk_call_take_redis_status(lk_call *call);
 
 #ifdef __cplusplus
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "client_util.h"
+#include "latchkey/v1/server.pb-c.h"
 
 #define UNAVAILABLE LATCHKEY__V1__CODE__UNAVAILABLE
 
@@ -85,6 +86,67 @@ static void many_calls_share_a_connection(void **state)
 	fake_stop(&server);
 	tally_clear(&tally);
 	free(owns);
+}
+
+/* ---- What Redis cannot write, or does not know yet ---- */
+
+static void pending_revocation(const struct fake_call *call)
+{
+	Latchkey__V1__RevokeSessionResponse revoked = LATCHKEY__V1__REVOKE_SESSION_RESPONSE__INIT;
+
+	revoked.has_was_alive = revoked.was_alive = true;
+	revoked.has_pending = true;
+	revoked.pending = call->nth == 1;
+	fake_reply(call->channel, call->route, LATCHKEY__V1__CODE__OK, NULL, &revoked.base, 0);
+}
+
+static void a_revocation_may_be_pending(void **state)
+{
+	struct lk_session_revoke_request revoke = LK_SESSION_REVOKE_REQUEST_INIT;
+	struct fake_server server;
+	bool pending = false;
+	lk_client *client;
+
+	(void)state;
+	fake_start(&server, "tcp://127.0.0.1:0", pending_revocation, NULL);
+	client = open_to(NULL, fake_url(&server), NULL);
+	revoke.token = lk_text("t");
+	revoke.ret_pending = &pending;
+	assert_int_equal(lk_session_revoke(client, &revoke, NULL, NULL), LK_OK);
+	assert_true(pending);
+	assert_int_equal(lk_session_revoke(client, &revoke, NULL, NULL), LK_OK);
+	assert_false(pending);
+	lk_client_close(&client);
+	fake_stop(&server);
+}
+
+static void unknown_session(const struct fake_call *call)
+{
+	Latchkey__V1__GetSessionResponse response = LATCHKEY__V1__GET_SESSION_RESPONSE__INIT;
+
+	response.has_verdict = response.has_reason = true;
+	response.verdict = LATCHKEY__V1__VERDICT__UNKNOWN;
+	fake_reply(call->channel, call->route, LATCHKEY__V1__CODE__OK, NULL, &response.base, 0);
+}
+
+/* Neither dead nor damaged. */
+static void unknown_without_a_reason_is_unavailable(void **state)
+{
+	struct lk_session_get_request get = LK_SESSION_GET_REQUEST_INIT;
+	struct fake_server server;
+	enum lk_verdict verdict = LK_VALID;
+	lk_session *session = NULL;
+	lk_client *client;
+
+	(void)state;
+	fake_start(&server, "tcp://127.0.0.1:0", unknown_session, NULL);
+	client = open_to(NULL, fake_url(&server), NULL);
+	get.token = lk_text("t");
+	assert_int_equal(lk_session_get(client, &get, &verdict, &session, NULL), LK_E_UNAVAILABLE);
+	assert_int_equal(verdict, LK_UNKNOWN);
+	assert_null(session);
+	lk_client_close(&client);
+	fake_stop(&server);
 }
 
 /* ---- Retries ---- */
@@ -572,11 +634,51 @@ static void a_call_outlives_its_client(void **state)
 	fake_stop(&server);
 }
 
+static void redis_of_two_nodes(const struct fake_call *call)
+{
+	Latchkey__V1__ServerRedisResponse response = LATCHKEY__V1__SERVER_REDIS_RESPONSE__INIT;
+	Latchkey__V1__RedisNode node = LATCHKEY__V1__REDIS_NODE__INIT;
+	Latchkey__V1__RedisNode *nodes[] = {&node, &node};
+
+	response.n_nodes = 2;
+	response.nodes = nodes;
+	fake_reply(call->channel, call->route, LATCHKEY__V1__CODE__OK, NULL, &response.base, 0);
+}
+
+/* Taken once; not taken, it goes with the call or with its next start. */
+static void a_result_is_taken_once(void **state)
+{
+	struct fake_server server;
+	lk_redis_status *status;
+	lk_client *client;
+	lk_call *call;
+
+	(void)state;
+	fake_start(&server, "tcp://127.0.0.1:0", redis_of_two_nodes, NULL);
+	client = open_to(NULL, fake_url(&server), NULL);
+	assert_int_equal(lk_call_new(client, NULL, NULL, &call), LK_OK);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(lk_server_redis_async(call, NULL), LK_OK);
+		assert_int_equal(lk_call_wait(call), LK_OK);
+	}
+	status = lk_call_take_redis_status(call);
+	assert_int_equal(lk_redis_status_node_count(status), 2);
+	assert_null(lk_call_take_redis_status(call));
+	assert_int_equal(lk_server_redis_async(call, NULL), LK_OK);
+	assert_int_equal(lk_call_wait(call), LK_OK);
+	lk_call_free(&call);
+	lk_redis_status_free(&status);
+	lk_client_close(&client);
+	fake_stop(&server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(calls_are_answered),
 	    cmocka_unit_test(many_calls_share_a_connection),
+	    cmocka_unit_test(a_revocation_may_be_pending),
+	    cmocka_unit_test(unknown_without_a_reason_is_unavailable),
 	    cmocka_unit_test(a_retry_keeps_its_key_and_waits_as_told),
 	    cmocka_unit_test(attempts_have_an_end),
 	    cmocka_unit_test(no_retry_beyond_the_deadline),
@@ -592,6 +694,7 @@ int main(void)
 	    cmocka_unit_test(callbacks_may_start_and_free_but_not_block),
 	    cmocka_unit_test(freeing_a_call_in_flight_ends_it),
 	    cmocka_unit_test(a_call_outlives_its_client),
+	    cmocka_unit_test(a_result_is_taken_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

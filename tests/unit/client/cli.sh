@@ -68,6 +68,8 @@ refuse 'usage: latchkey session create USER' session create
 refuse '"extra" is one word too many' session get a extra
 refuse '"extra" is one word too many; usage: latchkey info' info extra
 refuse '--peek does not go with "session create"' session create ann --peek
+refuse '"extra" is one word too many; usage: latchkey redis' redis extra
+refuse '--peek does not go with "redis"' redis --peek
 refuse '--timeout "0": not a number' --timeout 0 health
 refuse '--timeout "soon": not a number' health --timeout soon
 refuse '--timeout "0x5": not a number' health --timeout 0x5
@@ -111,6 +113,7 @@ expect 3 'no connection' --credential-file "$dir/credential" health $nowhere
 # ---- Help ----
 
 expect 0 '0  the session is valid, or it is done' --help
+out_has '1  the session is invalid; of "redis": some slots have no serving primary'
 out_has '4  refused by the server: a conflict, a cap or another limit, not allowed, not supported'
 out_has 'behind "--"'
 has_not --usage
@@ -126,6 +129,7 @@ expect 0 'attributes are not repeated' session create --help
 expect 0 'latchkey session list -- -' session list --help
 has_not 'Options:'
 expect 0 'Usage: latchkey info [OPTION...]' info --help
+expect 0 'Exit status: 0 all slots have a serving primary, 1 some have none, 3' redis --help
 expect 0 'latchkey 0.' --version
 
 # ---- No server ----
@@ -137,7 +141,7 @@ out_has '"message": "no connection to'
 expect 3 'LK_E_UNAVAILABLE' session $nowhere revoke --timeout 0.3 whatever
 [ ! -s "$dir/out" ] || fail "session revoke: says something on stdout:"
 for verb in 'session create ann' 'session list ann' 'session update token a=1' 'session revoke token' \
-	'session revoke-user ann' info health stats; do
+	'session revoke-user ann' info health stats redis; do
 	run 3 $verb --json $nowhere
 	out_has '"error": "LK_E_UNAVAILABLE"'
 	out_has '"message": "no connection to'
@@ -198,7 +202,8 @@ export LATCHKEY_SERVER=ipc://$dir/s.sock
 run 0 session create ann
 token=$(cat "$dir/out")
 output=/dev/full
-for verb in info 'info --json' stats 'stats --json' health 'health --json' 'session create ann' 'session list ann' \
+for verb in info 'info --json' stats 'stats --json' health 'health --json' redis 'redis --json' \
+	'session create ann' 'session list ann' \
 	'session list ann --json' "session get $token" "session update $token a=1" 'session revoke-user bob' \
 	--help --version; do
 	run 3 $verb

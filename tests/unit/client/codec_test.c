@@ -60,7 +60,9 @@ static void frames_carry_everything(void **state)
 				    .timeout_ms = 123,
 				    .key = (const uint8_t *)"k\0y",
 				    .key_bytes = 3,
-				    .traceparent = "00-ab"};
+				    .traceparent = "00-ab",
+				    .wait_replicas = 2,
+				    .wait_ms = 70};
 	struct lk_error error = LK_ERROR_INIT;
 	Latchkey__V1__RequestFrame *m;
 	struct frame *frame;
@@ -78,6 +80,8 @@ static void frames_carry_everything(void **state)
 	assert_int_equal(m->calls[0]->timeout_ms, 123);
 	assert_int_equal(m->calls[0]->idempotency_key.len, 3);
 	assert_memory_equal(m->calls[0]->traceparent.data, "00-ab", 5);
+	assert_int_equal(m->calls[0]->wait_replicas, 2);
+	assert_int_equal(m->calls[0]->wait_ms, 70);
 	latchkey__v1__request_frame__free_unpacked(m, NULL);
 	frame_release(&frame);
 	assert_null(frame);

@@ -195,6 +195,100 @@ static void reports_are_never_null(void **state)
 	assert_null(stats);
 }
 
+static void check_node(const lk_redis_node *node)
+{
+	uint64_t lag_ms = 77;
+
+	assert_string_equal(lk_redis_node_address(node), "10.0.0.1:6379");
+	assert_string_equal(lk_redis_node_role(node), "primary");
+	assert_string_equal(lk_redis_node_state(node), "serving");
+	assert_string_equal(lk_redis_node_version(node), "7.0.15");
+	assert_string_equal(lk_redis_node_breaker(node), "closed");
+	assert_int_equal(lk_redis_node_slots(node), 1);
+	assert_int_equal(lk_redis_node_connections(node), 2);
+	assert_int_equal(lk_redis_node_connections_ready(node), 3);
+	assert_int_equal(lk_redis_node_in_flight(node), 4);
+	assert_int_equal(lk_redis_node_breaker_opened(node), 5);
+	assert_int_equal(lk_redis_node_commands(node), 6);
+	assert_int_equal(lk_redis_node_errors(node), 7);
+	assert_int_equal(lk_redis_node_timeouts(node), 8);
+	assert_int_equal(lk_redis_node_reconnects(node), UINT64_MAX);
+	assert_false(lk_redis_node_lag_ms(node, &lag_ms));
+	assert_int_equal(lag_ms, 77);
+}
+
+static void fill_node(Latchkey__V1__RedisNode *node)
+{
+	node->address = bytes_of("10.0.0.1:6379");
+	node->role = bytes_of("primary");
+	node->state = bytes_of("serving");
+	node->version = bytes_of("7.0.15");
+	node->breaker = bytes_of("closed");
+	node->slots = 1;
+	node->connections = 2;
+	node->connections_ready = 3;
+	node->in_flight = 4;
+	node->breaker_opened = 5;
+	node->commands = 6;
+	node->errors = 7;
+	node->timeouts = 8;
+	node->reconnects = UINT64_MAX;
+}
+
+static void a_redis_status_says_all_it_was_given(void **state)
+{
+	Latchkey__V1__ServerRedisResponse response = LATCHKEY__V1__SERVER_REDIS_RESPONSE__INIT;
+	Latchkey__V1__RedisNode rows[2] = {LATCHKEY__V1__REDIS_NODE__INIT, LATCHKEY__V1__REDIS_NODE__INIT};
+	Latchkey__V1__RedisNode *nodes[] = {&rows[0], &rows[1]};
+	lk_redis_status *status;
+	uint64_t lag_ms = 77;
+
+	(void)state;
+	fill_node(&rows[0]);
+	rows[1].has_lag_ms = true;
+	response.mode = bytes_of("cluster");
+	response.ready = true;
+	response.primaries = 3;
+	response.primaries_serving = 2;
+	response.slots = 16384;
+	response.slots_served = 10923;
+	response.nodes_known = 301;
+	response.n_nodes = 2;
+	response.nodes = nodes;
+	status = redis_status_new(&response);
+	assert_string_equal(lk_redis_status_mode(status), "cluster");
+	assert_true(lk_redis_status_ready(status));
+	assert_int_equal(lk_redis_status_primaries(status), 3);
+	assert_int_equal(lk_redis_status_primaries_serving(status), 2);
+	assert_int_equal(lk_redis_status_slots(status), 16384);
+	assert_int_equal(lk_redis_status_slots_served(status), 10923);
+	assert_int_equal(lk_redis_status_nodes_known(status), 301);
+	assert_int_equal(lk_redis_status_node_count(status), 2);
+	check_node(lk_redis_status_node(status, 0));
+	assert_string_equal(lk_redis_node_address(lk_redis_status_node(status, 1)), "");
+	assert_string_equal(lk_redis_node_breaker(lk_redis_status_node(status, 1)), "");
+	assert_true(lk_redis_node_lag_ms(lk_redis_status_node(status, 1), &lag_ms));
+	assert_int_equal(lag_ms, 0);
+	assert_null(lk_redis_status_node(status, 2));
+	lk_redis_status_free(&status);
+	assert_null(status);
+	lk_redis_status_free(&status);
+}
+
+static void an_empty_redis_status_says_nothing(void **state)
+{
+	Latchkey__V1__ServerRedisResponse response = LATCHKEY__V1__SERVER_REDIS_RESPONSE__INIT;
+	lk_redis_status *status = redis_status_new(&response);
+
+	(void)state;
+	assert_string_equal(lk_redis_status_mode(status), "");
+	assert_false(lk_redis_status_ready(status));
+	assert_int_equal(lk_redis_status_slots(status), 0);
+	assert_int_equal(lk_redis_status_node_count(status), 0);
+	assert_null(lk_redis_status_node(status, 0));
+	lk_redis_status_free(&status);
+}
+
 static void names_are_for_any_number(void **state)
 {
 	(void)state;
@@ -252,6 +346,8 @@ int main(void)
 	    cmocka_unit_test(an_empty_session_says_nothing),
 	    cmocka_unit_test(lists_hold_their_sessions),
 	    cmocka_unit_test(reports_are_never_null),
+	    cmocka_unit_test(a_redis_status_says_all_it_was_given),
+	    cmocka_unit_test(an_empty_redis_status_says_nothing),
 	    cmocka_unit_test(names_are_for_any_number),
 	    cmocka_unit_test(numbers_are_those_of_the_wire),
 	    cmocka_unit_test(the_header_has_the_projects_version),

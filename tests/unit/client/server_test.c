@@ -232,9 +232,10 @@ static void a_retry_goes_elsewhere(void **state)
 	fake_stop(&good);
 }
 
-static void fall_silent_for_three(const struct fake_call *call)
+/* The first connection says nothing after its first answer. */
+static void fall_silent(const struct fake_call *call)
 {
-	if (call->nth == 1 || call->nth > 4)
+	if (call->nth == 1 || call->server->accepted > 1)
 		fake_serving(call);
 }
 
@@ -243,17 +244,130 @@ static void a_silent_connection_is_replaced(void **state)
 {
 	struct fake_server server;
 	lk_client *client;
+	unsigned silent = 0;
 
 	(void)state;
-	fake_start(&server, "tcp://127.0.0.1:0", fall_silent_for_three, NULL);
+	fake_start(&server, "tcp://127.0.0.1:0", fall_silent, NULL);
 	client = open_to(NULL, fake_url(&server), NULL);
 	/* The short timeouts must not have to cover connecting. */
 	assert_int_equal(health(client, 0, NULL), LK_OK);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(health(client, 200, NULL), LK_E_TIMED_OUT);
-	assert_int_equal(health(client, 0, NULL), LK_OK);
+	while (health(client, 200, NULL) == LK_E_TIMED_OUT)
+		assert_true(++silent < 50);
+	assert_true(silent >= 3);
 	assert_int_equal(server.accepted, 2);
 	lk_client_close(&client);
+	fake_stop(&server);
+}
+
+static void answer_the_first_only(const struct fake_call *call)
+{
+	if (call->nth == 1)
+		fake_serving(call);
+	else
+		fake_hold(call);
+}
+
+/* Calls of one moment that all run out of time are no sign that the server has gone: a slow store looks the same. */
+static void timeouts_at_once_cost_nobody_the_connection(void **state)
+{
+	const Latchkey__V1__HealthCheckResponse serving = fake_health();
+	struct lk_server_request request = LK_SERVER_REQUEST_INIT;
+	struct fake_server server;
+	struct tally tally;
+	lk_client *client;
+	lk_call *calls[9];
+
+	(void)state;
+	tally_init(&tally);
+	fake_start(&server, "tcp://127.0.0.1:0", answer_the_first_only, NULL);
+	client = open_to(NULL, fake_url(&server), NULL);
+	assert_int_equal(health(client, 0, NULL), LK_OK);
+	for (unsigned i = 0; i < 9; i++) {
+		assert_int_equal(lk_call_new(client, tally_callback, &tally, &calls[i]), LK_OK);
+		request.timeout_ms = i == 0 ? LONG_MS : 100;
+		assert_int_equal(lk_health_async(calls[i], &request), LK_OK);
+		fake_wait_calls(&server, 2 + i);
+	}
+	tally_wait(&tally, 8);
+	assert_int_equal(tally.by_err[LK_E_TIMED_OUT], 8);
+	fake_answer_held(&server, 0, LATCHKEY__V1__CODE__OK, &serving.base);
+	assert_int_equal(lk_call_wait(calls[0]), LK_OK);
+	assert_int_equal(server.accepted, 1);
+	for (unsigned i = 0; i < 9; i++)
+		lk_call_free(&calls[i]);
+	fake_release_held(&server);
+	lk_client_close(&client);
+	fake_stop(&server);
+	tally_clear(&tally);
+}
+
+static void refuse_the_frame(const struct fake_call *call)
+{
+	Latchkey__V1__ReplyFrame frame = LATCHKEY__V1__REPLY_FRAME__INIT;
+	uint8_t bytes[64];
+
+	frame.has_protocol = true;
+	frame.protocol = 1;
+	frame.has_code = true;
+	frame.code = LATCHKEY__V1__CODE__UNAVAILABLE;
+	fake_reply_raw(call->channel, call->route, bytes, latchkey__v1__reply_frame__pack(&frame, bytes));
+}
+
+/* A server that shuts down refuses frames while it finishes what it has. Far more calls than the retry budget holds move
+ * on without a failure, and it is asked no more. */
+static void a_server_that_refuses_frames_is_left(void **state)
+{
+	struct lk_options options = LK_OPTIONS_INIT;
+	struct fake_server leaving, good;
+	struct tally tally;
+	lk_client *client;
+	lk_call *calls[400];
+
+	(void)state;
+	tally_init(&tally);
+	fake_start(&leaving, "tcp://127.0.0.1:0", refuse_the_frame, NULL);
+	fake_start(&good, "tcp://127.0.0.1:0", fake_serving, NULL);
+	client = open_to(&options, fake_url(&leaving), fake_url(&good));
+	fake_wait_channels(&leaving, 1);
+	fake_wait_channels(&good, 1);
+	for (unsigned i = 0; i < 400; i++) {
+		assert_int_equal(lk_call_new(client, tally_callback, &tally, &calls[i]), LK_OK);
+		assert_int_equal(lk_health_async(calls[i], NULL), LK_OK);
+	}
+	tally_wait(&tally, 400);
+	assert_int_equal(tally.by_err[LK_OK], 400);
+	for (unsigned i = 0; i < 400; i++)
+		lk_call_free(&calls[i]);
+	assert_true(fake_call_count(&leaving) > 0);
+	lk_client_close(&client);
+	fake_stop(&leaving);
+	fake_stop(&good);
+	tally_clear(&tally);
+}
+
+/* Closing one client waits for its own connections, not for those of another. */
+static void a_client_closes_beside_another(void **state)
+{
+	struct fake_server server;
+	lk_client *client, *other;
+	uint64_t took_ms, best_ms = UINT64_MAX;
+
+	(void)state;
+	fake_start(&server, "tcp://127.0.0.1:0", fake_serving, NULL);
+	other = open_to(NULL, fake_url(&server), NULL);
+	assert_int_equal(health(other, 0, NULL), LK_OK);
+	/* What it must not do takes a second each time, so the best of a few tells. */
+	for (int i = 0; i < 5; i++) {
+		client = open_to(NULL, fake_url(&server), NULL);
+		assert_int_equal(health(client, 0, NULL), LK_OK);
+		took_ms = now_ms();
+		lk_client_close(&client);
+		took_ms = now_ms() - took_ms;
+		if (took_ms < best_ms)
+			best_ms = took_ms;
+	}
+	assert_true(best_ms < 1000);
+	lk_client_close(&other);
 	fake_stop(&server);
 }
 
@@ -318,6 +432,9 @@ int main(void)
 	    cmocka_unit_test(calls_move_when_a_server_goes),
 	    cmocka_unit_test(a_retry_goes_elsewhere),
 	    cmocka_unit_test(a_silent_connection_is_replaced),
+	    cmocka_unit_test(timeouts_at_once_cost_nobody_the_connection),
+	    cmocka_unit_test(a_server_that_refuses_frames_is_left),
+	    cmocka_unit_test(a_client_closes_beside_another),
 	    cmocka_unit_test(closing_while_dialing_and_connecting_is_clean),
 	    cmocka_unit_test(tls_files_are_read_at_open),
 	    cmocka_unit_test(urls_that_cannot_be_dialed_are_refused_at_open),

@@ -35,6 +35,8 @@ static void test_defaults(void **state)
 	assert_int_equal(c->realms[0].classes[0].sessions_max, 100);
 	assert_int_equal(c->realms[0].classes[0].at_cap, CONFIG_EVICT_OLDEST);
 	assert_int_equal(c->realms[0].classes[0].tombstone_s, 600);
+	assert_int_equal(c->realms[0].wait_replicas, 0);
+	assert_int_equal(c->realms[0].wait_ms, 100);
 	config_free(&c);
 	assert_null(c);
 	config_free(&c);
@@ -91,6 +93,8 @@ static const char full[] =
     "drain: { timeout_ms: 0, delay_ms: 5000 }\n"
     "realms:\n"
     "  - name: shop\n"
+    "    wait_replicas: 2\n"
+    "    wait_ms: 70\n"
     "    classes:\n"
     "      - { name: web, idle_timeout_s: 60, absolute_timeout_s: 60 }\n"
     "      - { name: remember-me, absolute_timeout_s: 2592000, sessions_max: 5, at_cap: refuse }\n"
@@ -118,6 +122,10 @@ static void assert_full(const struct config *c)
 	assert_int_equal(c->drain.delay_ms, 5000);
 	assert_int_equal(c->realm_count, 2);
 	assert_string_equal(c->realms[0].name, "shop");
+	assert_int_equal(c->realms[0].wait_replicas, 2);
+	assert_int_equal(c->realms[0].wait_ms, 70);
+	assert_int_equal(c->realms[1].wait_replicas, 0);
+	assert_int_equal(c->realms[1].wait_ms, 100);
 	assert_int_equal(c->realms[0].class_count, 2);
 	assert_int_equal(c->realms[0].classes[0].idle_timeout_s, 60);
 	assert_string_equal(c->realms[0].classes[1].name, "remember-me");
@@ -318,29 +326,30 @@ static void test_password_file(void **state)
 		     {"a\nb\n", 4, NULL},	{"a\0b\n", 4, NULL}};
 	char password[CONFIG_PASSWORD_BYTES_MAX + 1];
 	struct config_error error;
-	struct config c = {0};
+	const char *file = NULL;
 	struct scratch s;
 	char longest[CONFIG_PASSWORD_BYTES_MAX + 2];
 
 	(void)state;
-	assert_true(config_read_password(&c, password, &error));
+	assert_true(config_read_password("redis.password_file", file, password, &error));
 	assert_string_equal(password, "");
 	scratch_make(&s);
-	c.redis.password_file = s.file;
-	assert_false(config_read_password(&c, password, &error));
+	file = s.file;
+	assert_false(config_read_password("redis.password_file", file, password, &error));
 	assert_non_null(strstr(error.text, "No such file"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		scratch_write(&s, cases[i].text, cases[i].len);
-		assert_int_equal(config_read_password(&c, password, &error), cases[i].password != NULL);
+		assert_int_equal(config_read_password("redis.password_file", file, password, &error),
+				 cases[i].password != NULL);
 		if (cases[i].password != NULL)
 			assert_string_equal(password, cases[i].password);
 	}
 	memset(longest, 'x', sizeof(longest));
 	scratch_write(&s, longest, CONFIG_PASSWORD_BYTES_MAX);
-	assert_true(config_read_password(&c, password, &error));
+	assert_true(config_read_password("redis.password_file", file, password, &error));
 	assert_int_equal(strlen(password), CONFIG_PASSWORD_BYTES_MAX);
 	scratch_write(&s, longest, CONFIG_PASSWORD_BYTES_MAX + 1);
-	assert_false(config_read_password(&c, password, &error));
+	assert_false(config_read_password("redis.password_file", file, password, &error));
 	assert_null(strstr(error.text, "xxx"));
 	scratch_remove(&s);
 }

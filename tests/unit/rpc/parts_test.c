@@ -106,7 +106,7 @@ static void test_refusals(void **state)
 	    {"NOAUTH Authentication required.", STATUS_INTERNAL, false, "password"},
 	    {"WRONGPASS invalid username-password pair", STATUS_INTERNAL, false, "password"},
 	    {"NOPERM this user has no permissions", STATUS_INTERNAL, false, "ACL"},
-	    {"MOVED 3999 127.0.0.1:6381", STATUS_INTERNAL, false, "cluster"},
+	    {"MOVED 3999 127.0.0.1:6381", STATUS_UNAVAILABLE, true, "slot map keeps changing"},
 	    {"ERR unknown command 'GETEX', with args beginning with: 'secret'", STATUS_INTERNAL, false, "(ERR)"},
 	    {"WRONGTYPE Operation against a key", STATUS_INTERNAL, false, "(WRONGTYPE)"},
 	    {"OOMPH", STATUS_INTERNAL, false, "(OOMPH)"},

@@ -135,6 +135,134 @@ static void test_stats(void **state)
 	reply_free(&frame);
 }
 
+#define REDIS "/latchkey.v1.Server/Redis"
+
+static Latchkey__V1__ServerRedisResponse *ask_redis(struct fixture *f, const struct store_node *nodes, size_t count)
+{
+	Latchkey__V1__ServerRedisResponse *redis;
+	Latchkey__V1__ReplyFrame *frame;
+
+	f->script.nodes = nodes;
+	f->script.node_count = count;
+	assert_int_equal(ask_one(f, REDIS, NULL, &frame), LATCHKEY__V1__CODE__OK);
+	redis = body_of(frame->replies[0], &latchkey__v1__server_redis_response__descriptor);
+	reply_free(&frame);
+	return redis;
+}
+
+static void expect_text(ProtobufCBinaryData found, const char *wanted)
+{
+	assert_int_equal(found.len, strlen(wanted));
+	assert_memory_equal(found.data, wanted, found.len);
+}
+
+static void expect_sum(const Latchkey__V1__ServerRedisResponse *redis, uint32_t primaries, uint32_t serving,
+		       uint32_t slots_served)
+{
+	assert_int_equal(redis->primaries, primaries);
+	assert_int_equal(redis->primaries_serving, serving);
+	assert_int_equal(redis->slots, 16384);
+	assert_int_equal(redis->slots_served, slots_served);
+}
+
+static void test_redis_tells_all_of_a_node(void **state)
+{
+	static const struct store_node nodes[] = {
+	    {.address = "10.0.0.1:6379",
+	     .role = "primary",
+	     .state = "serving",
+	     .breaker = "half-open",
+	     .version = "7.0.15",
+	     .slots = 16384,
+	     .connections_ready = 1,
+	     .connections = 2,
+	     .in_flight = 3,
+	     .commands = 4,
+	     .errors = 5,
+	     .timeouts = 6,
+	     .breaker_opened = 7,
+	     .reconnects = 8},
+	    {.address = "10.0.0.2:6379", .role = "replica", .state = "idle", .has_lag = true, .lag_ms = 0},
+	};
+	Latchkey__V1__ServerRedisResponse *redis = ask_redis(*state, nodes, 2);
+	const Latchkey__V1__RedisNode *node;
+
+	expect_text(redis->mode, "standalone");
+	assert_true(redis->ready);
+	expect_sum(redis, 1, 1, 16384);
+	assert_int_equal(redis->nodes_known, 2);
+	assert_int_equal(redis->n_nodes, 2);
+	node = redis->nodes[0];
+	expect_text(node->address, "10.0.0.1:6379");
+	expect_text(node->role, "primary");
+	expect_text(node->state, "serving");
+	expect_text(node->breaker, "half-open");
+	expect_text(node->version, "7.0.15");
+	assert_int_equal(node->slots, 16384);
+	assert_int_equal(node->connections_ready, 1);
+	assert_int_equal(node->connections, 2);
+	assert_int_equal(node->in_flight, 3);
+	assert_int_equal(node->commands, 4);
+	assert_int_equal(node->errors, 5);
+	assert_int_equal(node->timeouts, 6);
+	assert_int_equal(node->breaker_opened, 7);
+	assert_int_equal(node->reconnects, 8);
+	assert_false(node->has_lag_ms);
+	/* No lag is not the same as none known. */
+	assert_true(redis->nodes[1]->has_lag_ms);
+	assert_int_equal(redis->nodes[1]->lag_ms, 0);
+	body_free(redis);
+}
+
+static void test_redis_sums_up(void **state)
+{
+	struct store_node nodes[] = {
+	    {.address = "a", .role = "primary", .state = "serving", .slots = 5000},
+	    {.address = "b", .role = "primary", .state = "suspect", .slots = 5461},
+	    {.address = "c", .role = "primary", .state = "serving", .slots = 5923},
+	    {.address = "d", .role = "primary", .state = "idle"},
+	    {.address = "e", .role = "replica", .state = "serving"},
+	    {.address = "f", .role = "sentinel", .state = ""},
+	};
+	Latchkey__V1__ServerRedisResponse *redis = ask_redis(*state, nodes, 6);
+
+	expect_sum(redis, 3, 2, 5000 + 5923);
+	body_free(redis);
+	(void)strcpy(nodes[1].state, "serving");
+	redis = ask_redis(*state, nodes, 6);
+	expect_sum(redis, 3, 3, 16384);
+	body_free(redis);
+	redis = ask_redis(*state, nodes, 0);
+	expect_sum(redis, 0, 0, 0);
+	assert_int_equal(redis->n_nodes, 0);
+	body_free(redis);
+}
+
+/* More than are told of, each as long as it can be: the reply still fits. */
+static void test_redis_is_bounded(void **state)
+{
+	enum { KNOWN = 333, TOLD = 300 };
+	struct store_node *nodes = calloc(KNOWN, sizeof(*nodes));
+	Latchkey__V1__ServerRedisResponse *redis;
+
+	check(nodes != NULL);
+	for (size_t i = 0; i < KNOWN; i++) {
+		memset(nodes[i].address, 'a', sizeof(nodes[i].address) - 1);
+		memset(nodes[i].version, '7', sizeof(nodes[i].version) - 1);
+		(void)strcpy(nodes[i].role, "replica");
+		nodes[i].commands = UINT64_MAX - i;
+	}
+	redis = ask_redis(*state, nodes, KNOWN);
+	assert_int_equal(redis->nodes_known, KNOWN);
+	assert_int_equal(redis->n_nodes, TOLD);
+	for (size_t i = 0; i < TOLD; i++) {
+		assert_int_equal(redis->nodes[i]->commands, UINT64_MAX - i);
+		assert_int_equal(redis->nodes[i]->address.len, sizeof(nodes[i].address) - 1);
+	}
+	body_free(redis);
+	free(nodes);
+}
+
 static void test_methods(void **state)
 {
 	struct fixture *f = *state;
@@ -146,8 +274,8 @@ static void test_methods(void **state)
 	methods = body_of(frame->replies[0], &latchkey__v1__server_methods_response__descriptor);
 	for (size_t i = 0; i < methods->n_methods; i++)
 		served += methods->methods[i]->served ? 1 : 0;
-	assert_int_equal(methods->n_methods, 18);
-	assert_int_equal(served, 13);
+	assert_int_equal(methods->n_methods, 19);
+	assert_int_equal(served, 14);
 	body_free(methods);
 	reply_free(&frame);
 }
@@ -375,6 +503,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_info, start, stop),
 	    cmocka_unit_test_setup_teardown(test_policy, start, stop),
 	    cmocka_unit_test_setup_teardown(test_stats, start, stop),
+	    cmocka_unit_test_setup_teardown(test_redis_tells_all_of_a_node, start, stop),
+	    cmocka_unit_test_setup_teardown(test_redis_sums_up, start, stop),
+	    cmocka_unit_test_setup_teardown(test_redis_is_bounded, start, stop),
 	    cmocka_unit_test_setup_teardown(test_methods, start, stop),
 	    cmocka_unit_test_setup_teardown(test_refused_calls, start, stop),
 	    cmocka_unit_test_setup_teardown(test_wrong_bodies, start, stop),

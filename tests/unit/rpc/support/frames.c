@@ -62,6 +62,10 @@ struct bytes frame_of(const struct sent_call *calls, size_t count)
 			each[i].body = packed(calls[i].body);
 		each[i].has_timeout_ms = calls[i].timeout_ms > 0;
 		each[i].timeout_ms = calls[i].timeout_ms;
+		each[i].has_wait_replicas = calls[i].has_wait;
+		each[i].wait_replicas = calls[i].wait_replicas;
+		each[i].has_wait_ms = calls[i].has_wait;
+		each[i].wait_ms = calls[i].wait_ms;
 		each[i].has_idempotency_key = calls[i].idempotency_key != NULL;
 		if (calls[i].idempotency_key != NULL)
 			each[i].idempotency_key = text(calls[i].idempotency_key);

@@ -34,6 +34,9 @@ struct sent_call {
 	const ProtobufCMessage *body; /* NULL: none */
 	uint32_t timeout_ms;	      /* 0: none sent */
 	const char *idempotency_key;  /* NULL: none sent */
+	bool has_wait;		      /* wait_replicas and wait_ms are sent */
+	uint32_t wait_replicas;
+	uint32_t wait_ms;
 };
 
 struct bytes frame_of(const struct sent_call *calls, size_t count);

@@ -32,7 +32,54 @@ static void state(void *self, struct store_state *ret)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
-static const struct store_ops ops = {.submit = submit, .state = state};
+static bool keep(void *self, const struct store_op *op, const struct store_command *redo, uint64_t lifetime_ms)
+{
+	struct scripted_store *s = self;
+	bool is_kept;
+
+	check(op->command.argc > 0 && lifetime_ms > 0);
+	(void)pthread_mutex_lock(&s->lock);
+	is_kept = s->refuse_keeps == 0;
+	if (is_kept)
+		s->kept[redo->script]++;
+	else
+		s->refuse_keeps--;
+	(void)pthread_mutex_unlock(&s->lock);
+	return is_kept;
+}
+
+static void pend(void *self, const struct store_command *redo, uint64_t lifetime_ms)
+{
+	struct scripted_store *s = self;
+
+	check(lifetime_ms > 0);
+	(void)pthread_mutex_lock(&s->lock);
+	s->pended[redo->script]++;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void announce(void *self, span message)
+{
+	struct scripted_store *s = self;
+
+	check(message.len <= sizeof(s->announced));
+	(void)pthread_mutex_lock(&s->lock);
+	memcpy(s->announced, message.ptr, message.len);
+	s->announced_len = message.len;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static size_t nodes(void *self, struct store_node *ret, size_t max)
+{
+	const struct scripted_store *s = self;
+
+	for (size_t i = 0; i < s->node_count && i < max; i++)
+		ret[i] = s->nodes[i];
+	return s->node_count;
+}
+
+static const struct store_ops ops = {
+    .submit = submit, .keep = keep, .pend = pend, .announce = announce, .state = state, .nodes = nodes};
 
 void scripted_start(struct scripted_store *s)
 {
@@ -81,6 +128,20 @@ static void answer(struct store_op *op, enum store_outcome outcome, const struct
 	op->done(op, &(struct store_result){.outcome = outcome, .reply = reply});
 }
 
+void scripted_result(struct store_op *op, const struct store_result *like, const struct store_reply *reply)
+{
+	struct store_result result = *like;
+
+	result.outcome = STORE_REPLIED;
+	result.reply = reply;
+	op->done(op, &result);
+}
+
+void scripted_integer(struct store_op *op, int64_t n)
+{
+	answer(op, STORE_REPLIED, &(struct store_reply){.type = STORE_INTEGER, .integer = n});
+}
+
 void scripted_outcome(struct store_op *op, enum store_outcome outcome)
 {
 	answer(op, outcome, NULL);
@@ -127,11 +188,13 @@ void scripted_word_number(struct store_op *op, const char *word, int64_t number)
 	answer_array(op, (const struct store_reply *const[]){&first, &second}, 2);
 }
 
-void scripted_chunk(struct store_op *op, int64_t revoked, const char *score, const char *name)
+void scripted_chunk(struct store_op *op, int64_t revoked, const char *score, const char *name, const char *names)
 {
 	const struct store_reply first = {.type = STORE_INTEGER, .integer = revoked};
 	const struct store_reply second = {.type = STORE_STRING, .string = span_str(score)};
 	const struct store_reply third = {.type = STORE_STRING, .string = span_str(name)};
 
-	answer_array(op, (const struct store_reply *const[]){&first, &second, &third}, 3);
+	const struct store_reply fourth = {.type = STORE_STRING, .string = span_str(names)};
+
+	answer_array(op, (const struct store_reply *const[]){&first, &second, &third, &fourth}, 4);
 }

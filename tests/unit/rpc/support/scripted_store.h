@@ -15,8 +15,16 @@ struct scripted_store {
 	pthread_mutex_t lock;
 	pthread_cond_t came;
 	bool is_ready;
+	const struct store_node *nodes; /* what store_nodes tells; borrowed */
+	size_t node_count;
 	/* Answers at once, from within store_submit; NULL: the operation waits for scripted_take. */
 	void (*at_once)(struct store_op *op);
+	/* What store_keep got and took, and store_pend got, by script; and the last announcement. */
+	unsigned kept[STORE_SCRIPTS];
+	unsigned pended[STORE_SCRIPTS];
+	unsigned refuse_keeps; /* as many are refused first */
+	uint8_t announced[256];
+	size_t announced_len;
 	size_t taken;
 	size_t count; /* ever submitted */
 	struct store_op *waiting[SCRIPTED_WAITING_MAX];
@@ -39,6 +47,9 @@ void scripted_strings(struct store_op *op, const span *strings, size_t count);
 /* An array of one string and one integer. */
 void scripted_word_number(struct store_op *op, const char *word, int64_t number);
 /* What session_revoke_user answers. */
-void scripted_chunk(struct store_op *op, int64_t revoked, const char *score, const char *name);
+void scripted_chunk(struct store_op *op, int64_t revoked, const char *score, const char *name, const char *names);
+void scripted_integer(struct store_op *op, int64_t n);
+/* REPLIED, with what else `like` says. */
+void scripted_result(struct store_op *op, const struct store_result *like, const struct store_reply *reply);
 
 #endif
