@@ -3,17 +3,17 @@
  *   DEAD -> CONNECTING -> GREETING -> READY -> DRAINING -> DEAD
  *
  * with a step to DEAD from everywhere: the link's `closed` event. DRAINING means that this side has asked the link to
- * close and takes no more notice of what it brings. From DEAD the tick dials again, after a pause
+ * close and takes no more notice of what it brings. From DEAD the tick dials again while it is wanted, after a pause
  * (redis/backoff.h).
  *
  * Threads. Commands come from any thread; link events (opened, input, idle, closed) never overlap; the tick is one more
  * thread. `lock` guards all that they share. It is held while a command is queued and given to the link, because the
- * order in the queue must be the order on the wire, and while dialing; it is never held when an operation's `done`, an
- * event of the owner or wire_link_close is called. The reader and the greeting's result belong to the link's events.
+ * order in the queue must be the order on the wire, and while dialing; it is never held when an operation's `done`, a
+ * hook or wire_link_close is called. The reader and the greeting's result belong to the link's events.
  *
  * Ownership. An operation is in the queue from the moment it is sent until its reply, or the connection's end, takes it
- * off; after that it may be freed by its owner at any moment. The connection's own commands (greeting, ping) are
- * operations like any other. After `closed` has answered what was left, and only then, `is_settled`: the tick may dial
+ * off; after that it may be freed by its owner at any moment. The connection's own commands (greeting, ping, ASKING) are
+ * operations like any other, flagged OP_DIRECT. After `closed` has answered what was left, and only then, `is_settled`: the tick may dial
  * again, or the memory may go. */
 
 #include "redis/connection.h"
@@ -25,6 +25,7 @@
 
 #include "base/metrics.h"
 #include "redis/backoff.h"
+#include "redis/op.h"
 #include "redis/queue.h"
 #include "wire/link.h"
 #include "wire/ticker.h"
@@ -39,6 +40,8 @@
 #define OUTPUT_BYTES_MAX (2 * BYTES_IN_FLIGHT_MAX)
 /* All input is consumed at once; this only has to hold one read. */
 #define INPUT_BYTES_MAX 1048576U
+/* While callers wait the pause before dialing doubles so often and no more: 200 ms. */
+#define SOON_FAILURES_MAX 3U
 /* A connection that has brought nothing for so long is asked whether it is there. */
 #define PING_AFTER_MS 5000U
 
@@ -64,13 +67,20 @@ struct connection {
 	enum connection_state state;
 	bool is_closing; /* for good */
 	bool is_settled;
-	bool was_ready;	 /* since it was dialed */
+	bool was_ready; /* since it was dialed */
+	uint64_t answers;
+	uint64_t commands;
+	uint64_t errors;
+	uint64_t timeouts;
+	uint64_t connects;
 	wire_link *link; /* from dialing to `closed` */
 	struct queue queue;
 	uint32_t attempts;    /* to connect, since it was last ready */
 	uint64_t greeting_ms; /* when the greeting began */
-	uint64_t retry_ms;    /* when to dial again */
-	char version[REDIS_VERSION_BYTES];
+	uint64_t ended_ms;    /* when it was last closed, or could not be opened */
+	uint32_t soon_ms;     /* after that: the pauses before it is dialed again */
+	uint32_t pause_ms;
+	uint64_t read_ms; /* the link's events: when the bytes being parsed came */
 };
 
 /* The one place that changes the state. */
@@ -104,8 +114,32 @@ static void send_locked(connection *c, struct store_op *op, const struct resp_re
 			uint64_t now_ms)
 {
 	queue_push(&c->queue, op, is_in_full, now_ms);
+	c->commands++;
 	metric_add(METRIC_REDIS_COMMANDS, 1);
 	wire_link_send(c->link, request->parts, request->count);
+}
+
+static void asking_done(struct store_op *op, const struct store_result *result)
+{
+	(void)result;
+	free(op);
+}
+
+/* What ASKING allows is the very next command, so it takes a place in the queue of its own. Rare enough for malloc. */
+static bool send_asking_locked(connection *c, uint64_t now_ms)
+{
+	struct store_op *asking = calloc(1, sizeof(*asking));
+	struct resp_request request;
+
+	if (asking == NULL)
+		return false;
+	asking->command.argc = 1;
+	asking->command.argv[0] = SPAN_LIT("ASKING");
+	asking->store_flags = OP_DIRECT;
+	asking->done = asking_done;
+	resp_encode(&asking->command, RESP_BY_HASH, &request);
+	send_locked(c, asking, &request, false, now_ms);
+	return true;
 }
 
 enum connection_verdict connection_submit(connection *c, struct store_op *op, const struct resp_request *request,
@@ -116,7 +150,8 @@ enum connection_verdict connection_submit(connection *c, struct store_op *op, co
 	pthread_mutex_lock(&c->lock);
 	if (c->state != STATE_READY)
 		verdict = CONNECTION_NOT_READY;
-	else if (!queue_has_room(&c->queue, op, c->options->commands_in_flight_max, BYTES_IN_FLIGHT_MAX))
+	else if (!queue_has_room(&c->queue, op, c->options->commands_in_flight_max, BYTES_IN_FLIGHT_MAX) ||
+		 (op_has(op, OP_ASKING) && !send_asking_locked(c, now_ms)))
 		verdict = CONNECTION_FULL;
 	else
 		send_locked(c, op, request, false, now_ms);
@@ -124,15 +159,19 @@ enum connection_verdict connection_submit(connection *c, struct store_op *op, co
 	return verdict;
 }
 
-static void finish(struct store_op *op, enum store_outcome outcome, const struct store_reply *reply)
+static void finish(const connection *c, struct store_op *op, enum store_outcome outcome,
+		   const struct store_reply *reply, uint64_t now_ms)
 {
-	struct store_result result = {
+	const struct store_result result = {
 	    .outcome = outcome,
 	    .reply = reply,
-	    .retry_after_ms = outcome == STORE_UNAVAILABLE ? RETRY_AFTER_MS : 0,
+	    .is_late = op_age_ms(op, now_ms) > c->options->late_ms,
 	};
 
-	op->done(op, &result);
+	if (op_has(op, OP_DIRECT))
+		op_finish(op, &result);
+	else
+		c->options->hooks->finished(c->options->owner, op, outcome, reply, now_ms);
 }
 
 /* Asks the link to end. What is in flight is answered when it has. */
@@ -159,28 +198,37 @@ static void ping_done(struct store_op *op, const struct store_result *result)
 	(void)result;
 }
 
+static void report_ready(const connection *c)
+{
+	const char *version = c->greeted.info.version;
+	char text[80];
+
+	(void)snprintf(text, sizeof(text), "Redis %s", version[0] == '\0' ? "?" : version);
+	report(c, false, "redis_connected", text);
+	if (!greeting_version_is_served(version))
+		report(c, true, "redis_version_old", "Redis 7.0 is the oldest that is served: upgrade it");
+}
+
+/* The owner learns what it is talking to first: nothing may be sent to another server than he believes. */
 static void become_ready(connection *c)
 {
-	char text[80];
 	bool is_ready;
 
+	c->options->hooks->greeted(c->options->owner, &c->greeted);
 	pthread_mutex_lock(&c->lock);
 	is_ready = c->state == STATE_GREETING;
 	if (is_ready) {
 		move(c, STATE_READY);
 		c->was_ready = true;
 		c->attempts = 0;
-		memcpy(c->version, c->greeted.version, sizeof(c->version));
+		c->connects++;
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (!is_ready)
 		return;
 	metric_add(METRIC_REDIS_CONNECTS, 1);
-	(void)snprintf(text, sizeof(text), "Redis %s", c->greeted.version[0] == '\0' ? "?" : c->greeted.version);
-	report(c, false, "redis_connected", text);
-	if (!greeting_version_is_served(c->greeted.version))
-		report(c, true, "redis_version_old", "Redis 7.0 is the oldest that is served: upgrade it");
-	c->options->ready(c->options->owner);
+	report_ready(c);
+	c->options->hooks->changed(c->options->owner, true);
 }
 
 static void greeting_done(struct store_op *op, const struct store_result *result)
@@ -194,7 +242,7 @@ static void greeting_done(struct store_op *op, const struct store_result *result
 	if (c->greeted.refusal[0] != '\0')
 		return;
 	if (!greeting_answer(own->step, result->reply, &c->greeted))
-		drop(c, WIRE_CLOSED);
+		drop(c, WIRE_FAILED);
 	else if (own->step == GREETING_PING)
 		become_ready(c);
 }
@@ -204,6 +252,7 @@ static void send_own_locked(connection *c, struct own_op *own, uint64_t now_ms)
 	struct resp_request request;
 
 	own->op.deadline_ms = UINT64_MAX;
+	own->op.store_flags = OP_DIRECT;
 	resp_encode(&own->op.command, RESP_BY_HASH, &request);
 	send_locked(c, &own->op, &request, false, now_ms);
 }
@@ -238,22 +287,25 @@ static void send_in_full(connection *c, struct store_op *op)
 	struct resp_request request;
 
 	if (now_ms < op->deadline_ms) {
-		resp_encode(&op->command, RESP_BY_SOURCE, &request);
+		resp_encode(&op->command, op_has(op, OP_OF_REPLICA) ? RESP_BY_SOURCE_READ_ONLY : RESP_BY_SOURCE,
+			    &request);
 		pthread_mutex_lock(&c->lock);
-		outcome = c->state == STATE_READY ? STORE_REPLIED : STORE_UNAVAILABLE;
-		if (c->state == STATE_READY)
+		outcome = STORE_UNAVAILABLE;
+		if (c->state == STATE_READY && (!op_has(op, OP_ASKING) || send_asking_locked(c, now_ms))) {
 			send_locked(c, op, &request, true, now_ms);
+			outcome = STORE_REPLIED;
+		}
 		pthread_mutex_unlock(&c->lock);
 	}
 	if (outcome == STORE_REPLIED)
 		metric_add(METRIC_REDIS_SCRIPT_RELOADS, 1);
 	else
-		finish(op, outcome, NULL);
+		finish(c, op, outcome, NULL, now_ms);
 }
 
 static bool is_unknown_script(const struct store_op *op, const struct store_reply *reply)
 {
-	return reply->type == STORE_ERROR && op->command.script != STORE_NO_SCRIPT && !queue_was_in_full(op) &&
+	return reply->type == STORE_ERROR && op->command.script != STORE_NO_SCRIPT && !op_has(op, OP_IN_FULL) &&
 	       span_starts_with(reply->string, SPAN_LIT("NOSCRIPT"));
 }
 
@@ -266,6 +318,8 @@ static bool on_reply(void *owner, const struct store_reply *reply)
 	pthread_mutex_lock(&c->lock);
 	is_listening = c->state == STATE_GREETING || c->state == STATE_READY;
 	op = is_listening ? queue_pop(&c->queue) : NULL;
+	c->answers++;
+	c->errors += reply->type == STORE_ERROR;
 	pthread_mutex_unlock(&c->lock);
 	if (op == NULL) {
 		/* A reply to nothing: the order is lost, and with it all trust in what follows. */
@@ -279,7 +333,7 @@ static bool on_reply(void *owner, const struct store_reply *reply)
 	}
 	if (reply->type == STORE_ERROR)
 		metric_add(METRIC_REDIS_ERRORS, 1);
-	finish(op, reply->type == STORE_ERROR ? STORE_REFUSED : STORE_REPLIED, reply);
+	finish(c, op, reply->type == STORE_ERROR ? STORE_REFUSED : STORE_REPLIED, reply, c->read_ms);
 	return true;
 }
 
@@ -288,6 +342,7 @@ static ssize_t on_input(void *owner, wire_link *link, const uint8_t *data, size_
 	connection *c = owner;
 
 	(void)link;
+	c->read_ms = wire_now_ms();
 	return resp_reader_input(c->reader, span_of(data, len), on_reply, c) ? (ssize_t)len : -1;
 }
 
@@ -317,12 +372,31 @@ static void report_end(const connection *c, enum wire_error reason, bool was_rea
 	}
 }
 
+static void set_pauses_locked(connection *c, uint64_t now_ms)
+{
+	c->ended_ms = now_ms;
+	c->pause_ms = backoff_ms(c->attempts);
+	c->soon_ms = c->attempts <= SOON_FAILURES_MAX ? c->pause_ms : backoff_ms(SOON_FAILURES_MAX);
+}
+
 static void settle(connection *c)
 {
 	pthread_mutex_lock(&c->lock);
 	c->is_settled = true;
 	pthread_cond_broadcast(&c->settled);
 	pthread_mutex_unlock(&c->lock);
+}
+
+static void lose(const connection *c, struct store_op *op)
+{
+	uint64_t now_ms = wire_now_ms();
+
+	while (op != NULL) {
+		struct store_op *next = op->next;
+
+		finish(c, op, STORE_LOST, NULL, now_ms);
+		op = next;
+	}
 }
 
 static void on_closed(void *owner, wire_link *link, enum wire_error reason)
@@ -344,19 +418,15 @@ static void on_closed(void *owner, wire_link *link, enum wire_error reason)
 	attempts = c->attempts;
 	link = c->link;
 	c->link = NULL;
-	c->retry_ms = wire_now_ms() + backoff_ms(attempts);
+	set_pauses_locked(c, wire_now_ms());
 	pthread_mutex_unlock(&c->lock);
 
 	wire_link_release(&link);
 	if (was_ready)
 		metric_add(METRIC_REDIS_DISCONNECTS, 1);
-	while (op != NULL) {
-		struct store_op *next = op->next;
-
-		finish(op, STORE_LOST, NULL);
-		op = next;
-	}
-	if (!is_closing)
+	c->options->hooks->changed(c->options->owner, false);
+	lose(c, op);
+	if (!is_closing && reason != WIRE_CLOSED)
 		report_end(c, reason, was_ready, attempts, lost);
 	settle(c);
 }
@@ -381,7 +451,7 @@ static bool dial_locked(connection *c, uint64_t now_ms)
 	resp_reader *fresh = resp_reader_new();
 
 	c->attempts++;
-	c->retry_ms = now_ms + backoff_ms(c->attempts);
+	set_pauses_locked(c, now_ms);
 	if (fresh == NULL)
 		return false;
 	resp_reader_free(&c->reader);
@@ -403,33 +473,76 @@ static bool is_overdue(const connection *c, uint64_t now_ms)
 	return c->state == STATE_READY && queue_oldest_age_ms(&c->queue, now_ms) >= c->options->response_timeout_ms;
 }
 
-void connection_tick(connection *c, uint64_t now_ms)
+static bool is_due(const connection *c, enum connection_want want, uint64_t now_ms)
+{
+	uint32_t pause_ms = want == CONNECTION_OPEN_SOON ? c->soon_ms : c->pause_ms;
+
+	return want >= CONNECTION_OPEN && c->state == STATE_DEAD && c->is_settled && !c->is_closing &&
+	       now_ms >= c->ended_ms + pause_ms;
+}
+
+static bool is_unwanted(const connection *c, enum connection_want want)
+{
+	return want == CONNECTION_CLOSED ||
+	       (want == CONNECTION_DRAINED && (c->state != STATE_READY || c->queue.count == 0));
+}
+
+void connection_tick(connection *c, enum connection_want want, uint64_t now_ms)
 {
 	bool failed = false;
 	bool overdue;
+	bool unwanted;
 	uint32_t attempts;
 
 	pthread_mutex_lock(&c->lock);
 	overdue = is_overdue(c, now_ms);
-	if (c->state == STATE_DEAD && c->is_settled && !c->is_closing && now_ms >= c->retry_ms)
+	c->timeouts += overdue;
+	unwanted = c->state != STATE_DEAD && is_unwanted(c, want);
+	if (unwanted)
+		c->attempts = 0;
+	if (is_due(c, want, now_ms))
 		failed = !dial_locked(c, now_ms);
 	attempts = c->attempts;
 	pthread_mutex_unlock(&c->lock);
 	if (overdue)
 		drop(c, WIRE_TIMED_OUT);
+	else if (unwanted)
+		drop(c, WIRE_CLOSED);
 	if (failed && backoff_is_worth_a_word(attempts))
 		report(c, true, "redis_connect_failed", "cannot be dialed: out of memory, or no address");
 }
 
-bool connection_is_ready(connection *c, char ret_version[static REDIS_VERSION_BYTES])
+void connection_drop(connection *c)
+{
+	drop(c, WIRE_CLOSED);
+}
+
+bool connection_is_ready(connection *c)
 {
 	bool is_ready;
 
 	pthread_mutex_lock(&c->lock);
 	is_ready = c->state == STATE_READY;
-	memcpy(ret_version, c->version, sizeof(c->version));
 	pthread_mutex_unlock(&c->lock);
 	return is_ready;
+}
+
+void connection_look(connection *c, uint64_t now_ms, struct connection_view *ret)
+{
+	pthread_mutex_lock(&c->lock);
+	*ret = (struct connection_view){
+	    .is_ready = c->state == STATE_READY,
+	    .is_settled = c->is_settled,
+	    .in_flight = c->queue.count,
+	    .oldest_ms = c->state == STATE_READY ? queue_oldest_age_ms(&c->queue, now_ms) : 0,
+	    .failures = c->attempts - (c->state == STATE_CONNECTING || c->state == STATE_GREETING),
+	    .answers = c->answers,
+	    .commands = c->commands,
+	    .errors = c->errors,
+	    .timeouts = c->timeouts,
+	    .connects = c->connects,
+	};
+	pthread_mutex_unlock(&c->lock);
 }
 
 uint32_t connection_retry_after_ms(connection *c, uint64_t now_ms)
@@ -437,8 +550,8 @@ uint32_t connection_retry_after_ms(connection *c, uint64_t now_ms)
 	uint32_t wait_ms = RETRY_AFTER_MS;
 
 	pthread_mutex_lock(&c->lock);
-	if (c->state == STATE_DEAD && c->retry_ms > now_ms)
-		wait_ms = (uint32_t)(c->retry_ms - now_ms);
+	if (c->state == STATE_DEAD && c->ended_ms + c->pause_ms > now_ms)
+		wait_ms = (uint32_t)(c->ended_ms + c->pause_ms - now_ms);
 	pthread_mutex_unlock(&c->lock);
 	return wait_ms;
 }
@@ -476,6 +589,14 @@ void connection_end(connection *c)
 	drop(c, WIRE_CLOSED);
 }
 
+void connection_join(connection *c)
+{
+	pthread_mutex_lock(&c->lock);
+	while (!c->is_settled)
+		pthread_cond_wait(&c->settled, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+}
+
 void connection_free(connection **c)
 {
 	connection *old = *c;
@@ -484,10 +605,7 @@ void connection_free(connection **c)
 		return;
 	*c = NULL;
 	connection_end(old);
-	pthread_mutex_lock(&old->lock);
-	while (!old->is_settled)
-		pthread_cond_wait(&old->settled, &old->lock);
-	pthread_mutex_unlock(&old->lock);
+	connection_join(old);
 	resp_reader_free(&old->reader);
 	pthread_mutex_destroy(&old->lock);
 	pthread_cond_destroy(&old->settled);

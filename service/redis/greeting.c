@@ -37,9 +37,14 @@ bool greeting_command(enum greeting_step step, const struct greeting_settings *s
 		add(&c, SPAN_LIT("SETNAME"));
 		add(&c, SPAN_LIT("latchkeyd"));
 		break;
+	case GREETING_READONLY:
+		if (!settings->is_readonly)
+			return false;
+		add(&c, SPAN_LIT("READONLY"));
+		break;
 	case GREETING_INFO:
+		/* Without naming sections: Redis 6 takes only one, and is to be told by its version. */
 		add(&c, SPAN_LIT("INFO"));
-		add(&c, SPAN_LIT("server"));
 		break;
 	default:
 		assert(step == GREETING_PING);
@@ -49,39 +54,21 @@ bool greeting_command(enum greeting_step step, const struct greeting_settings *s
 	return true;
 }
 
-/* Copies what is printable, so that a peer cannot write control characters into a log or a terminal. */
-static void copy_printable(char *ret, size_t size, span s)
-{
-	size_t n = s.len < size - 1 ? s.len : size - 1;
-
-	for (size_t i = 0; i < n; i++)
-		ret[i] = (char)(s.ptr[i] >= 0x20 && s.ptr[i] < 0x7f ? s.ptr[i] : '?');
-	ret[n] = '\0';
-}
-
-static void read_version(span info, char *ret, size_t size)
-{
-	static const char field[] = "redis_version:";
-	const uint8_t *at = info.len == 0 ? NULL : memmem(info.ptr, info.len, field, sizeof(field) - 1);
-	size_t left;
-	const uint8_t *end;
-
-	if (at == NULL)
-		return;
-	at += sizeof(field) - 1;
-	left = (size_t)(info.ptr + info.len - at);
-	end = memchr(at, '\r', left);
-	copy_printable(ret, size, span_of(at, end == NULL ? left : (size_t)(end - at)));
-}
-
 static bool refuse(const char *what, const struct store_reply *reply, struct greeting_result *ret)
 {
 	char words[100] = "an answer of another type";
 
 	if (reply->type == STORE_ERROR)
-		copy_printable(words, sizeof(words), reply->string);
+		info_copy_printable(words, sizeof(words), reply->string);
 	(void)snprintf(ret->refusal, sizeof(ret->refusal), "%s: %s", what, words);
 	return false;
+}
+
+/* A Redis that cannot save refuses writes, and this; it still answers reads. */
+static bool is_pong(const struct store_reply *reply)
+{
+	return reply->type == STORE_STATUS ||
+	       (reply->type == STORE_ERROR && span_starts_with(reply->string, SPAN_LIT("MISCONF")));
 }
 
 bool greeting_answer(enum greeting_step step, const struct store_reply *reply, struct greeting_result *ret)
@@ -93,13 +80,16 @@ bool greeting_answer(enum greeting_step step, const struct store_reply *reply, s
 		return reply->type == STORE_STATUS || refuse("SELECT refused", reply, ret);
 	case GREETING_NAME:
 		return true;
+	case GREETING_READONLY:
+		/* Refused outside of a cluster, where no replica needs it. */
+		return true;
 	case GREETING_INFO:
 		if (reply->type == STORE_STRING)
-			read_version(reply->string, ret->version, sizeof(ret->version));
+			info_read(reply->string, &ret->info);
 		return true;
 	default:
 		assert(step == GREETING_PING);
-		return reply->type == STORE_STATUS || refuse("not ready", reply, ret);
+		return is_pong(reply) || refuse("not ready", reply, ret);
 	}
 }
 

@@ -1,16 +1,17 @@
 #ifndef LK_REDIS_GREETING_H
 #define LK_REDIS_GREETING_H
 
-#include "store/store.h"
+#include "redis/info.h"
 
 /* What a new connection says first, all of it at once, and what it makes of the answers. */
 
 enum greeting_step {
-	GREETING_AUTH,	 /* with a password */
-	GREETING_SELECT, /* with a database other than 0 */
-	GREETING_NAME,	 /* shown by CLIENT LIST */
-	GREETING_INFO,	 /* Redis's version */
-	GREETING_PING,	 /* last: refused while Redis loads its data or has lost its master */
+	GREETING_AUTH,	   /* with a password */
+	GREETING_SELECT,   /* with a database other than 0 */
+	GREETING_NAME,	   /* shown by CLIENT LIST */
+	GREETING_READONLY, /* a replica of a cluster is to answer reads itself */
+	GREETING_INFO,	   /* Redis's version, which run of it this is, and its role */
+	GREETING_PING,	   /* last: refused while Redis loads its data or has lost its master */
 	GREETING_STEPS
 };
 
@@ -18,15 +19,14 @@ struct greeting_settings {
 	const char *user;     /* NULL: Redis's `default` */
 	const char *password; /* NULL: none */
 	uint32_t db;
+	bool is_readonly; /* never for a primary: once demoted it would answer reads that are somebody else's */
 };
 
 /* A sentence about a refused step: name of the command and Redis's own words. */
 #define GREETING_TEXT_BYTES 160
-/* As in struct store_state: "7.0.15", "8.0.2-rc1". */
-#define REDIS_VERSION_BYTES 32
 
 struct greeting_result {
-	char version[REDIS_VERSION_BYTES]; /* empty: Redis does not tell */
+	struct info info;
 	char refusal[GREETING_TEXT_BYTES]; /* empty: none */
 };
 

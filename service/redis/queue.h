@@ -27,7 +27,4 @@ bool queue_has_room(const struct queue *q, const struct store_op *op, uint32_t c
 /* How long the first has been waiting; 0 when it is empty. */
 uint32_t queue_oldest_age_ms(const struct queue *q, uint64_t now_ms);
 
-/* Of an operation that was in a queue: as it was pushed. */
-bool queue_was_in_full(const struct store_op *op);
-
 #endif

@@ -1,120 +1,168 @@
-/* The store on Redis: URL, embedded server, topology and the tick that drives it all.
+/* The store on Redis: options, URL, embedded server, and the tick that drives it all. The way of a command is in
+ * redis/router.c, what is known of the servers in redis/topology.c.
  *
- * Threads. submit and state come from any thread; the ticker's thread dials and keeps timeouts; `ready` comes from link
- * events. Lock order: redis.lock, connection.lock, the link's own; redis.lock only pairs with its condition.
+ * Threads. Whatever the store offers may be called from any thread; the ticker's thread dials and keeps time.
  *
- * Life. redis_close stops the tick first, so that nothing dials any more, then ends the connections, which answers what
- * is in flight, and the embedded server last, which saves what they have written. */
+ * Life. redis_close stops the tick first, so that nothing dials any more; then what waits is answered; then the
+ * connections end, which answers what is in flight and fails what is being replayed; and last the embedded server, which
+ * saves what they have written. */
 
 #include "redis/redis.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "redis/embedded.h"
-#include "redis/node.h"
+#include "redis/op.h"
+#include "redis/pending.h"
+#include "redis/router.h"
 #include "redis/url.h"
 #include "wire/ticker.h"
 
-/* Response timeouts and pauses before dialing are kept to this. */
+/* Response timeouts, pauses and what waits are kept to this. */
 #define TICK_MS 10
+/* Users and passwords. */
+#define TEXTS_MAX 4
 
 struct redis {
 	struct store store;
-	enum redis_mode mode;
+	struct redis_options options; /* with text of our own, in `texts` */
+	char *texts[TEXTS_MAX];
+	size_t text_count;
 	embedded *server;
-	node *node;
+	journal *journal;
+	struct pending *pending;
+	struct router router;
+	struct topology *topology;
 	wire_ticker *ticker;
-	pthread_mutex_t lock;
-	pthread_cond_t ready;
 };
 
-/* The topology: which node a command goes to. One server holds all slots. */
-static node *node_of(const redis *r, const struct store_command *command)
-{
-	(void)command;
-	return r->node;
-}
+/* ---- What the store offers ---- */
 
 static void submit(void *self, struct store_op *op)
 {
 	redis *r = self;
-	uint64_t now_ms = clock_mono_ms();
 
-	if (now_ms >= op->deadline_ms) {
-		const struct store_result expired = {.outcome = STORE_EXPIRED};
+	router_submit(&r->router, op);
+}
 
-		op->done(op, &expired);
+/* Put first, looked at after: a switch changes owner and tenure first and looks at the journal after. So either the
+ * switch finds the command there, or the change is seen here; never neither. */
+static bool keep(void *self, const struct store_op *op, const struct store_command *redo, uint64_t lifetime_ms)
+{
+	redis *r = self;
+	const struct journal_origin origin = {.node = op->node, .tenure = op->tenure};
+
+	if (op_has(op, OP_LATE) || !router_is_current(&r->router, op))
+		return false;
+	if (!journal_put(r->journal, redo, op->slot, origin, lifetime_ms, clock_mono_ms()))
+		metric_add(METRIC_REDIS_JOURNAL_DROPPED, 1);
+	return router_is_current(&r->router, op);
+}
+
+static void pend(void *self, const struct store_command *redo, uint64_t lifetime_ms)
+{
+	redis *r = self;
+
+	(void)pending_add(r->pending, redo, lifetime_ms, clock_mono_ms());
+}
+
+static void announced(struct store_op *op, const struct store_result *result)
+{
+	(void)result;
+	free(op);
+}
+
+/* The operation and the message behind it in one piece. */
+static void announce(void *self, span message)
+{
+	redis *r = self;
+	struct node *n = topology_any_serving(r->topology);
+	struct store_op *op = n == NULL ? NULL : calloc(1, sizeof(*op) + message.len);
+	uint8_t *bytes;
+
+	if (op == NULL)
 		return;
-	}
-	node_submit(node_of(r, &op->command), op, now_ms);
+	bytes = (uint8_t *)(op + 1);
+	if (message.len > 0)
+		memcpy(bytes, message.ptr, message.len);
+	op->done = announced;
+	op->deadline_ms = UINT64_MAX;
+	op->command.argc = 3;
+	op->command.argv[0] = SPAN_LIT("PUBLISH");
+	op->command.argv[1] = SPAN_LIT(STORE_CHANNEL);
+	op->command.argv[2] = span_of(bytes, message.len);
+	node_send_direct(n, op, clock_mono_ms());
 }
 
 static void state(void *self, struct store_state *ret)
 {
 	redis *r = self;
 
-	_Static_assert(sizeof(ret->version) == REDIS_VERSION_BYTES, "a version fits");
-	*ret = (struct store_state){.mode = redis_mode_name(r->mode)};
-	ret->is_ready = node_is_ready(r->node, ret->version);
+	topology_get_state(r->topology, ret);
 }
 
-static const struct store_ops ops = {.submit = submit, .state = state};
-
-static void on_ready(void *owner)
+static size_t nodes(void *self, struct store_node *ret, size_t max)
 {
-	redis *r = owner;
+	redis *r = self;
 
-	pthread_mutex_lock(&r->lock);
-	pthread_cond_broadcast(&r->ready);
-	pthread_mutex_unlock(&r->lock);
+	return topology_nodes(r->topology, ret, max);
+}
+
+static const struct store_ops ops = {
+    .submit = submit,
+    .keep = keep,
+    .pend = pend,
+    .announce = announce,
+    .state = state,
+    .nodes = nodes,
+};
+
+/* ---- Time ---- */
+
+/* What a primary acknowledged that is not heard of now, or that was left a moment ago, may yet be needed. */
+static bool is_trusted(void *owner, struct journal_origin origin)
+{
+	const struct node *n = origin.node;
+	const enum term term = node_term(n);
+
+	(void)owner;
+	return term == TERM_SERVING || term == TERM_IDLE;
 }
 
 static void on_tick(void *owner)
 {
 	redis *r = owner;
+	const uint64_t now_ms = clock_mono_ms();
 
-	node_tick(r->node, clock_mono_ms());
+	topology_tick(r->topology, now_ms);
+	journal_expire(r->journal, is_trusted, r, now_ms);
+	journal_tick(r->journal, now_ms);
+	pending_tick(r->pending, now_ms);
+	router_tick(&r->router, now_ms);
+}
+
+static void on_moved_on(void *owner)
+{
+	router_pump(owner);
 }
 
 bool redis_wait_ready(redis *r, uint32_t timeout_ms)
 {
-	uint64_t until_ms = clock_mono_ms() + timeout_ms;
-	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
-	char version[REDIS_VERSION_BYTES];
-	bool is_ready;
-
-	pthread_mutex_lock(&r->lock);
-	while (!(is_ready = node_is_ready(r->node, version)))
-		if (pthread_cond_timedwait(&r->ready, &r->lock, &until) != 0)
-			break;
-	pthread_mutex_unlock(&r->lock);
-	return is_ready;
+	return topology_wait_ready(r->topology, timeout_ms);
 }
 
-static redis *redis_new(void)
-{
-	redis *r = calloc(1, sizeof(*r));
-	pthread_condattr_t monotonic;
-
-	if (r == NULL)
-		return NULL;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_mutex_init(&r->lock, NULL);
-	pthread_cond_init(&r->ready, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	r->store = (struct store){.ops = &ops, .self = r};
-	return r;
-}
+/* ---- Life ---- */
 
 static enum status_code check_options(const struct redis_options *o, const struct redis_url *url, struct status *st)
 {
 	assert(o->connections >= 1 && o->connections <= NODE_CONNECTIONS_MAX);
 	assert(o->connect_timeout_ms > 0 && o->response_timeout_ms > 0 && o->commands_in_flight_max > 0);
+	assert(o->breaker_ms > 0 && o->late_ms > 0);
 	if (url->is_tls && o->tls == NULL)
 		return status_set(st, STATUS_INVALID_ARGUMENT,
 				  "redis.url: rediss:// needs TLS settings: name the CA file in redis.tls_ca");
@@ -147,40 +195,89 @@ static enum status_code start_embedded(redis *r, const struct redis_options *o, 
 	    &r->server, st);
 }
 
-static const char *unless_empty(const char *text)
+/* A copy that lives as long as r. NULL stays NULL; false when memory is out. */
+static bool keep_text(redis *r, const char *text, const char **ret)
 {
-	return text[0] == '\0' ? NULL : text;
+	char *copy;
+
+	*ret = NULL;
+	if (text == NULL || text[0] == '\0')
+		return true;
+	copy = strdup(text);
+	if (copy == NULL)
+		return false;
+	assert(r->text_count < TEXTS_MAX);
+	r->texts[r->text_count++] = copy;
+	*ret = copy;
+	return true;
 }
 
-static enum status_code start_node(redis *r, const struct redis_options *o, const struct redis_url *url,
-				   struct status *st)
+static void forget_texts(redis *r)
 {
-	struct connection_options settings = {
-	    .address = url->mode == REDIS_EMBEDDED ? embedded_address(r->server) : url->address,
-	    .tls = o->tls,
-	    .greeting.user = o->user != NULL ? o->user : unless_empty(url->user),
-	    .greeting.password = o->password != NULL ? o->password : unless_empty(url->password),
-	    .greeting.db = url->db,
-	    .connect_timeout_ms = o->connect_timeout_ms,
-	    .response_timeout_ms = o->response_timeout_ms,
-	    .commands_in_flight_max = o->commands_in_flight_max,
-	    .events = o->events,
-	    .ready = on_ready,
-	    .owner = r,
-	};
+	while (r->text_count > 0) {
+		char *text = r->texts[--r->text_count];
 
-	if (url->mode == REDIS_EMBEDDED) {
-		/* Its socket is in a folder that only this user can enter: that is all the authentication there is. */
-		settings.greeting.user = NULL;
-		settings.greeting.password = NULL;
+		explicit_bzero(text, strlen(text));
+		free(text);
 	}
-	r->mode = url->mode;
-	r->node = node_new(&settings, o->connections);
-	if (r->node == NULL)
-		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	node_tick(r->node, clock_mono_ms());
+}
+
+static bool keep_options(redis *r, const struct redis_options *o, const struct redis_url *url)
+{
+	/* The embedded server's socket is in a folder that only this user can enter: that is all the authentication
+	 * there is. */
+	const bool has_user = url->mode != REDIS_EMBEDDED;
+	const char *user = o->user != NULL ? o->user : url->user;
+	const char *password = o->password != NULL ? o->password : url->password;
+
+	r->options = *o;
+	r->options.url = NULL;
+	r->options.state_dir = NULL;
+	r->options.server_binary = NULL;
+	return keep_text(r, has_user ? user : NULL, &r->options.user) &&
+	       keep_text(r, has_user ? password : NULL, &r->options.password) &&
+	       keep_text(r, o->sentinel_user, &r->options.sentinel_user) &&
+	       keep_text(r, o->sentinel_password, &r->options.sentinel_password);
+}
+
+static bool start_parts(redis *r, const struct redis_url *url)
+{
+	r->journal = journal_new(r->options.replay_window_ms, r->options.replay_bytes_max);
+	r->pending = pending_new(&r->store);
+	if (r->journal == NULL || r->pending == NULL)
+		return false;
+	r->topology = topology_new(&(struct topology_settings){
+	    .options = &r->options,
+	    .url = url,
+	    .address = url->mode == REDIS_EMBEDDED ? embedded_address(r->server) : url->address,
+	    .user = r->options.user,
+	    .password = r->options.password,
+	    .router = &r->router,
+	    .finished = router_finished,
+	    .hooks.moved_on = on_moved_on,
+	    .journal = r->journal,
+	});
+	if (r->topology == NULL)
+		return false;
+	r->router.topology = r->topology;
+	topology_tick(r->topology, clock_mono_ms());
 	r->ticker = wire_ticker_start(TICK_MS, on_tick, r);
-	if (r->ticker == NULL)
+	return r->ticker != NULL;
+}
+
+static enum status_code start(redis *r, const struct redis_options *o, const struct redis_url *url, struct status *st)
+{
+	r->store = (struct store){.ops = &ops, .self = r};
+	router_init(&r->router, &r->options, url->mode == REDIS_CLUSTER);
+	if (!keep_options(r, o, url))
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	if (url->mode == REDIS_EMBEDDED) {
+		enum status_code code = start_embedded(r, o, url, st);
+
+		if (code != STATUS_OK)
+			return code;
+	}
+	if (!start_parts(r, url))
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	return STATUS_OK;
 }
@@ -196,15 +293,12 @@ enum status_code redis_open(const struct redis_options *options, redis **ret, st
 	code = check_options(options, &url, st);
 	if (code != STATUS_OK)
 		goto out;
-	r = redis_new();
+	r = calloc(1, sizeof(*r));
 	if (r == NULL) {
 		code = status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 		goto out;
 	}
-	if (url.mode == REDIS_EMBEDDED)
-		code = start_embedded(r, options, &url, st);
-	if (code == STATUS_OK)
-		code = start_node(r, options, &url, st);
+	code = start(r, options, &url, st);
 	if (code == STATUS_OK) {
 		*ret = r;
 		r = NULL;
@@ -220,6 +314,19 @@ const struct store *redis_store(redis *r)
 	return &r->store;
 }
 
+/* A replay that pauses goes on by the tick's hand; with the connections gone each of its commands fails. */
+static void end_topology(redis *r)
+{
+	if (r->topology == NULL)
+		return;
+	topology_end(r->topology);
+	while (topology_is_replaying(r->topology)) {
+		journal_tick(r->journal, clock_mono_ms());
+		usleep(TICK_MS * 1000);
+	}
+	topology_free(&r->topology);
+}
+
 void redis_close(redis **r)
 {
 	redis *old = *r;
@@ -228,9 +335,12 @@ void redis_close(redis **r)
 		return;
 	*r = NULL;
 	wire_ticker_stop(&old->ticker);
-	node_free(&old->node);
+	router_end(&old->router);
+	end_topology(old);
+	router_destroy(&old->router);
+	pending_free(&old->pending);
+	journal_free(&old->journal);
 	embedded_stop(&old->server);
-	pthread_mutex_destroy(&old->lock);
-	pthread_cond_destroy(&old->ready);
+	forget_texts(old);
 	free(old);
 }

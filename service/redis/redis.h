@@ -17,7 +17,7 @@ struct redis_events {
 };
 
 struct redis_options {
-	const char *url; /* redis://[user:password@]host[:port][/db], unix:///path[?db=N], embedded: or embedded:/dir */
+	const char *url;		 /* in the forms of redis/url.h */
 	const char *user;		 /* overrides the URL's; NULL: none */
 	const char *password;		 /* the same */
 	const char *state_dir;		 /* where `embedded:` without a folder keeps its data */
@@ -26,8 +26,20 @@ struct redis_options {
 	uint32_t connect_timeout_ms;	 /* and for the greeting (AUTH, SELECT, HELLO) */
 	uint32_t response_timeout_ms;	 /* a connection whose oldest command has waited so long is given up */
 	uint32_t commands_in_flight_max; /* a connection; beyond it OVERLOADED */
-	wire_tls *tls;			 /* for rediss://; borrowed until redis_close */
+	uint32_t breaker_ms;		 /* a node silent for so long, with commands in flight, is sent no more */
+	uint32_t late_ms;		 /* a reply older than that is not believed: see store_result.is_late */
+	uint32_t failover_wait_ms; /* commands wait so long for a lost primary or its successor; then UNAVAILABLE */
+	uint32_t unconfirmed_ms;   /* Sentinel: a primary that none has confirmed for so long is down; 0: never */
+	uint32_t replay_window_ms; /* see store_keep */
+	uint32_t replay_bytes_max;
+	uint32_t replica_lag_max_ms; /* replicas at most so far behind may answer what allows staleness; 0: never */
+	const char *sentinel_user;
+	const char *sentinel_password;
+	wire_tls *tls; /* for rediss:// in all its forms; borrowed until redis_close */
 	struct redis_events events;
+	/* What was published on STORE_CHANNEL, perhaps more than once, perhaps by this instance. From any thread. */
+	void (*heard)(void *owner, span message);
+	void *heard_owner;
 };
 
 /* Parses the URL, starts the embedded server if it is one (waiting until it answers, at most 10 s), starts to connect,

@@ -90,11 +90,18 @@ static void put_argument(struct resp_request *r, span bytes)
 
 static void put_script(struct resp_request *r, const struct store_command *c, enum resp_form form)
 {
+	static const span commands[] = {
+	    [RESP_BY_HASH] = SPAN_LIT("EVALSHA"),
+	    [RESP_BY_SOURCE] = SPAN_LIT("EVAL"),
+	    [RESP_BY_HASH_READ_ONLY] = SPAN_LIT("EVALSHA_RO"),
+	    [RESP_BY_SOURCE_READ_ONLY] = SPAN_LIT("EVAL_RO"),
+	};
 	const struct script *script = script_get(c->script);
+	const bool is_by_hash = form == RESP_BY_HASH || form == RESP_BY_HASH_READ_ONLY;
 
 	assert(c->key_count <= c->argc);
-	put_argument(r, form == RESP_BY_HASH ? SPAN_LIT("EVALSHA") : SPAN_LIT("EVAL"));
-	put_argument(r, form == RESP_BY_HASH ? span_str(script->sha1) : script->source);
+	put_argument(r, commands[form]);
+	put_argument(r, is_by_hash ? span_str(script->sha1) : script->source);
 	put_head(r, '$', c->key_count < 10 ? 1 : 2);
 	put_number(r, c->key_count);
 	put_end(r);

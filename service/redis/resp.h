@@ -14,8 +14,9 @@
 /* "$", at most 20 digits, CRLF, and the CRLF behind the bytes; as much again for the array's own header. */
 #define RESP_TEXT_BYTES (25 * (RESP_ARGS_MAX + 1))
 
-/* How a script is named: by its hash, or in full for a Redis that does not know it. Plain commands do not care. */
-enum resp_form { RESP_BY_HASH, RESP_BY_SOURCE };
+/* How a script is named: by its hash, or in full for a Redis that does not know it; and so that a replica will run it.
+ * Plain commands do not care. */
+enum resp_form { RESP_BY_HASH, RESP_BY_SOURCE, RESP_BY_HASH_READ_ONLY, RESP_BY_SOURCE_READ_ONLY };
 
 /* An encoded command: parts borrow from `text`, from the command and from the scripts, so it must not be moved. */
 struct resp_request {

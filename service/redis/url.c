@@ -5,7 +5,9 @@
 
 #include "base/span.h"
 
-#define FORMS "redis://[user:password@]host[:port][/db], rediss://, unix:///path[?db=N], embedded: or embedded:/folder"
+#define FORMS                                                                                                          \
+	"redis://[user:password@]host[:port][/db], redis+sentinel://host,.../name[/db], redis+cluster://host,..., "    \
+	"these with rediss, unix:///path[?db=N], embedded:[/folder]"
 
 static enum status_code bad(struct status *st, const char *what)
 {
@@ -85,68 +87,161 @@ static enum status_code parse_userinfo(span info, struct redis_url *ret, struct 
 	return STATUS_OK;
 }
 
-static bool is_host(span host, bool is_ipv6)
+/* The host's place in the list; 0: it is the only one there may be. */
+static enum status_code bad_host(struct status *st, size_t position, const char *what)
 {
-	if (host.len == 0 || host.len > URL_HOST_BYTES_MAX)
-		return false;
-	for (size_t i = 0; i < host.len; i++) {
-		uint8_t c = host.ptr[i];
-		bool fits = is_ipv6 ? hex_value(c) >= 0 || c == ':' || c == '.'
-				    : hex_value(c) >= 0 || (c >= 'g' && c <= 'z') || (c >= 'G' && c <= 'Z') ||
-					  c == '-' || c == '.' || c == '_';
+	if (position == 0)
+		return bad(st, what);
+	return status_set(st, STATUS_INVALID_ARGUMENT, "redis.url: seed %zu: %s", position, what);
+}
 
-		if (!fits)
-			return false;
+/* Cuts host[:port]. False: an IPv6 address whose brackets are wrong. */
+static bool cut_port(span text, span *ret_host, bool *ret_has_port, span *ret_port)
+{
+	bool is_closed;
+	span rest;
+
+	if (text.len == 0 || text.ptr[0] != '[') {
+		*ret_host = cut(text, ':', ret_has_port, ret_port);
+		return true;
 	}
+	*ret_host = cut(span_of(text.ptr + 1, text.len - 1), ']', &is_closed, &rest);
+	if (!is_closed || (rest.len > 0 && rest.ptr[0] != ':'))
+		return false;
+	*ret_has_port = rest.len > 0;
+	*ret_port = rest.len > 0 ? span_of(rest.ptr + 1, rest.len - 1) : SPAN_EMPTY;
 	return true;
 }
 
-static enum status_code parse_host(span text, struct redis_url *ret, struct status *st)
+static enum status_code parse_host(span text, size_t position, uint32_t default_port, struct address *ret,
+				   struct status *st)
 {
-	bool is_ipv6 = text.len > 0 && text.ptr[0] == '[';
+	bool has_brackets = text.len > 0 && text.ptr[0] == '[';
 	bool has_port;
 	span host;
-	span rest;
-	uint32_t port = URL_PORT_DEFAULT;
+	span number;
+	uint32_t port = default_port;
 
-	if (is_ipv6) {
-		host = cut(span_of(text.ptr + 1, text.len - 1), ']', &has_port, &rest);
-		if (!has_port || (rest.len > 0 && rest.ptr[0] != ':'))
-			return bad(st, "the IPv6 address in [ ] is not followed by its end or by :port");
-		has_port = rest.len > 0;
-		if (has_port)
-			rest = span_of(rest.ptr + 1, rest.len - 1);
-	} else {
-		host = cut(text, ':', &has_port, &rest);
-	}
-	if (!is_host(host, is_ipv6))
-		return bad(st, "the host is missing or is no name or address (percent-encode @ : / ? # in user and "
-			       "password; write IPv6 addresses in [ ])");
-	if (has_port && (!parse_number(rest, 65535, &port) || port == 0))
-		return bad(st, "the port must be a number from 1 to 65535");
-	(void)snprintf(ret->address, sizeof(ret->address), "%s://%s%.*s%s:%u", ret->is_tls ? "tls+tcp" : "tcp",
-		       is_ipv6 ? "[" : "", SPAN_FMT(host), is_ipv6 ? "]" : "", port);
+	if (!cut_port(text, &host, &has_port, &number))
+		return bad_host(st, position, "the IPv6 address in [ ] is not followed by its end or by :port");
+	if (!address_make(host, port, ret) || has_brackets != (strchr(ret->host, ':') != NULL))
+		return bad_host(st, position,
+				"the host is missing or is no name or address (percent-encode @ : / ? # in user and "
+				"password; write IPv6 addresses in [ ])");
+	if (has_port && (!parse_number(number, 65535, &port) || port == 0))
+		return bad_host(st, position, "the port must be a number from 1 to 65535");
+	ret->port = (uint16_t)port;
+	return STATUS_OK;
+}
+
+/* What is left of user:password@ is *ret_hosts. */
+static enum status_code parse_login(span authority, struct redis_url *ret, span *ret_hosts, struct status *st)
+{
+	bool has_user;
+	span hosts;
+	span info = cut(authority, '@', &has_user, &hosts);
+
+	if (has_user && parse_userinfo(info, ret, st) != STATUS_OK)
+		return st->code;
+	if (has_user && hosts.len > 0 && memchr(hosts.ptr, '@', hosts.len) != NULL)
+		return bad(
+		    st,
+		    "more than one @: user and password stand once, in front of all hosts, and an @ in them is %40");
+	*ret_hosts = has_user ? hosts : authority;
 	return STATUS_OK;
 }
 
 static enum status_code parse_standalone(span rest, struct redis_url *ret, struct status *st)
 {
 	bool has_db;
-	bool has_user;
 	span db;
-	span host;
+	span host = SPAN_EMPTY;
 	span authority = cut(rest, '/', &has_db, &db);
-	span info = cut(authority, '@', &has_user, &host);
 
+	_Static_assert(sizeof(ret->address) >= ADDRESS_URL_BYTES, "every address fits");
 	ret->mode = REDIS_STANDALONE;
-	if (has_user && parse_userinfo(info, ret, st) != STATUS_OK)
+	if (parse_login(authority, ret, &host, st) != STATUS_OK)
 		return st->code;
-	if (has_user && host.len > 0 && memchr(host.ptr, '@', host.len) != NULL)
-		return bad(st, "more than one @: percent-encode it in user and password (%40)");
-	if (parse_host(has_user ? host : authority, ret, st) != STATUS_OK)
+	if (host.len > 0 && memchr(host.ptr, ',', host.len) != NULL)
+		return bad(st, "several hosts need redis+cluster:// or redis+sentinel:// in front");
+	if (parse_host(host, 0, URL_PORT_DEFAULT, &ret->seeds[0], st) != STATUS_OK)
 		return st->code;
 	if (has_db && db.len > 0 && !parse_number(db, URL_DB_MAX, &ret->db))
 		return bad(st, "the database after / must be a number from 0 to 65535, with nothing behind it");
+	ret->seed_count = 1;
+	address_url(&ret->seeds[0], ret->is_tls, ret->address);
+	return STATUS_OK;
+}
+
+static enum status_code add_seed(const struct address *seed, struct redis_url *ret, struct status *st)
+{
+	_Static_assert(URL_SEEDS_MAX == 16, "the sentence says so");
+	for (size_t i = 0; i < ret->seed_count; i++)
+		if (address_eq(&ret->seeds[i], seed))
+			return STATUS_OK;
+	if (ret->seed_count == URL_SEEDS_MAX)
+		return bad(st, "more than 16 seeds: name some, the others are found by themselves");
+	ret->seeds[ret->seed_count++] = *seed;
+	return STATUS_OK;
+}
+
+static enum status_code parse_seeds(span hosts, uint32_t default_port, struct redis_url *ret, struct status *st)
+{
+	bool has_more = true;
+
+	if (hosts.len == 0)
+		return bad(st, "no seed: name one server at least, better three, with commas between them");
+	for (size_t position = 1; has_more; position++) {
+		span host = cut(hosts, ',', &has_more, &hosts);
+		struct address seed;
+
+		if (parse_host(host, position, default_port, &seed, st) != STATUS_OK ||
+		    add_seed(&seed, ret, st) != STATUS_OK)
+			return st->code;
+	}
+	return STATUS_OK;
+}
+
+static enum status_code parse_cluster(span rest, struct redis_url *ret, struct status *st)
+{
+	bool has_db;
+	span db;
+	span hosts = SPAN_EMPTY;
+	span authority = cut(rest, '/', &has_db, &db);
+
+	ret->mode = REDIS_CLUSTER;
+	if (parse_login(authority, ret, &hosts, st) != STATUS_OK ||
+	    parse_seeds(hosts, URL_PORT_DEFAULT, ret, st) != STATUS_OK)
+		return st->code;
+	if (has_db && db.len > 0 && !span_eq(db, SPAN_LIT("0")))
+		return bad(st, "a cluster has no other database than 0: end the URL behind the last host");
+	return STATUS_OK;
+}
+
+static enum status_code parse_sentinel(span rest, struct redis_url *ret, struct status *st)
+{
+	bool has_name;
+	bool has_db;
+	span path;
+	span db;
+	span hosts = SPAN_EMPTY;
+	span name;
+	span authority = cut(rest, '/', &has_name, &path);
+
+	ret->mode = REDIS_SENTINEL;
+	if (parse_login(authority, ret, &hosts, st) != STATUS_OK ||
+	    parse_seeds(hosts, URL_PORT_SENTINEL, ret, st) != STATUS_OK)
+		return st->code;
+	name = cut(path, '/', &has_db, &db);
+	if (name.len == 0)
+		return bad(st, "behind the Sentinels there must be /NAME, the primary's as in their line `sentinel "
+			       "monitor NAME ...`, such as /mymaster");
+	if (!decode(name, ret->primary_name, sizeof(ret->primary_name)) || strchr(ret->primary_name, ' ') != NULL)
+		return bad(st, "the primary's name is longer than 127 bytes, has a space or is wrongly "
+			       "percent-encoded");
+	if (has_db && db.len > 0 && !parse_number(db, URL_DB_MAX, &ret->db))
+		return bad(st, "the database after the name and / must be a number from 0 to 65535, with nothing "
+			       "behind it");
 	return STATUS_OK;
 }
 
@@ -183,31 +278,24 @@ static enum status_code parse_embedded(span rest, struct redis_url *ret, struct 
 	return STATUS_OK;
 }
 
-static enum status_code parse_tls(span rest, struct redis_url *ret, struct status *st)
-{
-	ret->is_tls = true;
-	return parse_standalone(rest, ret, st);
-}
-
-static enum status_code refuse_topology(span rest, struct redis_url *ret, struct status *st)
-{
-	(void)rest;
-	(void)ret;
-	return bad(st, "Cluster and Sentinel are not served by this version: name one server by redis:// or rediss://");
-}
+#define SCHEME(name, over_tls, function)                                                                               \
+	{                                                                                                              \
+		{(const uint8_t *)(name), sizeof(name) - 1}, over_tls, function                                        \
+	}
 
 static const struct {
 	span prefix;
+	bool is_tls;
 	enum status_code (*parse)(span rest, struct redis_url *ret, struct status *st);
 } schemes[] = {
-    {{(const uint8_t *)"redis://", 8}, parse_standalone},
-    {{(const uint8_t *)"rediss://", 9}, parse_tls},
-    {{(const uint8_t *)"unix://", 7}, parse_unix},
-    {{(const uint8_t *)"embedded:", 9}, parse_embedded},
-    {{(const uint8_t *)"redis+cluster://", 16}, refuse_topology},
-    {{(const uint8_t *)"rediss+cluster://", 17}, refuse_topology},
-    {{(const uint8_t *)"redis+sentinel://", 17}, refuse_topology},
-    {{(const uint8_t *)"rediss+sentinel://", 18}, refuse_topology},
+    SCHEME("redis://", false, parse_standalone),
+    SCHEME("rediss://", true, parse_standalone),
+    SCHEME("unix://", false, parse_unix),
+    SCHEME("embedded:", false, parse_embedded),
+    SCHEME("redis+cluster://", false, parse_cluster),
+    SCHEME("rediss+cluster://", true, parse_cluster),
+    SCHEME("redis+sentinel://", false, parse_sentinel),
+    SCHEME("rediss+sentinel://", true, parse_sentinel),
 };
 
 static enum status_code parse(span text, struct redis_url *ret, struct status *st)
@@ -215,8 +303,10 @@ static enum status_code parse(span text, struct redis_url *ret, struct status *s
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		span prefix = schemes[i].prefix;
 
-		if (span_starts_with(text, prefix))
-			return schemes[i].parse(span_of(text.ptr + prefix.len, text.len - prefix.len), ret, st);
+		if (!span_starts_with(text, prefix))
+			continue;
+		ret->is_tls = schemes[i].is_tls;
+		return schemes[i].parse(span_of(text.ptr + prefix.len, text.len - prefix.len), ret, st);
 	}
 	return bad(st, "must be one of " FORMS);
 }
@@ -234,12 +324,11 @@ enum status_code redis_url_parse(const char *text, struct redis_url *ret, struct
 const char *redis_mode_name(enum redis_mode mode)
 {
 	static const char *const names[] = {
-	    [REDIS_STANDALONE] = "standalone",
-	    [REDIS_UNIX] = "unix",
-	    [REDIS_EMBEDDED] = "embedded",
+	    [REDIS_STANDALONE] = "standalone", [REDIS_UNIX] = "unix",	    [REDIS_EMBEDDED] = "embedded",
+	    [REDIS_SENTINEL] = "sentinel",     [REDIS_CLUSTER] = "cluster",
 	};
 
-	assert(mode <= REDIS_EMBEDDED);
+	assert(mode <= REDIS_CLUSTER);
 	return names[mode];
 }
 

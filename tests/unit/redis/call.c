@@ -14,6 +14,9 @@ static void on_done(struct store_op *op, const struct store_result *result)
 
 	c->outcome = result->outcome;
 	c->retry_after_ms = result->retry_after_ms;
+	c->is_late = result->is_late;
+	c->is_unsettled = result->is_unsettled;
+	c->replicas = result->replicas;
 	c->order = atomic_fetch_add(&orders, 1);
 	if (reply != NULL) {
 		size_t len = reply->string.len < sizeof(c->text) - 1 ? reply->string.len : sizeof(c->text) - 1;
@@ -44,6 +47,15 @@ void call_init(struct call *c, const char *words)
 	c->op.done = on_done;
 	c->op.deadline_ms = clock_mono_ms() + BOUND_MS;
 	add_words(&c->op.command, words);
+	if (c->op.command.argc > 1)
+		c->op.command.key = c->op.command.argv[1];
+}
+
+void call_init_write(struct call *c, const char *words)
+{
+	call_init(c, words);
+	c->op.command.is_write = true;
+	c->op.command.is_repeatable = true;
 }
 
 void call_init_script(struct call *c, enum store_script script, uint8_t keys, const char *words)
@@ -71,7 +83,8 @@ void call_expect(redis *r, const char *words, enum store_outcome outcome, const 
 	call_init(&c, words);
 	call_start(&c, r);
 	call_await(&c);
-	assert_int_equal(c.outcome, outcome);
+	if (c.outcome != outcome)
+		fail_msg("%s: outcome %d, not %d: %s", words, c.outcome, outcome, c.text);
 	if (text != NULL)
 		assert_string_equal(c.text, text);
 }
@@ -121,6 +134,10 @@ struct redis_options options_for(const char *url, struct events *events)
 	    .connect_timeout_ms = BOUND_MS,
 	    .response_timeout_ms = BOUND_MS,
 	    .commands_in_flight_max = 16384,
+	    .breaker_ms = BOUND_MS,
+	    .late_ms = BOUND_MS,
+	    .replay_window_ms = 10000,
+	    .replay_bytes_max = 64 * 1024 * 1024,
 	    .events = {.report = events_report, .owner = events},
 	};
 }

@@ -12,14 +12,19 @@ struct call {
 	atomic_uint done; /* how often: 1 is right */
 	enum store_outcome outcome;
 	uint32_t retry_after_ms;
+	bool is_late;
+	bool is_unsettled;
+	uint32_t replicas;
 	enum store_reply_type type;
 	int64_t integer;
 	char text[256]; /* STRING, STATUS and ERROR, cut */
 	unsigned order; /* of being done, among all calls of the program */
 };
 
-/* Words are separated by one space. */
+/* Words are separated by one space; the second is the key. It is a read unless changed: see call_init_write. */
 void call_init(struct call *c, const char *words);
+/* The same for a write that may be repeated. */
+void call_init_write(struct call *c, const char *words);
 /* The script with no key but these words as arguments, of which the first `keys` are keys. */
 void call_init_script(struct call *c, enum store_script script, uint8_t keys, const char *words);
 

@@ -247,13 +247,142 @@ static void takes_large_replies(void **state)
 	end_scene(&s);
 }
 
+/* What was acknowledged in the last moments is there again after a restart without data, before anything else is asked. */
+static void brings_back_what_a_restart_lost(void **state)
+{
+	static struct scene s;
+	static struct call calls[500];
+	static char words[500][32];
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.options.connections = 2;
+	s.options.failover_wait_ms = BOUND_MS;
+	s.redis = open_ready(&s.options);
+	for (size_t i = 0; i < 500; i++) {
+		(void)snprintf(words[i], sizeof(words[i]), "SET k%zu v%zu", i, i);
+		call_init_write(&calls[i], words[i]);
+		call_start(&calls[i], s.redis);
+	}
+	for (size_t i = 0; i < 500; i++) {
+		call_await(&calls[i]);
+		assert_true(store_keep(redis_store(s.redis), &calls[i].op, &calls[i].op.command, 60000));
+	}
+	redis_server_kill(&s.server);
+	redis_server_start(&s.server);
+	for (size_t i = 0; i < 500; i++) {
+		words[i][0] = 'G';
+		words[i][2] = 'T';
+		*strrchr(words[i], ' ') = '\0';
+		call_init(&calls[i], words[i]);
+		call_start(&calls[i], s.redis);
+	}
+	for (size_t i = 0; i < 500; i++) {
+		call_await(&calls[i]);
+		assert_int_equal(calls[i].outcome, STORE_REPLIED);
+		assert_true(calls[i].type == STORE_STRING);
+		assert_true(calls[i].is_unsettled);
+	}
+	end_scene(&s);
+}
+
+static void waits_for_a_restart(void **state)
+{
+	static struct scene s;
+	static struct call calls[200];
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.options.failover_wait_ms = BOUND_MS;
+	s.redis = open_ready(&s.options);
+	redis_server_kill(&s.server);
+	for (size_t i = 0; i < 200; i++) {
+		call_init_write(&calls[i], "SET k v");
+		call_start(&calls[i], s.redis);
+	}
+	redis_server_start(&s.server);
+	for (size_t i = 0; i < 200; i++) {
+		call_await(&calls[i]);
+		assert_int_equal(calls[i].outcome, STORE_REPLIED);
+	}
+	end_scene(&s);
+}
+
+/* Redis takes no writes now, and is alive: what has to be written is, as soon as that has passed. */
+static void carries_out_what_is_pending(void **state)
+{
+	static struct scene s;
+	struct call c;
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.redis = open_ready(&s.options);
+	freeReplyObject(redis_server_command(&s.server, "CONFIG SET maxmemory 1"));
+	call_init_write(&c, "SET k v");
+	store_pend(redis_store(s.redis), &c.op.command, 60000);
+	call_expect(s.redis, "SET other v", STORE_REFUSED, NULL);
+	freeReplyObject(redis_server_command(&s.server, "CONFIG SET maxmemory 0"));
+	assert_becomes(({
+			       call_init(&c, "GET k");
+			       call_start(&c, s.redis);
+			       call_await(&c);
+			       c.type == STORE_STRING;
+		       }),
+		       BOUND_MS);
+	end_scene(&s);
+}
+
+struct ear {
+	pthread_mutex_t lock;
+	char words[256];
+};
+
+static void on_heard(void *owner, span message)
+{
+	struct ear *e = owner;
+
+	pthread_mutex_lock(&e->lock);
+	(void)snprintf(e->words, sizeof(e->words), "%.*s", SPAN_FMT(message));
+	pthread_mutex_unlock(&e->lock);
+}
+
+static bool has_heard(struct ear *e, const char *words)
+{
+	bool has;
+
+	pthread_mutex_lock(&e->lock);
+	has = strcmp(e->words, words) == 0;
+	pthread_mutex_unlock(&e->lock);
+	return has;
+}
+
+static void hears_what_is_announced(void **state)
+{
+	static struct scene s;
+	struct ear ear = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.options.heard = on_heard;
+	s.options.heard_owner = &ear;
+	s.redis = open_ready(&s.options);
+	assert_becomes(({
+			       store_announce(redis_store(s.redis), SPAN_LIT("hello"));
+			       has_heard(&ear, "hello");
+		       }),
+		       BOUND_MS);
+	end_scene(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(matches_every_reply),	  cmocka_unit_test(survives_script_flush),
 	    cmocka_unit_test(comes_back_after_a_kill),	  cmocka_unit_test(logs_in_and_selects),
 	    cmocka_unit_test(tells_the_mode_and_version), cmocka_unit_test(sends_nothing_after_the_deadline),
-	    cmocka_unit_test(takes_large_replies),
+	    cmocka_unit_test(takes_large_replies),	  cmocka_unit_test(brings_back_what_a_restart_lost),
+	    cmocka_unit_test(waits_for_a_restart),	  cmocka_unit_test(carries_out_what_is_pending),
+	    cmocka_unit_test(hears_what_is_announced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -342,8 +342,8 @@ static void greeting_reads_the_version(void **state)
 		struct greeting_result result = {0};
 
 		assert_true(greeting_answer(GREETING_INFO, &reply, &result));
-		assert_string_equal(result.version, rows[i].version);
-		assert_int_equal(greeting_version_is_served(result.version), rows[i].is_served);
+		assert_string_equal(result.info.version, rows[i].version);
+		assert_int_equal(greeting_version_is_served(result.info.version), rows[i].is_served);
 	}
 }
 

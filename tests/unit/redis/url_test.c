@@ -1,5 +1,6 @@
 #include "redis/url.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "support/wait.h"
@@ -65,9 +66,36 @@ static void refuses_what_is_wrong(void **state)
 	    {"http://h", "must be one of"},
 	    {"REDIS://h", "must be one of"},
 	    {"redis:/h", "must be one of"},
-	    {"redis+cluster://a,b", "not served by this version"},
-	    {"redis+sentinel://a,b/m", "not served by this version"},
-	    {"rediss+sentinel://a", "not served by this version"},
+	    {"redis+sentinels://a/m", "must be one of"},
+	    {"redis+cluster:a", "must be one of"},
+	    {"redis://a,b", "redis+cluster://"},
+	    {"redis+cluster://", "no seed"},
+	    {"redis+cluster:///0", "no seed"},
+	    {"redis+cluster://u:sec@", "no seed"},
+	    {"redis+cluster://a,b/1", "no other database"},
+	    {"redis+cluster://a,b/00", "no other database"},
+	    {"redis+cluster://a,b/0/", "no other database"},
+	    {"redis+cluster://a,,b", "seed 2: the host is missing"},
+	    {"redis+cluster://a,b,", "seed 3: the host is missing"},
+	    {"redis+cluster://,a", "seed 1: the host is missing"},
+	    {"redis+cluster://a, b", "seed 2: the host"},
+	    {"redis+cluster://a,[::1", "seed 2: the IPv6"},
+	    {"redis+cluster://a,b,c:0", "seed 3: the port"},
+	    {"redis+cluster://a,b:7000:7001", "seed 2: the port"},
+	    {"redis+cluster://secret@a", "user:password"},
+	    {"redis+cluster://u:sec@a,u:sec@b", "more than one @"},
+	    {"redis+cluster://a,b?x=1", "seed 2"},
+	    {"redis+sentinel://", "no seed"},
+	    {"redis+sentinel:///m", "no seed"},
+	    {"redis+sentinel://a,b", "/NAME"},
+	    {"redis+sentinel://a,b/", "/NAME"},
+	    {"rediss+sentinel://a//0", "/NAME"},
+	    {"redis+sentinel://a/m%00", "percent-encoded"},
+	    {"redis+sentinel://a/m%20n", "space"},
+	    {"redis+sentinel://a/m/x", "database after the name"},
+	    {"redis+sentinel://a/m/65536", "database after the name"},
+	    {"redis+sentinel://a/m/1/", "database after the name"},
+	    {"redis+sentinel://u:sec@a,u:sec@b/m", "more than one @"},
 	    {"redis://", "host is missing"},
 	    {"redis://:6379", "host is missing"},
 	    {"redis:///0", "host is missing"},
@@ -124,6 +152,67 @@ static void refuses_what_is_wrong(void **state)
 	}
 }
 
+/* What a URL with several seeds means, in a line. */
+static void print(const struct redis_url *url, char *out, size_t size)
+{
+	size_t at = (size_t)snprintf(out, size, "%s%s %s:%s@", redis_mode_name(url->mode), url->is_tls ? " tls" : "",
+				     url->user, url->password);
+
+	for (size_t i = 0; i < url->seed_count; i++) {
+		char text[ADDRESS_TEXT_BYTES];
+
+		address_print(&url->seeds[i], text);
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i == 0 ? "" : ",", text);
+	}
+	(void)snprintf(out + at, size - at, "/%s/%u", url->primary_name, url->db);
+}
+
+static void takes_several_seeds(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *meaning;
+	} rows[] = {
+	    {"redis://h", "standalone :@h:6379//0"},
+	    {"rediss://[::1]:7000/2", "standalone tls :@[::1]:7000//2"},
+	    {"redis+cluster://a", "cluster :@a:6379//0"},
+	    {"redis+cluster://a/", "cluster :@a:6379//0"},
+	    {"redis+cluster://u:p%2c@a,b:7001,[::1],[::2]:9/0", "cluster u:p,@a:6379,b:7001,[::1]:6379,[::2]:9//0"},
+	    {"rediss+cluster://:p,q@a,b", "cluster tls :p,q@a:6379,b:6379//0"},
+	    {"redis+cluster://a,A:6379,a:6380,a", "cluster :@a:6379,a:6380//0"},
+	    {"redis+sentinel://a,b,c:5/mymaster", "sentinel :@a:26379,b:26379,c:5/mymaster/0"},
+	    {"redis+sentinel://u:p@a/my.master-1_x/", "sentinel u:p@a:26379/my.master-1_x/0"},
+	    {"rediss+sentinel://:p@[::1],b/m%2Fn/15", "sentinel tls :p@[::1]:26379,b:26379/m/n/15"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct redis_url url = parsed(rows[i].text);
+		char text[1024];
+
+		print(&url, text, sizeof(text));
+		assert_string_equal(text, rows[i].meaning);
+		assert_int_equal(url.address[0] == '\0', url.mode != REDIS_STANDALONE);
+	}
+}
+
+static void bounds_the_seeds(void **state)
+{
+	char text[512] = "redis+cluster://h:0001,";
+	struct redis_url url;
+	struct status st;
+
+	(void)state;
+	for (unsigned i = 1; i < URL_SEEDS_MAX; i++)
+		(void)sprintf(text + strlen(text), "h%u,", i);
+	(void)strcat(text, "h:1");
+	assert_int_equal(redis_url_parse(text, &url, &st), STATUS_OK);
+	assert_int_equal(url.seed_count, URL_SEEDS_MAX);
+	(void)strcat(text, ",h:2");
+	assert_int_equal(redis_url_parse(text, &url, &st), STATUS_INVALID_ARGUMENT);
+	assert_non_null(strstr(st.text, "more than 16 seeds"));
+}
+
 static void repeat(char *text, const char *head, char c, size_t n, const char *tail)
 {
 	char *at = stpcpy(text, head);
@@ -142,6 +231,8 @@ static void knows_the_lengths(void **state)
 	    {"redis://", URL_HOST_BYTES_MAX, ""},
 	    {"redis://", URL_USER_BYTES_MAX, ":p@h"},
 	    {"redis://u:", URL_PASSWORD_BYTES_MAX, "@h"},
+	    {"redis+cluster://a,", URL_HOST_BYTES_MAX, ",b"},
+	    {"redis+sentinel://a/", SENTINEL_NAME_BYTES_MAX, "/0"},
 	    {"unix:///", URL_SOCKET_BYTES_MAX - 1, ""},
 	    {"embedded:/", PATH_MAX - 2, ""},
 	};
@@ -162,8 +253,8 @@ static void knows_the_lengths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(takes_what_is_right),
-	    cmocka_unit_test(refuses_what_is_wrong),
+	    cmocka_unit_test(takes_what_is_right), cmocka_unit_test(takes_several_seeds),
+	    cmocka_unit_test(bounds_the_seeds),	   cmocka_unit_test(refuses_what_is_wrong),
 	    cmocka_unit_test(knows_the_lengths),
 	};
 
