@@ -117,7 +117,7 @@ static void test_bad_references(void **state)
 	} wrong[] = {
 	    {"LATCHKEY_REDIS_URL=redis://a,b", NULL, "redis.url"},
 	    {"LATCHKEY_REDIS_URL=redis://h:0", NULL, "port"},
-	    {"LATCHKEY_REDIS_URL=redis+sentinel://h/master", NULL, "LATCHKEY_REDIS_URL"},
+	    {"LATCHKEY_REDIS_URL=redis+sentinel://h", NULL, "redis.url"},
 	    {"LATCHKEY_REDIS_URL=redis://h", "LATCHKEY_REDIS_PASSWORD_FILE=/no/such/password", "/no/such/password"},
 	};
 	const char *const check[] = {"--check-config", NULL};

@@ -351,6 +351,7 @@ static void test_health_info_stats(void **state)
 	enum lk_serving serving;
 	lk_stats *stats = NULL;
 	lk_info *info = NULL;
+	lk_redis_status *redis = NULL;
 
 	(void)state;
 	assert_int_equal(lk_health(client, NULL, &serving, NULL), LK_OK);
@@ -365,6 +366,11 @@ static void test_health_info_stats(void **state)
 	assert_int_equal(lk_server_stats(client, NULL, &stats, NULL), LK_OK);
 	assert_true(lk_stats_count(stats) > 10);
 	lk_stats_free(&stats);
+	assert_int_equal(lk_server_redis(client, NULL, &redis, NULL), LK_OK);
+	assert_string_equal(lk_redis_status_mode(redis), "unix");
+	assert_int_equal(lk_redis_status_slots_served(redis), lk_redis_status_slots(redis));
+	assert_int_equal(lk_redis_status_node_count(redis), 1);
+	lk_redis_status_free(&redis);
 }
 
 /* ---- What the wire says, without the library ---- */

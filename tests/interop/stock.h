@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "interop/certificates.h"
+#include "interop/tls.h"
 #include "interop/transports.h"
 
 /* nng's own sockets, as a stranger would use them: with every default. Failures fail the test, except in what may run

@@ -1,7 +1,7 @@
 #ifndef LK_INTEROP_TRANSPORTS_H
 #define LK_INTEROP_TRANSPORTS_H
 
-#include "interop/certificates.h"
+#include "interop/tls.h"
 
 /* The three kinds of address, each with what it needs, for tests that run over all of them. */
 enum transport { OVER_TCP, OVER_IPC, OVER_TLS, TRANSPORTS };

@@ -55,6 +55,8 @@ static void spawn(struct latchkeyd *d)
 	const char *env[LATCHKEYD_ENV_MAX + 4] = {listen, state, redis};
 	struct process_spec spec = {.argv = argv, .env = env, .output_path = d->log};
 
+	if (d->options.host != NULL)
+		spec.netns_fd = d->options.host->fd;
 	binary_path("latchkeyd", binary, sizeof(binary));
 	snprintf(listen, sizeof(listen), "LATCHKEY_LISTEN=%s", d->url);
 	snprintf(state, sizeof(state), "LATCHKEY_STATE_DIR=%s", d->state);

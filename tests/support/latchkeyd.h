@@ -1,6 +1,7 @@
 #ifndef LK_SUPPORT_LATCHKEYD_H
 #define LK_SUPPORT_LATCHKEYD_H
 
+#include "support/netns.h"
 #include "support/process.h"
 #include "support/tmpdir.h"
 
@@ -11,6 +12,7 @@ struct latchkeyd_options {
 	const char *config;		    /* YAML; NULL: all defaults */
 	const char *listen_url;		    /* NULL: a free port on loopback */
 	const char *env[LATCHKEYD_ENV_MAX]; /* "LATCHKEY_X=value" */
+	const struct netns_host *host;	    /* where it runs; must live as long; NULL: here */
 };
 
 /* The real service, with config, state, keyring and log in a folder of its own. */

@@ -79,7 +79,7 @@ void monitor_take(struct monitor *m)
 		if (redisGetReply(m->feed, (void **)&line) != REDIS_OK)
 			fail_msg("MONITOR ended: %s", m->feed->errstr);
 		at_marker = strstr(line->str, marker) != NULL;
-		if (!at_marker)
+		if (!at_marker && strstr(line->str, "] \"PING\"") == NULL)
 			keep_line(m, line->str);
 		freeReplyObject(line);
 	}

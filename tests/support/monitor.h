@@ -19,7 +19,7 @@ struct monitor {
 void monitor_start(struct monitor *m, const char *unix_socket, const char *password);
 void monitor_stop(struct monitor *m);
 
-/* Everything since monitor_start or the last take. */
+/* Everything since monitor_start or the last take, but PING, by which connections are kept alive. */
 void monitor_take(struct monitor *m);
 
 /* A command's words. */

@@ -17,6 +17,7 @@ struct process_spec {
 	int stdin_fd;		 /* 0: /dev/null */
 	int stdout_fd;		 /* 0: the test's own */
 	int stderr_fd;
+	int netns_fd; /* the network namespace it runs in; 0: the test's own */
 };
 
 struct process {
