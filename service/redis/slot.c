@@ -20,11 +20,12 @@ static uint16_t crc16(span s)
 static span hash_tag(span key)
 {
 	const uint8_t *open = key.len == 0 ? NULL : memchr(key.ptr, '{', key.len);
-	const uint8_t *end = key.ptr + key.len;
+	const uint8_t *end;
 	const uint8_t *close;
 
 	if (open == NULL)
 		return key;
+	end = key.ptr + key.len;
 	open++;
 	close = memchr(open, '}', (size_t)(end - open));
 	return close == NULL || close == open ? key : span_of(open, (size_t)(close - open));

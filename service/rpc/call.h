@@ -18,6 +18,8 @@ struct call_group {
 	uint64_t arrived_ms; /* monotonic */
 	size_t unanswered;
 	size_t body_bytes_left; /* room in the reply frame */
+	size_t tasks_left;
+	uint64_t bytes_held; /* of core->bytes_held */
 };
 
 enum call_state { CALL_PENDING, CALL_ANSWERED };

@@ -16,13 +16,17 @@
  * that time at the 277,000 calls a second that one connection with 64 in flight was measured to carry. */
 #define CORE_RETRY_AFTER_OVERLOAD_MS 60
 
+/* What frames in flight may hold in all, for each that is allowed: four of a usual one. */
+#define CORE_FRAME_BYTES 16384U
+
 struct core {
 	struct rpc_options options; /* the keyring is retained */
 	char instance[CORE_INSTANCE_CHARS + 1];
 	uint64_t started_at_ms;
 	registry *connections;
 	_Atomic uint32_t refs;
-	_Atomic uint32_t frames_held; /* in memory */
+	_Atomic uint32_t frames_held; /* in memory, */
+	_Atomic uint64_t bytes_held;  /* with what their calls were seen to need */
 	_Atomic uint32_t frames_unanswered;
 	atomic_bool is_draining; /* Health says NOT_SERVING */
 	atomic_bool is_stopping; /* new frames are refused */

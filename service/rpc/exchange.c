@@ -40,6 +40,10 @@
 #define BODY_BYTES_MAX                                                                                                 \
 	(RPC_REPLY_BYTES_MAX - REPLY_FRAME_OVERHEAD_BYTES - (size_t)RPC_CALLS_MAX * FRAME_REPLY_OVERHEAD_BYTES)
 
+/* Store operations of one frame: four GetMany of the largest, or the one that each call has. */
+#define TASKS_MAX (4 * (size_t)FRAME_REPEATED_MAX)
+
+_Static_assert(TASKS_MAX >= RPC_CALLS_MAX, "every call may have one");
 _Static_assert(FRAME_REPLY_OVERHEAD_BYTES >= STATUS_TEXT_BYTES + 21, "a reply around its body");
 
 struct exchange {
@@ -82,6 +86,7 @@ static void free_exchange(struct exchange *x)
 {
 	arena *a = x->group.arena;
 
+	(void)atomic_fetch_sub(&x->group.core->bytes_held, x->group.bytes_held);
 	(void)pthread_mutex_destroy(&x->lock);
 	arena_free(&a);
 }
@@ -303,9 +308,36 @@ size_t exchange_cut_off(struct exchange *x, const struct exchange_cutoff *cutoff
 
 /* ---- The start ---- */
 
+static size_t bytes_typical(size_t frame_bytes, size_t calls)
+{
+	return FRAME_BYTES_TYPICAL + 4 * frame_bytes + calls * CALL_BYTES_TYPICAL;
+}
+
+/* False: too much is held already. Else x gives it back in the end. */
+static bool hold_bytes(struct core *core, size_t bytes)
+{
+	const uint64_t max = (uint64_t)core->options.frames_in_flight_max * CORE_FRAME_BYTES;
+
+	if (atomic_fetch_add(&core->bytes_held, bytes) + bytes <= max)
+		return true;
+	(void)atomic_fetch_sub(&core->bytes_held, bytes);
+	return false;
+}
+
+static enum status_code refuse_bytes(const struct core *core, struct status *st)
+{
+	metric_add(METRIC_CALLS_OVERLOADED, 1);
+	(void)status_set(st, STATUS_RESOURCE_EXHAUSTED,
+			 "calls in flight hold all the memory they may: %u bytes for each of the "
+			 "calls.frames_in_flight_max %u frames",
+			 CORE_FRAME_BYTES, core->options.frames_in_flight_max);
+	st->retry_after_ms = CORE_RETRY_AFTER_OVERLOAD_MS;
+	return st->code;
+}
+
 static arena *arena_for(size_t frame_bytes, size_t calls)
 {
-	const size_t first = FRAME_BYTES_TYPICAL + 4 * frame_bytes + calls * CALL_BYTES_TYPICAL;
+	const size_t first = bytes_typical(frame_bytes, calls);
 	/* The bodies together are no longer than the frame. */
 	const size_t decoding =
 	    frame_decode_bytes_max(frame_bytes) + 8 * frame_bytes + calls * frame_decode_bytes_max(0);
@@ -352,6 +384,7 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->group.arena = a;
 	x->group.arrived_ms = now_ms;
 	x->group.body_bytes_left = BODY_BYTES_MAX;
+	x->group.tasks_left = TASKS_MAX;
 	if (!make_calls(x, sent->calls, sent->n_calls)) {
 		(void)call_no_memory(st);
 		return NULL;
@@ -365,20 +398,28 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 
 enum status_code exchange_start(struct connection *c, const struct wire_route *route, span frame, struct status *st)
 {
-	struct exchange *x;
+	struct core *core = connection_core(c);
+	struct exchange *x = NULL;
 	size_t calls;
+	size_t bytes;
 	arena *a;
 
 	if (frame_survey(frame, &calls, st) != STATUS_OK)
 		return st->code;
+	bytes = bytes_typical(frame.len, calls);
+	if (!hold_bytes(core, bytes))
+		return refuse_bytes(core, st);
 	a = arena_for(frame.len, calls);
-	if (a == NULL)
-		return call_no_memory(st);
-	x = build(a, c, route, frame, st);
+	if (a != NULL)
+		x = build(a, c, route, frame, st);
+	else
+		(void)call_no_memory(st);
 	if (x == NULL) {
 		arena_free(&a);
+		(void)atomic_fetch_sub(&core->bytes_held, bytes);
 		return st->code;
 	}
+	x->group.bytes_held = bytes;
 	metric_add(METRIC_CALLS, calls);
 	connection_begin(c, x);
 	for (size_t i = 0; i < calls; i++)

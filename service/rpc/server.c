@@ -187,6 +187,10 @@ bool rpc_server_drain(rpc_server *s, uint32_t timeout_ms)
 	atomic_store(&core->is_stopping, true);
 	wait_answered(core, timeout_ms);
 	registry_visit_due(core->connections, UINT64_MAX, cut_off_one, &cut);
+	/* Answers that other threads are just sending; then frames that they had just begun. */
+	wait_answered(core, DRAIN_FLUSH_MS);
+	registry_visit_due(core->connections, UINT64_MAX, cut_off_one, &cut);
+	wait_answered(core, DRAIN_FLUSH_MS);
 	registry_visit_due(core->connections, UINT64_MAX, close_one, NULL);
 	is_empty = registry_wait_empty(core->connections, DRAIN_FLUSH_MS);
 	return is_empty && cut.calls == 0;

@@ -259,6 +259,35 @@ static void test_sixty_five_calls(void **state)
 }
 
 /* Fields that the message does not know cost memory each: a flood of them is refused. */
+/* Calls of a few bytes that each stand for many: a frame may ask for 256 sessions, not for 4,096. */
+static void test_frame_of_many_questions(void **state)
+{
+	Latchkey__V1__GetManySessionsRequest many = LATCHKEY__V1__GET_MANY_SESSIONS_REQUEST__INIT;
+	ProtobufCBinaryData tokens[64];
+	struct raw_call calls[CALLS_MAX];
+	Latchkey__V1__ReplyFrame *frame;
+	struct raw r;
+
+	(void)state;
+	for (size_t i = 0; i < 64; i++)
+		tokens[i] = raw_text("x");
+	many.n_tokens = 64;
+	many.tokens = tokens;
+	for (size_t i = 0; i < CALLS_MAX; i++)
+		calls[i] = (struct raw_call){
+		    .method = "/latchkey.v1.Sessions/GetMany", .request = &many.base, .timeout_ms = 0};
+	raw_connect(&r, scene.service.url);
+	frame = raw_exchange(&r, calls, CALLS_MAX);
+	assert_int_equal(frame->n_replies, CALLS_MAX);
+	for (size_t i = 0; i < CALLS_MAX; i++)
+		assert_int_equal(frame->replies[i]->code,
+				 i < 4 ? LATCHKEY__V1__CODE__OK : LATCHKEY__V1__CODE__RESOURCE_EXHAUSTED);
+	assert_true(mentions(frame->replies[4]->message, "fewer calls"));
+	raw_free(frame);
+	raw_close(&r);
+	good_caller_is_served();
+}
+
 static void test_unknown_fields_flood(void **state)
 {
 	uint8_t flood[60000];
@@ -474,6 +503,7 @@ int main(void)
 	    cmocka_unit_test(test_peer_that_never_reads),
 	    cmocka_unit_test(test_ten_thousand_calls),
 	    cmocka_unit_test(test_sixty_five_calls),
+	    cmocka_unit_test(test_frame_of_many_questions),
 	    cmocka_unit_test(test_unknown_fields_flood),
 	    cmocka_unit_test(test_unknown_and_unserved_methods),
 	    cmocka_unit_test(test_wrong_body),
