@@ -151,7 +151,6 @@ static void take_range_locked(struct topology *t, const struct map_range *range,
 
 	if (n == NULL)
 		return;
-	n->primary = NULL;
 	for (uint32_t slot = range->first; slot <= range->last; slot++) {
 		topology_set_owner_locked(t, (uint16_t)slot, n);
 		covered[slot / 8] |= (uint8_t)(1U << slot % 8);
@@ -169,6 +168,8 @@ static void take_map_locked(struct cluster *c, const struct map *map, uint64_t n
 	struct topology *t = c->topology;
 	uint8_t covered[SLOTS / 8] = {0};
 
+	for (size_t i = 0; i < t->count; i++)
+		t->nodes[i]->primary = NULL;
 	for (size_t i = 0; i < map->range_count; i++)
 		take_range_locked(t, &map->ranges[i], covered, now_ms);
 	for (uint32_t slot = 0; slot < SLOTS; slot++) {

@@ -28,6 +28,9 @@
 #define ANSWER_MS 300U
 /* What "most have named it" needs of each. */
 #define IN_A_ROW 2U
+/* One that has named nobody for so long is no part of the whole any more, of which a majority is asked. Longer than a
+ * partition that is worth waiting for. */
+#define GONE_MS 60000U
 
 struct opinion {
 	struct address from;
@@ -50,6 +53,19 @@ struct election {
 	size_t opinion_count;
 };
 
+/* Sentinels that were replaced leave their places. */
+static struct opinion *take_over_oldest_locked(struct election *e, const struct address *from)
+{
+	struct opinion *oldest = &e->opinions[0];
+
+	for (size_t i = 1; i < e->opinion_count; i++) {
+		if (e->opinions[i].told_ms < oldest->told_ms)
+			oldest = &e->opinions[i];
+	}
+	*oldest = (struct opinion){.from = *from};
+	return oldest;
+}
+
 static struct opinion *opinion_of_locked(struct election *e, const struct address *from)
 {
 	for (size_t i = 0; i < e->opinion_count; i++) {
@@ -57,7 +73,7 @@ static struct opinion *opinion_of_locked(struct election *e, const struct addres
 			return &e->opinions[i];
 	}
 	if (e->opinion_count == SENTINEL_MEMBERS_MAX)
-		return NULL;
+		return take_over_oldest_locked(e, from);
 	e->opinions[e->opinion_count].from = *from;
 	return &e->opinions[e->opinion_count++];
 }
@@ -66,8 +82,6 @@ static void note_opinion_locked(struct election *e, const struct sentinel_report
 {
 	struct opinion *o = opinion_of_locked(e, report->from);
 
-	if (o == NULL)
-		return;
 	if (report->opinion != SENTINEL_PRIMARY_IS) {
 		o->in_a_row = 0;
 		return;
@@ -82,15 +96,18 @@ static void note_opinion_locked(struct election *e, const struct sentinel_report
 
 static bool do_most_name_locked(const struct election *e, const struct node *n, uint64_t now_ms)
 {
+	size_t known = 0;
 	size_t count = 0;
 
 	for (size_t i = 0; i < e->opinion_count; i++) {
 		const struct opinion *o = &e->opinions[i];
 
+		known += now_ms < o->told_ms + GONE_MS;
+
 		count +=
 		    o->in_a_row >= IN_A_ROW && now_ms < o->told_ms + SETTLE_MS && address_eq(&o->primary, &n->address);
 	}
-	return 2 * count > e->opinion_count;
+	return count > 0 && 2 * count > known;
 }
 
 static bool is_serviceable_locked(const struct node *n)

@@ -280,6 +280,9 @@ static void on_changed(void *owner, bool is_ready)
 		pthread_mutex_unlock(&l->lock);
 	}
 	give_back(l, unsent, now_ms);
+	/* WAIT takes long for good reason, so the breaker does not look here. */
+	if (!is_ready)
+		topology_doubted(l->node);
 }
 
 static void on_finished(void *owner, struct store_op *op, enum store_outcome outcome, const struct store_reply *reply,

@@ -79,7 +79,8 @@ struct node {
 		uint64_t sent_ms;
 	} probe;
 
-	subscription *subscription; /* the tick's */
+	subscription *subscription; /* the tick's, */
+	bool is_hanging_up;	    /* as is this */
 };
 
 struct node_settings {

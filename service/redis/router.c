@@ -13,8 +13,8 @@
  * sure (see store_keep).
  *
  * Amplification. A command follows at most REDIRECTS_MAX redirections, and is sent again SENDS_MAX - 1 times after it got
- * lost. All that is sent again, for whatever reason, is bounded by a fifth of what is sent at all, and a fixed number
- * each second: a store in trouble gets less, not more.
+ * lost. All that is sent again, for whatever reason, is bounded by a fifth of what is sent at all, in the long run: a
+ * store in trouble does not get more, but less.
  *
  * Once a write has been sent and its reply lost, nothing but a reply to a later run can tell its outcome: any other end
  * is told as LOST. */
@@ -47,17 +47,19 @@
 /* A full pipeline of 16 k commands is worked off in about 30 ms at Redis's speed of 500 k/s. */
 #define OVERLOADED_RETRY_MS  30U
 #define UNAVAILABLE_RETRY_MS 50U
-/* Each second a fifth of what was sent, and this: enough for a handful of commands in flight in a quiet service. */
-#define RESENDS_PER_SENT 5
-#define RESENDS_FREE	 100
-#define RESENDS_EVERY_MS 1000U
+/* Each second a fifth of what was sent, and this, are added to what may be sent again. It gathers up to as much as can
+ * wait: all that is lost at once when a node dies may be sent again to its successor. */
+#define RESENDS_PER_SENT     5
+#define RESENDS_PER_SECOND   100
+#define RESENDS_GATHERED_MAX ((int)WAITING_MAX)
+#define RESENDS_EVERY_MS     1000U
 
 void router_init(struct router *r, const struct redis_options *options, bool is_cluster)
 {
 	r->options = options;
 	r->is_cluster = is_cluster;
 	r->commands_then = metric_get(METRIC_REDIS_COMMANDS);
-	r->resends_left = RESENDS_FREE;
+	r->resends_left = RESENDS_GATHERED_MAX;
 	waiting_init(&r->waiting);
 }
 
@@ -87,8 +89,12 @@ static void end_unavailable(const struct node *n, struct store_op *op, uint64_t 
 
 static bool may_resend(struct router *r)
 {
-	if (atomic_load(&r->is_closing) || atomic_fetch_sub(&r->resends_left, 1) <= 0)
+	if (atomic_load(&r->is_closing))
 		return false;
+	if (atomic_fetch_sub(&r->resends_left, 1) <= 0) {
+		atomic_fetch_add(&r->resends_left, 1);
+		return false;
+	}
 	metric_add(METRIC_REDIS_RESENDS, 1);
 	return true;
 }
@@ -400,16 +406,22 @@ void router_pump(struct router *r)
 	wire_uncork();
 }
 
+static void allow_resends(struct router *r, uint64_t now_ms)
+{
+	const uint64_t commands = metric_get(METRIC_REDIS_COMMANDS);
+	const uint64_t more = RESENDS_PER_SECOND + (commands - r->commands_then) / RESENDS_PER_SENT;
+	const int room = RESENDS_GATHERED_MAX - atomic_load(&r->resends_left);
+
+	if (room > 0)
+		atomic_fetch_add(&r->resends_left, more < (uint64_t)room ? (int)more : room);
+	r->commands_then = commands;
+	r->allowed_ms = now_ms;
+}
+
 void router_tick(struct router *r, uint64_t now_ms)
 {
-	if (now_ms >= r->allowed_ms + RESENDS_EVERY_MS) {
-		const uint64_t commands = metric_get(METRIC_REDIS_COMMANDS);
-		const uint64_t allowed = RESENDS_FREE + (commands - r->commands_then) / RESENDS_PER_SENT;
-
-		atomic_store(&r->resends_left, allowed < INT32_MAX ? (int)allowed : INT32_MAX);
-		r->commands_then = commands;
-		r->allowed_ms = now_ms;
-	}
+	if (now_ms >= r->allowed_ms + RESENDS_EVERY_MS)
+		allow_resends(r, now_ms);
 	router_pump(r);
 }
 

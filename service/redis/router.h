@@ -11,7 +11,7 @@ struct router {
 	bool is_cluster;
 	atomic_bool is_closing;
 	struct waiting waiting;
-	/* What may still be sent again before the tick allows more. */
+	/* What may be sent again now; the tick adds to it. */
 	atomic_int resends_left;
 	uint64_t allowed_ms;	/* the tick's: when that was last set, */
 	uint64_t commands_then; /* and how many commands had been sent */

@@ -281,7 +281,7 @@ static void on_changed(void *owner, bool is_ready)
 
 	topology_lock(t);
 	topology_judge_locked(t, n, now_ms);
-	if (t->cluster != NULL && node_term(n) != TERM_SERVING)
+	if (t->cluster != NULL && topology_is_troubled_locked(t))
 		cluster_hurry_locked(t->cluster, now_ms);
 	/* A command may have found none of the connections ready although its node was serving. */
 	if (is_ready && node_term(n) == TERM_SERVING)
@@ -312,6 +312,13 @@ void topology_answered(struct node *n)
 	(void)breaker_answered(&n->breaker);
 	topology_judge_locked(t, n, clock_mono_ms());
 	topology_unlock(t);
+}
+
+void topology_doubted(struct node *n)
+{
+	topology_lock(n->topology);
+	n->wants_role = true;
+	topology_unlock(n->topology);
 }
 
 /* A lone server that has become a replica: its name may stand for another one by now. */

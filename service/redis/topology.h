@@ -98,6 +98,8 @@ size_t topology_nodes(struct topology *t, struct store_node *ret, size_t max);
 bool topology_is_hopeful(struct topology *t, uint64_t now_ms);
 /* A node that was held to be silent has answered. */
 void topology_answered(struct node *n);
+/* Something hangs there: it is asked whether it is well. */
+void topology_doubted(struct node *n);
 /* CLUSTERDOWN, READONLY and the like. */
 void topology_refused(struct node *n, span error, uint64_t now_ms);
 /* MOVED: the slot is another's. False: there is no room for that node. */

@@ -51,16 +51,36 @@ static void on_nothing(void *owner)
 
 static void on_deaf(void *owner, const char *why)
 {
-	(void)owner;
-	(void)why;
+	const struct node *n = owner;
+	const struct redis_events *events = &n->topology->options->events;
+	char text[400];
+
+	if (events->report == NULL)
+		return;
+	(void)snprintf(text, sizeof(text),
+		       "%s: what other instances announce (channel " STORE_CHANNEL ") is not heard: %s",
+		       topology_name_of(n), why);
+	events->report(events->owner, true, "redis_deaf", text);
+}
+
+/* In steps, for the tick waits for nobody. */
+static void hang_up(struct node *n)
+{
+	if (n->subscription == NULL)
+		return;
+	if (!n->is_hanging_up)
+		subscription_end(n->subscription);
+	n->is_hanging_up = !subscription_has_ended(n->subscription);
+	if (!n->is_hanging_up)
+		subscription_free(&n->subscription);
 }
 
 static void tend_listening(struct node *n, uint64_t now_ms)
 {
 	const struct topology *t = n->topology;
 
-	if (node_term(n) == TERM_IDLE || t->options->heard == NULL) {
-		subscription_free(&n->subscription);
+	if (node_term(n) == TERM_IDLE || n->is_hanging_up || t->options->heard == NULL) {
+		hang_up(n);
 		return;
 	}
 	if (n->subscription == NULL)

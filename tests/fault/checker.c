@@ -296,23 +296,28 @@ static void judge_audit(struct check *c)
 	}
 }
 
+static void *allocate(size_t count, size_t size)
+{
+	void *memory = calloc(count, size);
+
+	if (memory == NULL)
+		abort();
+	return memory;
+}
+
 static void check_history(const struct history *h, const struct checker_rules *rules, struct checker_result *result)
 {
-	struct check c = {.history = h, .rules = rules, .result = result};
+	struct fate *fates = allocate(h->session_count + 1, sizeof(*fates));
+	size_t *previous = allocate(h->count + 1, sizeof(*previous));
+	struct check c = {.history = h, .rules = rules, .result = result, .fates = fates, .previous = previous};
 
-	if (h->count == 0)
-		return;
-	c.fates = calloc(h->session_count + 1, sizeof(*c.fates));
-	c.previous = calloc(h->count, sizeof(*c.previous));
-	if (c.fates == NULL || c.previous == NULL)
-		abort();
 	for (size_t i = 0; i < h->session_count; i++)
-		c.fates[i].last_entry = NO_ENTRY;
+		fates[i].last_entry = NO_ENTRY;
 	for (size_t i = 0; i < h->count; i++)
 		judge(&c, i);
 	judge_audit(&c);
-	free(c.fates);
-	free(c.previous);
+	free(fates);
+	free(previous);
 }
 
 static int compare_times(const void *a, const void *b)
@@ -360,11 +365,9 @@ static size_t collect_times(const struct history *histories, size_t count, const
 static void measure_gap(const struct history *histories, size_t count, const struct checker_rules *rules,
 			struct checker_result *result)
 {
-	uint64_t *times = calloc(result->acknowledged + 1, sizeof(*times));
+	uint64_t *times = allocate(result->acknowledged + 1, sizeof(*times));
 	const uint64_t end_us = end_of_run_us(histories, count);
 
-	if (times == NULL)
-		abort();
 	for (unsigned shard = 0; shard == 0 || shard < rules->shards; shard++) {
 		size_t n = collect_times(histories, count, rules, shard, times);
 
@@ -421,7 +424,7 @@ static void print_story(FILE *out, const struct checker_shown *shown, uint64_t o
 		if (h->entries[i].session != at->session)
 			continue;
 		(void)fprintf(out, "  %c ", i == shown->entry ? '>' : ' ');
-		history_print_entry(out, &h->entries[i], origin_us);
+		history_print_entry(out, h, &h->entries[i], origin_us);
 	}
 }
 

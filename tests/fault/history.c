@@ -34,6 +34,19 @@ uint32_t history_add_session(struct history *h, const char *handle)
 	return (uint32_t)h->session_count++;
 }
 
+uint16_t history_add_text(struct history *h, const char *text)
+{
+	if (text[0] == '\0')
+		return 0;
+	for (size_t i = 0; i < h->text_count; i++)
+		if (strcmp(h->texts[i], text) == 0)
+			return (uint16_t)(i + 1);
+	if (h->text_count == HISTORY_TEXTS_MAX)
+		return 0;
+	(void)snprintf(h->texts[h->text_count], sizeof(h->texts[0]), "%s", text);
+	return (uint16_t)++h->text_count;
+}
+
 /* CRC16 as the Redis Cluster specification has it (XMODEM). Computed anew here, so that a defect of the service's own is
  * seen. */
 uint16_t history_slot_of_handle(const char *handle)
@@ -80,7 +93,7 @@ static void print_answer(FILE *out, const struct history_entry *e)
 		(void)fprintf(out, " version %llu", (unsigned long long)e->version);
 }
 
-void history_print_entry(FILE *out, const struct history_entry *e, uint64_t origin_us)
+void history_print_entry(FILE *out, const struct history *h, const struct history_entry *e, uint64_t origin_us)
 {
 	(void)fprintf(out, "%10.3f +%.3f ms  %c  ", (double)(e->start_us - origin_us) / 1000.0,
 		      (double)(e->end_us - e->start_us) / 1000.0,
@@ -88,6 +101,8 @@ void history_print_entry(FILE *out, const struct history_entry *e, uint64_t orig
 	print_question(out, e);
 	(void)fprintf(out, " -> ");
 	print_answer(out, e);
+	if (e->text > 0)
+		(void)fprintf(out, ": %s", h->texts[e->text - 1]);
 	(void)fputc('\n', out);
 }
 

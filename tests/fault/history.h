@@ -30,6 +30,7 @@ struct history_entry {
 	uint32_t session;	       /* its number in this history, or HISTORY_NO_SESSION */
 	uint32_t n;		       /* the attribute: that was written, or read */
 	uint32_t marks[HISTORY_MARKS]; /* read; 0: not there */
+	uint16_t text;		       /* of an error, its sentence: 1 and up; 0: none, or there were too many */
 	uint16_t slot; /* of Redis Cluster, or HISTORY_NO_SLOT: not known before the user's first session is there */
 	uint8_t op;    /* enum history_op */
 	uint8_t instance;
@@ -40,6 +41,9 @@ struct history_entry {
 	bool is_abroad;	 /* through another instance than the worker's own, where it has one */
 	bool is_audit;	 /* of the reading of everything at the end */
 };
+
+/* Enough to tell why: what fails a thousand times does so for a few reasons. */
+#define HISTORY_TEXTS_MAX 64
 
 struct history_session {
 	char handle[40];
@@ -52,12 +56,17 @@ struct history {
 	struct history_session *sessions;
 	size_t session_count;
 	size_t session_room;
+	char texts[HISTORY_TEXTS_MAX][LK_ERROR_MESSAGE_BYTES];
+	size_t text_count;
 };
 
 void history_add(struct history *h, const struct history_entry *entry);
 
 /* Returns the new session's number. */
 uint32_t history_add_session(struct history *h, const char *handle);
+
+/* Returns its number, for entry.text. */
+uint16_t history_add_text(struct history *h, const char *text);
 
 /* The slot of the user whose session has this handle: its first 16 characters are the hash tag. */
 uint16_t history_slot_of_handle(const char *handle);
@@ -66,7 +75,7 @@ uint16_t history_slot_of_handle(const char *handle);
 unsigned history_shard_of_slot(uint16_t slot, unsigned shards);
 
 /* One line: when (ms since origin_us), what, through which instance, the answer. */
-void history_print_entry(FILE *out, const struct history_entry *entry, uint64_t origin_us);
+void history_print_entry(FILE *out, const struct history *h, const struct history_entry *entry, uint64_t origin_us);
 
 void history_free(struct history *h);
 

@@ -71,6 +71,7 @@ struct load {
 /* What each call returns, before it is written down. */
 struct answer {
 	enum lk_err err;
+	struct lk_error error;
 	enum lk_verdict verdict;
 	enum lk_reason reason;
 	uint64_t version;
@@ -115,6 +116,7 @@ static void finish(struct worker *w, struct history_entry *e, unsigned instance,
 {
 	e->end_us = load_now_us();
 	e->err = (uint8_t)a->err;
+	e->text = a->err == LK_OK ? 0 : history_add_text(&w->history, a->error.message);
 	e->verdict = (uint8_t)a->verdict;
 	e->reason = (uint8_t)a->reason;
 	e->version = a->version;
@@ -164,7 +166,7 @@ static uint32_t create(struct worker *w, uint8_t user)
 	struct lk_session_create_request request = LK_SESSION_CREATE_REQUEST_INIT;
 	unsigned instance = pick_instance(w);
 	struct history_entry e = begin(w, HISTORY_CREATE, instance, HISTORY_NO_SESSION);
-	struct answer a = {0};
+	struct answer a = {.error = LK_ERROR_INIT};
 	lk_session *session = NULL;
 	char digits[DIGITS_BYTES];
 	struct lk_attribute attribute = attribute_of("n", 0, digits);
@@ -173,7 +175,7 @@ static uint32_t create(struct worker *w, uint8_t user)
 	request.attributes = &attribute;
 	request.attribute_count = 1;
 	e.slot = w->users[user].slot;
-	a.err = lk_session_create(w->load->options.clients[instance], &request, &session, NULL);
+	a.err = lk_session_create(w->load->options.clients[instance], &request, &session, &a.error);
 	if (a.err == LK_OK) {
 		e.session = hold(w, session, user);
 		e.slot = w->users[user].slot;
@@ -193,6 +195,7 @@ static uint32_t number_in(const lk_session *session, const char *key, uint32_t a
 
 static void take_session(struct answer *a, const lk_session *session)
 {
+	a->reason = a->error.reason;
 	if (session == NULL)
 		return;
 	a->reason = lk_session_reason(session);
@@ -206,14 +209,14 @@ static enum lk_verdict get(struct worker *w, uint32_t number, unsigned instance,
 {
 	struct lk_session_get_request request = LK_SESSION_GET_REQUEST_INIT;
 	struct history_entry e = begin(w, HISTORY_GET, instance, number);
-	struct answer a = {0};
+	struct answer a = {.error = LK_ERROR_INIT};
 	lk_session *session = NULL;
 
 	request.token = lk_text(w->held[number].token);
 	/* Every fourth reading leaves the idle timeout alone: another command in Redis. */
 	request.peek = pick(w, 4) == 0;
 	request.timeout_ms = e.is_abroad && !is_audit ? ABROAD_TIMEOUT_MS : 0;
-	a.err = lk_session_get(w->load->options.clients[instance], &request, &a.verdict, &session, NULL);
+	a.err = lk_session_get(w->load->options.clients[instance], &request, &a.verdict, &session, &a.error);
 	take_session(&a, session);
 	e.is_audit = is_audit;
 	/* Of an audit only the last answer counts: it asks again where it learnt nothing. */
@@ -229,8 +232,7 @@ static void update(struct worker *w, uint32_t number)
 	unsigned instance = pick_instance(w);
 	struct held *held = &w->held[number];
 	struct history_entry e = begin(w, HISTORY_UPDATE, instance, number);
-	struct lk_error error = LK_ERROR_INIT;
-	struct answer a = {0};
+	struct answer a = {.error = LK_ERROR_INIT};
 	char digits[DIGITS_BYTES];
 	uint32_t n = ++held->n;
 	const struct lk_attribute attributes[] = {attribute_of("n", n, digits),
@@ -242,10 +244,10 @@ static void update(struct worker *w, uint32_t number)
 	request.set = attributes;
 	request.set_count = sizeof(attributes) / sizeof(attributes[0]);
 	request.expected_version = e.expected;
-	a.err = lk_session_update(w->load->options.clients[instance], &request, &a.version, NULL, &error);
-	a.reason = error.reason;
+	a.err = lk_session_update(w->load->options.clients[instance], &request, &a.version, NULL, &a.error);
+	a.reason = a.error.reason;
 	if (a.err == LK_E_CONFLICT)
-		a.version = error.version;
+		a.version = a.error.version;
 	if (a.version != 0)
 		held->version = a.version;
 	finish(w, &e, instance, &a);
@@ -270,10 +272,10 @@ static void revoke(struct worker *w, uint32_t number)
 	struct lk_session_revoke_request request = LK_SESSION_REVOKE_REQUEST_INIT;
 	unsigned instance = pick_instance(w);
 	struct history_entry e = begin(w, HISTORY_REVOKE, instance, number);
-	struct answer a = {0};
+	struct answer a = {.error = LK_ERROR_INIT};
 
 	request.token = lk_text(w->held[number].token);
-	a.err = lk_session_revoke(w->load->options.clients[instance], &request, NULL, NULL);
+	a.err = lk_session_revoke(w->load->options.clients[instance], &request, NULL, &a.error);
 	w->held[number].is_dead |= a.err == LK_OK;
 	w->failed_revokes += a.err != LK_OK;
 	finish(w, &e, instance, &a);
@@ -285,11 +287,11 @@ static void revoke_user(struct worker *w, uint8_t user)
 	struct lk_session_revoke_user_request request = LK_SESSION_REVOKE_USER_REQUEST_INIT;
 	unsigned instance = pick_instance(w);
 	struct history_entry e = begin(w, HISTORY_REVOKE_USER, instance, HISTORY_NO_SESSION);
-	struct answer a = {0};
+	struct answer a = {.error = LK_ERROR_INIT};
 
 	request.user = lk_text(w->users[user].name);
 	e.slot = w->users[user].slot;
-	a.err = lk_session_revoke_user(w->load->options.clients[instance], &request, NULL, NULL);
+	a.err = lk_session_revoke_user(w->load->options.clients[instance], &request, NULL, &a.error);
 	for (size_t i = w->alive_count; i-- > 0;) {
 		if (w->held[w->alive[i]].user != user)
 			continue;

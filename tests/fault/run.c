@@ -11,8 +11,9 @@
 static void add_note(struct row *row, const char *text)
 {
 	size_t len = strlen(row->note);
+	int added = snprintf(row->note + len, sizeof(row->note) - len, "%s%s", len > 0 ? "; " : "", text);
 
-	(void)snprintf(row->note + len, sizeof(row->note) - len, "%s%s", len > 0 ? "; " : "", text);
+	assert_true(added >= 0);
 }
 
 static void note_partings(const struct stage *s, const struct checker_result *result, struct row *row)
@@ -78,7 +79,7 @@ static void write_trace(const char *path, const struct history *histories, size_
 			(void)fprintf(out, "%2zu %5u %-39s ", i, e->slot,
 				      e->session == HISTORY_NO_SESSION ? "-"
 								       : histories[i].sessions[e->session].handle);
-			history_print_entry(out, e, origin_us);
+			history_print_entry(out, &histories[i], e, origin_us);
 		}
 	}
 	(void)fclose(out);

@@ -8,6 +8,7 @@
 #include "base/metrics.h"
 #include "support/redis_cluster.h"
 #include "support/wait.h"
+#include "wire/tls.h"
 #include "writers.h"
 
 enum { THREADS = 4, DEADLINE_MS = 20000 };
@@ -225,6 +226,39 @@ static void waits_for_replicas(void **state)
 	}
 }
 
+static void speaks_tls_with_a_user(void **state)
+{
+	static struct scene s;
+	struct certificates certificates;
+	struct tmpdir dir;
+	wire_tls *tls = NULL;
+
+	(void)state;
+	s = (struct scene){.events = EVENTS_INIT};
+	tmpdir_make(&dir);
+	certificates_make(&certificates, &dir);
+	redis_cluster_open(
+	    &s.cluster, &(struct redis_cluster_options){.tls = &certificates, .user = "keeper", .password = "s3cret"});
+	assert_int_equal(
+	    wire_tls_new(&(struct wire_tls_options){.ca_file = certificates.ca, .server_name = CERTIFICATE_NAME}, &tls),
+	    WIRE_OK);
+	s.options = options_for(s.cluster.url, &s.events);
+	s.options.failover_wait_ms = BOUND_MS;
+	s.options.tls = tls;
+	open_whole(&s);
+	for (int i = 0; i < 30; i++) {
+		char words[32];
+
+		(void)snprintf(words, sizeof(words), "SET k%d v", i);
+		call_expect(s.redis, words, STORE_REPLIED, "OK");
+	}
+	assert_false(events_have(&s.events, "s3cret"));
+	redis_close(&s.redis);
+	redis_cluster_close(&s.cluster);
+	wire_tls_release(&tls);
+	tmpdir_remove(&dir);
+}
+
 #define CLUSTER_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -233,7 +267,7 @@ int main(int argc, char **argv)
 	    CLUSTER_TEST(finds_every_slot),	      CLUSTER_TEST(survives_a_killed_primary),
 	    CLUSTER_TEST(survives_planned_failovers), CLUSTER_TEST(follows_slots_that_move),
 	    CLUSTER_TEST(survives_a_frozen_primary),  CLUSTER_TEST(survives_a_restart_of_every_node),
-	    CLUSTER_TEST(waits_for_replicas),
+	    CLUSTER_TEST(waits_for_replicas),	      cmocka_unit_test(speaks_tls_with_a_user),
 	};
 
 	if (argc > 1)

@@ -134,6 +134,24 @@ static void loading_later_is_refused(void **state)
 	assert_true(is_ready(s->redis));
 }
 
+/* The name of a lone server may stand for another one by now. */
+static void dials_anew_when_demoted(void **state)
+{
+	struct scene *s = *state;
+	struct call c;
+
+	start(s);
+	call_init_write(&c, "SET k v");
+	call_start(&c, s->redis);
+	peer_expect(&s->peer, "SET k v");
+	peer_send(&s->peer, "-READONLY You can't write against a read only replica.\r\n");
+	call_await(&c);
+	assert_int_equal(c.outcome, STORE_REFUSED);
+	assert_true(peer_is_closed(&s->peer));
+	peer_welcome(&s->peer);
+	assert_true(redis_wait_ready(s->redis, BOUND_MS));
+}
+
 static void greeting_times_out(void **state)
 {
 	struct scene *s = *state;
@@ -529,6 +547,7 @@ int main(void)
 	    PEER_TEST(is_not_ready_when_refused),
 	    PEER_TEST(is_not_ready_while_loading),
 	    PEER_TEST(loading_later_is_refused),
+	    PEER_TEST(dials_anew_when_demoted),
 	    PEER_TEST(greeting_times_out),
 	    PEER_TEST(takes_replies_byte_by_byte),
 	    PEER_TEST(loses_what_is_in_flight),
