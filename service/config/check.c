@@ -75,6 +75,11 @@ static bool check_redis(const struct check *k)
 	if ((c->redis.tls_cert == NULL) != (c->redis.tls_key == NULL))
 		return origin_fail(k->o, k->error, c->redis.tls_cert == NULL ? "redis.tls_key" : "redis.tls_cert",
 				   "is set alone; redis.tls_cert and redis.tls_key belong together");
+	if (redis_url_is_tls(c->redis.url) && c->redis.tls_ca == NULL)
+		return origin_fail(k->o, k->error, "redis.url",
+				   "is %s, which needs redis.tls_ca: the file with the certificates that the server's "
+				   "must be signed by",
+				   shown);
 	return true;
 }
 

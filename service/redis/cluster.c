@@ -25,7 +25,8 @@
 #include "redis/backoff.h"
 #include "redis/map.h"
 
-#define EVERY_MS       30000U
+/* A takeover that no command runs into must be seen while the journal still has what the old primary acknowledged. */
+#define EVERY_MS       1000U
 #define HURRY_EVERY_MS 100U
 /* A fleet shall not ask in step. */
 #define HURRY_JITTER_MS 20U
@@ -39,6 +40,8 @@
 #define PATIENCE_MS 3000U
 /* An idle node or a seed that is connected to be asked stays so for that long. */
 #define INQUIRE_MS 3000U
+/* A node that no map has named for so long is asked no more. */
+#define KNOWN_MS 60000U
 
 /* Two commands, sent one behind the other. */
 struct inquiry {
@@ -64,6 +67,7 @@ struct cluster {
 	uint64_t epoch;
 	uint64_t doubted_ms; /* since when maps are refused; 0: the last one was not */
 	uint32_t failures;
+	uint32_t questions;
 	size_t warmed; /* index of the node that was connected last */
 	struct inquiry *current;
 	struct {
@@ -134,13 +138,22 @@ static bool is_believed_locked(struct cluster *c, const struct inquiry *q, uint6
 /* ---- Taking a map ---- */
 
 /* A primary that serves already and gets all that another had has taken over from it as well, whatever else it owned. */
+static void rejoin_locked(struct node *heir)
+{
+	if (heir->is_joined)
+		heir->is_another_run = true;
+	else if (heir->is_replaying)
+		/* The replay under way began without these slots. */
+		(void)atomic_fetch_add(&heir->tenure, 1);
+}
+
 static void rejoin_heirs_locked(struct topology *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		struct node *n = t->nodes[i];
 
-		if (n->heir != NULL && n->slots == 0 && node_term(n->heir) != TERM_IDLE && n->heir->is_joined)
-			n->heir->is_another_run = true;
+		if (n->heir != NULL && n->slots == 0 && node_term(n->heir) != TERM_IDLE)
+			rejoin_locked(n->heir);
 		n->heir = NULL;
 	}
 }
@@ -189,6 +202,9 @@ static void take_answer_locked(struct cluster *c, struct inquiry *q, uint64_t no
 		return;
 	}
 	c->failures = 0;
+	/* That is about the node, not about the map. */
+	if (!q->is_state_bad)
+		q->node->is_clusterdown = false;
 	if (!is_believed_locked(c, q, now_ms)) {
 		metric_add(METRIC_REDIS_MAPS_DOUBTED, 1);
 		return;
@@ -299,14 +315,14 @@ static bool can_be_asked_locked(const struct node *n)
 
 static bool needs_own_map_locked(const struct node *n)
 {
-	return (node_term(n) == TERM_JOINING && !n->is_confirmed) || n->is_clusterdown;
+	return (node_term(n) == TERM_JOINING && !n->is_confirmed) || (n->is_clusterdown && n->slots > 0);
 }
 
-static bool is_better_locked(const struct node *a, const struct node *b)
+static bool is_better_locked(const struct node *a, const struct node *b, bool is_for_needy)
 {
 	if (b == NULL)
 		return true;
-	if (needs_own_map_locked(a) != needs_own_map_locked(b))
+	if (is_for_needy && needs_own_map_locked(a) != needs_own_map_locked(b))
 		return needs_own_map_locked(a);
 	return a->asked_ms < b->asked_ms;
 }
@@ -315,9 +331,10 @@ static struct node *choose_locked(struct cluster *c)
 {
 	struct topology *t = c->topology;
 	struct node *best = NULL;
+	const bool is_for_needy = ++c->questions % 2 != 0;
 
 	for (size_t i = 0; i < t->count; i++) {
-		if (can_be_asked_locked(t->nodes[i]) && is_better_locked(t->nodes[i], best))
+		if (can_be_asked_locked(t->nodes[i]) && is_better_locked(t->nodes[i], best, is_for_needy))
 			best = t->nodes[i];
 	}
 	return best;
@@ -332,7 +349,7 @@ static void warm_locked(struct cluster *c, uint64_t now_ms)
 		size_t at = (c->warmed + i) % t->count;
 		struct node *n = t->nodes[at];
 
-		if (n->slots > 0 || now_ms < n->inquire_ms || (!n->is_seed && now_ms > n->seen_ms + 2 * EVERY_MS))
+		if (n->slots > 0 || now_ms < n->inquire_ms || (!n->is_seed && now_ms > n->seen_ms + KNOWN_MS))
 			continue;
 		n->inquire_ms = now_ms + INQUIRE_MS;
 		c->warmed = at;

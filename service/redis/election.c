@@ -43,7 +43,6 @@ struct election {
 	struct topology *topology;
 	sentinel *sentinels;
 	struct node *primary; /* owns the slots; NULL: none was found yet */
-	struct node *left;    /* whom it succeeded */
 	struct node *candidate;
 	uint64_t candidate_ms; /* when it was named last */
 	uint64_t asked_ms;     /* since when its word counts */
@@ -117,7 +116,7 @@ static bool is_serviceable_locked(const struct node *n)
 
 static bool may_be_named_locked(const struct election *e, const struct node *n, uint64_t now_ms)
 {
-	if (n != e->left || !is_serviceable_locked(e->primary))
+	if (n->left_ms == 0 || !is_serviceable_locked(e->primary))
 		return true;
 	return now_ms >= e->switched_ms + SETTLE_MS && do_most_name_locked(e, n, now_ms);
 }
@@ -136,7 +135,6 @@ static void switch_locked(struct election *e, struct node *n, uint64_t now_ms)
 	struct topology *t = e->topology;
 	struct node *old = e->primary;
 
-	e->left = old;
 	e->primary = n;
 	e->candidate = NULL;
 	e->switched_ms = now_ms;

@@ -44,6 +44,14 @@ static void send(void *owner, struct store_op *op)
 	node_send_direct(owner, op, clock_mono_ms());
 }
 
+static uint64_t count_connects(const struct node *n)
+{
+	struct connection_view view;
+
+	node_look(n, clock_mono_ms(), &view);
+	return view.connects;
+}
+
 static void on_done(void *owner, size_t carried_out, size_t failed)
 {
 	struct node *n = owner;
@@ -55,7 +63,8 @@ static void on_done(void *owner, size_t carried_out, size_t failed)
 	n->is_replaying = false;
 	n->carried_out = carried_out;
 	if (node_term(n) == TERM_JOINING && atomic_load(&n->tenure) == n->replay_tenure && node_ready_count(n) > 0) {
-		n->replay_tries++;
+		/* What failed because a connection ended says nothing. */
+		n->replay_tries += count_connects(n) == n->replay_connects && node_ready_count(n) >= n->replay_ready;
 		n->is_joined = failed == 0 || n->replay_tries >= TRIES_MAX;
 		if (failed > 0 && n->is_joined) {
 			metric_add(METRIC_REDIS_REPLAY_FAILED, failed);
@@ -73,6 +82,8 @@ void joining_begin_locked(struct node *n)
 	n->is_replay_due = false;
 	n->is_replaying = true;
 	n->replay_tenure = atomic_load(&n->tenure);
+	n->replay_connects = count_connects(n);
+	n->replay_ready = node_ready_count(n);
 }
 
 void joining_replay(struct node *n)

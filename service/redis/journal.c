@@ -24,6 +24,7 @@
 
 #include "redis/ledger.h"
 #include "redis/slot.h"
+#include "redis/verdict.h"
 
 struct strand {
 	struct strand *next; /* in a queue */
@@ -193,11 +194,16 @@ static enum answer answer_of(const struct store_result *result)
 
 	if (result->outcome == STORE_OVERLOADED)
 		return AGAIN;
+	/* Replicas that have yet to follow their new primary, for one. */
+	if (result->outcome == STORE_REFUSED && verdict_of(reply).action != VERDICT_FINAL)
+		return AGAIN;
 	if (result->outcome != STORE_REPLIED || result->is_late)
 		return FAILED;
-	if ((reply->type == STORE_STATUS || reply->type == STORE_STRING) && span_eq(reply->string, SPAN_LIT("again")))
+	if (reply->type != STORE_STATUS && reply->type != STORE_STRING)
+		return CARRIED_OUT;
+	if (span_eq(reply->string, SPAN_LIT("again")))
 		return AGAIN;
-	return CARRIED_OUT;
+	return span_eq(reply->string, SPAN_LIT("conflict")) ? FAILED : CARRIED_OUT;
 }
 
 /* A later replay, to the primary after this one, has the last word on whose an entry is. */

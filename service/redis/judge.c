@@ -59,7 +59,8 @@ static void join_locked(struct topology *t, struct node *n, enum term from, uint
 	n->is_joined = false;
 	n->is_confirmed = false;
 	n->replay_tries = 0;
-	if (from == TERM_SERVING || (n->gone_ms == 0 && t->has_served))
+	/* What it lacked in an earlier term is no matter of this one. */
+	if (from == TERM_SERVING || ((from == TERM_IDLE || from == TERM_LEAVING || n->gone_ms == 0) && t->has_served))
 		n->gone_ms = now_ms;
 	if (t->cluster != NULL)
 		cluster_hurry_locked(t->cluster, now_ms);

@@ -342,6 +342,11 @@ void lane_tick(struct lane *l, enum node_want want, uint64_t now_ms)
 	connection_tick(l->connection, is_used ? wants[want] : CONNECTION_DRAINED, now_ms);
 }
 
+void lane_drop(struct lane *l)
+{
+	connection_drop(l->connection);
+}
+
 void lane_end(struct lane *l)
 {
 	connection_end(l->connection);

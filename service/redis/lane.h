@@ -16,6 +16,9 @@ enum node_verdict lane_submit(struct lane *l, struct store_op *op, uint32_t tenu
 /* Every few ms, never by two threads at once. */
 void lane_tick(struct lane *l, enum node_want want, uint64_t now_ms);
 
+/* Ends the connection that is open; it is dialed anew when it is wanted. */
+void lane_drop(struct lane *l);
+
 /* Ends the connection for good, and gives back what has not been sent. */
 void lane_end(struct lane *l);
 /* As connection_join. */

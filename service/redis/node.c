@@ -163,10 +163,26 @@ uint32_t node_retry_after_ms(const struct node *n, uint64_t now_ms)
 	return least;
 }
 
+static void drop_side_ways(struct node *n)
+{
+	if (n->lane != NULL)
+		lane_drop(n->lane);
+	atomic_store(&n->is_elsewhere, true);
+}
+
 void node_drop(struct node *n)
 {
 	for (uint32_t i = 0; i < n->count; i++)
 		connection_drop(n->connections[i]);
+	drop_side_ways(n);
+}
+
+void node_leave_former_run(struct node *n)
+{
+	for (uint32_t i = 0; i < n->count; i++)
+		if (connection_is_ready(n->connections[i]))
+			connection_drop(n->connections[i]);
+	drop_side_ways(n);
 }
 
 void node_end(struct node *n)

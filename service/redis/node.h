@@ -63,14 +63,16 @@ struct node {
 	bool is_replaying;
 	uint32_t replay_tenure;
 	uint32_t replay_tries;
-	size_t carried_out;  /* by the last replay */
-	bool wants_role;     /* to be asked for it */
-	uint64_t gone_ms;    /* since when it is not serving; 0: it never was */
-	uint64_t left_ms;    /* since when it is leaving */
-	uint64_t inquire_ms; /* until then one connection is kept although it owns nothing */
-	uint64_t assist_ms;  /* until then all are: slots are on their way to it */
-	uint64_t asked_ms;   /* for its map, last */
-	uint64_t dropped_ms; /* its connections, on account of READONLY */
+	uint64_t replay_connects; /* of all connections, when the replay began, */
+	uint32_t replay_ready;	  /* and how many were ready then */
+	size_t carried_out;	  /* by the last replay */
+	bool wants_role;	  /* to be asked for it */
+	uint64_t gone_ms;	  /* since when it is not serving; 0: it never was */
+	uint64_t left_ms;	  /* since when it is leaving */
+	uint64_t inquire_ms;	  /* until then one connection is kept although it owns nothing */
+	uint64_t assist_ms;	  /* until then all are: slots are on their way to it */
+	uint64_t asked_ms;	  /* for its map, last */
+	uint64_t dropped_ms;	  /* its connections, on account of READONLY */
 
 	struct node_probe {
 		struct store_op op;
@@ -81,6 +83,7 @@ struct node {
 
 	subscription *subscription; /* the tick's, */
 	bool is_hanging_up;	    /* as is this */
+	atomic_bool is_elsewhere;   /* it may lead to another server than the connections */
 };
 
 struct node_settings {
@@ -113,8 +116,10 @@ void node_tick(struct node *n, enum node_want want, uint64_t now_ms);
 uint32_t node_ready_count(const struct node *n);
 uint32_t node_retry_after_ms(const struct node *n, uint64_t now_ms);
 
-/* Ends the connections that are open; they are dialed anew. */
+/* Ends the connections that are open, the lane's and the subscription's too; they are dialed anew. */
 void node_drop(struct node *n);
+/* The same, but spares the one that is just being greeted. */
+void node_leave_former_run(struct node *n);
 
 /* All connections together. */
 void node_look(const struct node *n, uint64_t now_ms, struct connection_view *ret);

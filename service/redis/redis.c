@@ -67,11 +67,11 @@ static bool keep(void *self, const struct store_op *op, const struct store_comma
 	return router_is_current(&r->router, op);
 }
 
-static void pend(void *self, const struct store_command *redo, uint64_t lifetime_ms)
+static bool pend(void *self, const struct store_command *redo, uint64_t lifetime_ms)
 {
 	redis *r = self;
 
-	(void)pending_add(r->pending, redo, lifetime_ms, clock_mono_ms());
+	return pending_add(r->pending, redo, lifetime_ms, clock_mono_ms());
 }
 
 static void announced(struct store_op *op, const struct store_result *result)

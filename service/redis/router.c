@@ -211,10 +211,17 @@ static void ask_again(struct router *r, struct store_op *op, uint64_t now_ms)
 		end(op, STORE_LOST, 0);
 }
 
+static bool is_missing(const struct store_reply *reply)
+{
+	if (reply->type == STORE_ARRAY)
+		return reply->count > 0 && reply->elements[0]->type == STORE_NIL;
+	return reply->type == STORE_NIL;
+}
+
 /* A replica lacks what came just now, and that a key is missing there proves nothing: the primary is asked. */
 static void replica_answered(struct router *r, struct store_op *op, struct store_result *result)
 {
-	if (result->reply->type == STORE_NIL) {
+	if (is_missing(result->reply)) {
 		route(r, op, clock_mono_ms());
 		return;
 	}

@@ -172,6 +172,9 @@ static struct node *reuse_locked(struct topology *t, const char *url, uint64_t n
 		n->predecessor = NULL;
 		n->heir = NULL;
 		n->gone_ms = 0;
+		n->left_ms = 0;
+		n->is_clusterdown = false;
+		n->is_confirmed = false;
 		return n;
 	}
 	return NULL;
@@ -248,14 +251,31 @@ static bool is_another_run(const struct node *n, const struct info *info)
 	return strcmp(n->info.run_id, info->run_id) != 0;
 }
 
+/* The address leads to another server now: what is still open leads to the one before. */
+static void leave_former_run(struct node *n, const struct info *info)
+{
+	bool is_former;
+
+	topology_lock(n->topology);
+	is_former = info->run_id[0] != '\0' && n->info.run_id[0] != '\0' && is_another_run(n, info);
+	topology_unlock(n->topology);
+	if (is_former)
+		node_leave_former_run(n);
+}
+
 void topology_greeted(struct node *n, const struct greeting_result *greeted)
 {
 	struct topology *t = n->topology;
 	uint64_t now_ms = clock_mono_ms();
 
+	leave_former_run(n, &greeted->info);
 	topology_lock(t);
 	if (is_another_run(n, &greeted->info)) {
 		n->is_another_run = n->is_joined;
+		n->replay_tries = 0;
+		/* What has been carried out again went to the former run. */
+		if (n->is_replaying)
+			(void)atomic_fetch_add(&n->tenure, 1);
 		n->is_confirmed = false;
 		n->is_clusterdown = false;
 	}
@@ -336,7 +356,9 @@ void topology_refused(struct node *n, span error, uint64_t now_ms)
 	bool is_dropped = false;
 
 	topology_lock(t);
-	if (span_starts_with(error, SPAN_LIT("CLUSTERDOWN"))) {
+	if (span_starts_with(error, SPAN_LIT("CLUSTERDOWN Hash slot"))) {
+		/* One slot without an owner says nothing about the node. */
+	} else if (span_starts_with(error, SPAN_LIT("CLUSTERDOWN"))) {
 		n->is_clusterdown = t->mode == REDIS_CLUSTER;
 	} else if (span_starts_with(error, SPAN_LIT("READONLY"))) {
 		n->info.role = ROLE_REPLICA;

@@ -79,7 +79,9 @@ static void tend_listening(struct node *n, uint64_t now_ms)
 {
 	const struct topology *t = n->topology;
 
-	if (node_term(n) == TERM_IDLE || n->is_hanging_up || t->options->heard == NULL) {
+	const bool is_elsewhere = atomic_exchange(&n->is_elsewhere, false);
+
+	if (node_term(n) == TERM_IDLE || n->is_hanging_up || is_elsewhere || t->options->heard == NULL) {
 		hang_up(n);
 		return;
 	}

@@ -14,7 +14,7 @@ void waiting_init(struct waiting *w)
 static bool has_room_locked(const struct waiting *w, const struct store_op *op, const struct node *n)
 {
 	return !w->is_closed && atomic_load(&w->count) < WAITING_MAX && w->bytes + op_bytes(op) <= WAITING_BYTES_MAX &&
-	       (n == NULL || n->waiting < WAITING_OF_NODE_MAX);
+	       (n == NULL ? w->ownerless : n->waiting) < WAITING_OF_NODE_MAX;
 }
 
 static void append_locked(struct waiting *w, struct store_op *op)
@@ -38,8 +38,7 @@ bool waiting_add(struct waiting *w, struct store_op *op, struct node *n, uint64_
 		op->due_ms = due_ms;
 		op->node = n;
 		w->bytes += op_bytes(op);
-		if (n != NULL)
-			n->waiting++;
+		++*(n != NULL ? &n->waiting : &w->ownerless);
 		append_locked(w, op);
 		atomic_fetch_add(&w->count, 1);
 	}
@@ -52,12 +51,11 @@ bool waiting_add(struct waiting *w, struct store_op *op, struct node *n, uint64_
 static void account_taken_locked(struct waiting *w, const struct store_op *op)
 {
 	struct node *n = op->node;
+	uint32_t *count = n != NULL ? &n->waiting : &w->ownerless;
 
 	w->bytes -= op_bytes(op);
-	if (n != NULL) {
-		assert(n->waiting > 0);
-		n->waiting--;
-	}
+	assert(*count > 0);
+	--*count;
 	atomic_fetch_sub(&w->count, 1);
 }
 

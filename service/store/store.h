@@ -134,7 +134,7 @@ struct store_node {
 struct store_ops {
 	void (*submit)(void *self, struct store_op *op);
 	bool (*keep)(void *self, const struct store_op *op, const struct store_command *redo, uint64_t lifetime_ms);
-	void (*pend)(void *self, const struct store_command *redo, uint64_t lifetime_ms);
+	bool (*pend)(void *self, const struct store_command *redo, uint64_t lifetime_ms);
 	void (*announce)(void *self, span message);
 	void (*state)(void *self, struct store_state *ret);
 	size_t (*nodes)(void *self, struct store_node *ret, size_t max);
@@ -161,10 +161,11 @@ static inline bool store_keep(const struct store *s, const struct store_op *op, 
 	return s->ops->keep(s->self, op, redo, lifetime_ms);
 }
 
-/* Has `redo` carried out as soon as its primary takes writes again, tried again and again for lifetime_ms. */
-static inline void store_pend(const struct store *s, const struct store_command *redo, uint64_t lifetime_ms)
+/* Has `redo` carried out as soon as its primary takes writes again, tried again and again for lifetime_ms. False: there is
+ * no room for it. */
+static inline bool store_pend(const struct store *s, const struct store_command *redo, uint64_t lifetime_ms)
 {
-	s->ops->pend(s->self, redo, lifetime_ms);
+	return s->ops->pend(s->self, redo, lifetime_ms);
 }
 
 /* Tells all instances, this one excepted: what scripts announce by PUBLISH, for when no script can. Best effort. */

@@ -14,6 +14,8 @@
 #include "support/port.h"
 #include "support/wait.h"
 
+/* A machine that stands still for a moment makes nodes fail each other, and each verdict takes its time to be undone. */
+#define WELL_BOUND_MS (3 * BOUND_MS)
 #define NODE_TIMEOUT_DEFAULT_MS 1000
 
 static void fail_with_logs(const struct redis_cluster *c, const char *what) __attribute__((noreturn));
@@ -187,7 +189,7 @@ static void form(struct redis_cluster *c)
 		give_slots(c, shard);
 	for (unsigned i = 1; i < c->count; i++)
 		introduce(c, i);
-	if (!WAIT_FOR(all_know_all(c), BOUND_MS))
+	if (!WAIT_FOR(all_know_all(c), WELL_BOUND_MS))
 		fail_with_logs(c, "the nodes do not get to know each other");
 	for (unsigned i = c->shards; i < c->count; i++)
 		freeReplyObject(redis_server_command(&c->nodes[i], "CLUSTER REPLICATE %s", c->ids[i % c->shards]));
@@ -204,7 +206,7 @@ static bool all_linked(const struct redis_cluster *c)
 /* A replica is not named in CLUSTER SLOTS before its primary has sent it something: 10 s, if left alone. */
 static void send_something(struct redis_cluster *c)
 {
-	if (!WAIT_FOR(all_linked(c), BOUND_MS))
+	if (!WAIT_FOR(all_linked(c), WELL_BOUND_MS))
 		fail_with_logs(c, "replicas do not find their primaries");
 	for (unsigned shard = 0; shard < c->shards; shard++)
 		freeReplyObject(redis_server_command(&c->nodes[shard], "FLUSHALL"));
@@ -329,7 +331,7 @@ bool redis_cluster_is_well(const struct redis_cluster *c)
 
 void redis_cluster_wait_well(const struct redis_cluster *c)
 {
-	if (!WAIT_FOR(redis_cluster_is_well(c), BOUND_MS))
+	if (!WAIT_FOR(redis_cluster_is_well(c), WELL_BOUND_MS))
 		fail_with_logs(c, "not well");
 }
 
@@ -474,7 +476,7 @@ unsigned redis_cluster_wait_successor(const struct redis_cluster *c, unsigned ol
 {
 	int successor;
 
-	if (!WAIT_FOR((successor = successor_of(c, old_primary)) >= 0, BOUND_MS))
+	if (!WAIT_FOR((successor = successor_of(c, old_primary)) >= 0, WELL_BOUND_MS))
 		fail_with_logs(c, "nobody took over from a lost primary");
 	return (unsigned)successor;
 }
@@ -504,7 +506,7 @@ unsigned redis_cluster_failover(struct redis_cluster *c, unsigned shard)
 
 	if (old_primary < 0)
 		fail_with_logs(c, "a shard without a primary cannot be failed over in good order");
-	if (!WAIT_FOR(fails_over(c, shard, (unsigned)old_primary), BOUND_MS))
+	if (!WAIT_FOR(fails_over(c, shard, (unsigned)old_primary), WELL_BOUND_MS))
 		fail_with_logs(c, "CLUSTER FAILOVER came to nothing");
 	return redis_cluster_wait_successor(c, (unsigned)old_primary);
 }

@@ -92,6 +92,31 @@ static void needs_no_stack_for_answers_at_once(void **state)
 	pthread_attr_destroy(&small);
 }
 
+/* A new primary refuses writes until enough replicas follow it: that passes. A command that it can never take does not,
+ * and is no success. */
+static void waits_for_what_passes_only(void **state)
+{
+	const struct store_reply few = {.type = STORE_ERROR, .string = SPAN_LIT("NOREPLICAS Not enough good replicas")};
+	const struct store_reply full = {.type = STORE_ERROR, .string = SPAN_LIT("OOM command not allowed")};
+	const struct store_reply conflict = {.type = STORE_STRING, .string = SPAN_LIT("conflict")};
+	struct target t = target_that_holds();
+	journal *j = open_journal(ROOM);
+
+	(void)state;
+	put(j, "{a}", "a1", 1000);
+	put(j, "{b}", "b1", 1000);
+	put(j, "{c}", "c1", 1000);
+	replay(j, &t, new_primary, 2000);
+	answer(&t, "a1", STORE_REFUSED, &few);
+	answer(&t, "b1", STORE_REFUSED, &full);
+	answer(&t, "c1", STORE_REPLIED, &conflict);
+	assert_int_equal(t.done, 0);
+	journal_tick(j, 2000 + JOURNAL_AGAIN_MS);
+	answer(&t, "a1", STORE_REPLIED, &yes);
+	assert_done(&t, 1, 2);
+	close_journal(&j);
+}
+
 static void comes_again_after_a_pause(void **state)
 {
 	struct target t = target_that_answers(STORE_REPLIED, &yes);
@@ -377,6 +402,7 @@ int main(void)
 	    cmocka_unit_test(keeps_the_order_of_a_hash_tag),
 	    cmocka_unit_test(bounds_what_is_in_flight),
 	    cmocka_unit_test(needs_no_stack_for_answers_at_once),
+	    cmocka_unit_test(waits_for_what_passes_only),
 	    cmocka_unit_test(comes_again_after_a_pause),
 	    cmocka_unit_test(loses_patience_in_the_end),
 	    cmocka_unit_test(is_patient_anew_after_success),

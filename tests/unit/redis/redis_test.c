@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "call.h"
 #include "support/redis_server.h"
+#include "support/relay.h"
 #include "support/wait.h"
 #include "wire/link.h"
 
@@ -286,6 +287,61 @@ static void brings_back_what_a_restart_lost(void **state)
 	end_scene(&s);
 }
 
+/* One of our connections that carry commands. */
+static void kill_one_connection(const struct redis_server *server)
+{
+	redisReply *list = redis_server_command(server, "CLIENT LIST TYPE normal");
+	const char *name = strstr(list->str, " name=latchkeyd ");
+	const char *line;
+
+	assert_non_null(name);
+	for (line = name; line > list->str && line[-1] != '\n'; line--)
+		;
+	freeReplyObject(redis_server_command(server, "CLIENT KILL ID %llu", strtoull(line + strlen("id="), NULL, 10)));
+	freeReplyObject(list);
+}
+
+/* A name or a virtual address moves to another server while connections to the one before live on. One connection that
+ * is made anew tells; then all of them go, and the new one gets what was acknowledged before it gets anything else. */
+static void leaves_a_server_whose_address_moved(void **state)
+{
+	struct redis_server other;
+	struct relay *relay;
+	static struct scene s;
+	struct call write;
+	char url[64];
+
+	(void)state;
+	start_scene(&s, NULL);
+	redis_server_init(&other, NULL);
+	redis_server_start(&other);
+	relay = relay_open(s.server.port);
+	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", relay_port(relay));
+	s.options.url = url;
+	s.options.connections = 2;
+	s.options.failover_wait_ms = BOUND_MS;
+	s.redis = open_ready(&s.options);
+	call_init_write(&write, "SET kept 1");
+	call_start(&write, s.redis);
+	call_await(&write);
+	assert_true(store_keep(redis_store(s.redis), &write.op, &write.op.command, 60000));
+	relay_set_target(relay, other.port);
+	kill_one_connection(&s.server);
+	assert_true(WAIT_FOR(events_have(&s.events, "redis_primary_restarted"), BOUND_MS));
+	for (int i = 0; i < 20; i++) {
+		call_init_write(&write, "INCR counted");
+		call_start(&write, s.redis);
+		call_await(&write);
+		assert_int_equal(write.outcome, STORE_REPLIED);
+	}
+	call_expect(s.redis, "GET kept", STORE_REPLIED, "1");
+	call_expect(s.redis, "GET counted", STORE_REPLIED, "20");
+	redis_close(&s.redis);
+	relay_close(&relay);
+	redis_server_remove(&other);
+	end_scene(&s);
+}
+
 static void waits_for_a_restart(void **state)
 {
 	static struct scene s;
@@ -377,11 +433,17 @@ static void hears_what_is_announced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(matches_every_reply),	  cmocka_unit_test(survives_script_flush),
-	    cmocka_unit_test(comes_back_after_a_kill),	  cmocka_unit_test(logs_in_and_selects),
-	    cmocka_unit_test(tells_the_mode_and_version), cmocka_unit_test(sends_nothing_after_the_deadline),
-	    cmocka_unit_test(takes_large_replies),	  cmocka_unit_test(brings_back_what_a_restart_lost),
-	    cmocka_unit_test(waits_for_a_restart),	  cmocka_unit_test(carries_out_what_is_pending),
+	    cmocka_unit_test(matches_every_reply),
+	    cmocka_unit_test(survives_script_flush),
+	    cmocka_unit_test(comes_back_after_a_kill),
+	    cmocka_unit_test(logs_in_and_selects),
+	    cmocka_unit_test(tells_the_mode_and_version),
+	    cmocka_unit_test(sends_nothing_after_the_deadline),
+	    cmocka_unit_test(takes_large_replies),
+	    cmocka_unit_test(brings_back_what_a_restart_lost),
+	    cmocka_unit_test(leaves_a_server_whose_address_moved),
+	    cmocka_unit_test(waits_for_a_restart),
+	    cmocka_unit_test(carries_out_what_is_pending),
 	    cmocka_unit_test(hears_what_is_announced),
 	};
 

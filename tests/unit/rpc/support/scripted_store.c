@@ -48,14 +48,18 @@ static bool keep(void *self, const struct store_op *op, const struct store_comma
 	return is_kept;
 }
 
-static void pend(void *self, const struct store_command *redo, uint64_t lifetime_ms)
+static bool pend(void *self, const struct store_command *redo, uint64_t lifetime_ms)
 {
 	struct scripted_store *s = self;
+	bool is_pended;
 
 	check(lifetime_ms > 0);
 	(void)pthread_mutex_lock(&s->lock);
-	s->pended[redo->script]++;
+	is_pended = !s->refuse_pends;
+	if (is_pended)
+		s->pended[redo->script]++;
 	(void)pthread_mutex_unlock(&s->lock);
+	return is_pended;
 }
 
 static void announce(void *self, span message)

@@ -23,6 +23,7 @@ struct scripted_store {
 	unsigned kept[STORE_SCRIPTS];
 	unsigned pended[STORE_SCRIPTS];
 	unsigned refuse_keeps; /* as many are refused first */
+	bool refuse_pends;
 	uint8_t announced[256];
 	size_t announced_len;
 	size_t taken;
