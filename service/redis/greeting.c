@@ -79,9 +79,8 @@ bool greeting_answer(enum greeting_step step, const struct store_reply *reply, s
 	case GREETING_SELECT:
 		return reply->type == STORE_STATUS || refuse("SELECT refused", reply, ret);
 	case GREETING_NAME:
-		return true;
 	case GREETING_READONLY:
-		/* Refused outside of a cluster, where no replica needs it. */
+		/* READONLY is refused outside of a cluster, where no replica needs it. */
 		return true;
 	case GREETING_INFO:
 		if (reply->type == STORE_STRING)

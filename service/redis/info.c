@@ -52,9 +52,8 @@ static void read_line(span line, struct info *info)
 		info_copy_printable(info->replication, sizeof(info->replication), value);
 	else if (is_at(line, "connected_slaves", &value))
 		info->replicas = (uint32_t)number(value);
-	else if (is_at(line, "slave_repl_offset", &value))
-		read_offset(value, info);
-	else if (is_at(line, "master_repl_offset", &value) && info->role == ROLE_PRIMARY)
+	else if (is_at(line, "slave_repl_offset", &value) ||
+		 (is_at(line, "master_repl_offset", &value) && info->role == ROLE_PRIMARY))
 		read_offset(value, info);
 }
 

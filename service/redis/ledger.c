@@ -65,6 +65,7 @@ static void unlink_entry(struct ledger *l, struct entry *e)
 {
 	struct origin *o = e->origin;
 
+	assert(o != NULL);
 	if (e->prev == NULL)
 		o->first = e->next;
 	else
@@ -148,6 +149,7 @@ void ledger_hand_over(struct ledger *l, struct entry *e, struct origin *to)
 
 static bool is_over(const struct ledger *l, const struct entry *e)
 {
+	assert(e->origin != NULL);
 	return e->origin->clock_ms >= e->put_ms + l->window_ms || l->now_ms >= e->ends_ms;
 }
 

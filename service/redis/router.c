@@ -221,6 +221,7 @@ static bool is_missing(const struct store_reply *reply)
 /* A replica lacks what came just now, and that a key is missing there proves nothing: the primary is asked. */
 static void replica_answered(struct router *r, struct store_op *op, struct store_result *result)
 {
+	assert(result->reply != NULL);
 	if (is_missing(result->reply)) {
 		route(r, op, clock_mono_ms());
 		return;
@@ -301,6 +302,7 @@ static bool wait_out(struct router *r, struct node *n, struct store_op *op, uint
 /* GETEX counts as a write where replicas are demanded, which may be missing for long; whoever sent it can do without. */
 static bool is_read_alone(const struct store_op *op, const struct store_reply *error)
 {
+	assert(error != NULL);
 	return !op->command.is_write && span_starts_with(error->string, SPAN_LIT("NOREPLICAS"));
 }
 
@@ -311,6 +313,7 @@ static void refused(struct router *r, struct node *n, struct store_op *op, const
 	struct store_result result = {.outcome = STORE_REFUSED, .reply = reply};
 	bool is_redirected = r->is_cluster && (v.action == VERDICT_MOVED || v.action == VERDICT_ASK);
 
+	assert(reply != NULL);
 	if (is_redirected && op->redirects < REDIRECTS_MAX && !atomic_load(&r->is_closing)) {
 		op->redirects++;
 		if (v.action == VERDICT_MOVED)

@@ -144,11 +144,23 @@ static bool is_of_no_use_locked(const struct node *n, uint64_t now_ms)
 {
 	struct connection_view view;
 
+	assert(n != NULL);
 	if (node_term(n) != TERM_IDLE || n->is_seed || n->is_replaying || n->probe.is_busy || n->subscription != NULL ||
 	    n->seen_ms + FORGET_MS > now_ms || n->inquire_ms > now_ms || n->assist_ms > now_ms)
 		return false;
 	node_look(n, now_ms, &view);
 	return view.is_settled && view.in_flight == 0;
+}
+
+static void forget_relative_locked(struct node *of, const struct node *n)
+{
+	assert(of != NULL);
+	if (of->primary == n)
+		of->primary = NULL;
+	if (of->predecessor == n)
+		of->predecessor = NULL;
+	if (of->heir == n)
+		of->heir = NULL;
 }
 
 static struct node *reuse_locked(struct topology *t, const char *url, uint64_t now_ms)
@@ -158,14 +170,8 @@ static struct node *reuse_locked(struct topology *t, const char *url, uint64_t n
 
 		if (!is_of_no_use_locked(n, now_ms))
 			continue;
-		for (size_t j = 0; j < t->count; j++) {
-			if (t->nodes[j]->primary == n)
-				t->nodes[j]->primary = NULL;
-			if (t->nodes[j]->predecessor == n)
-				t->nodes[j]->predecessor = NULL;
-			if (t->nodes[j]->heir == n)
-				t->nodes[j]->heir = NULL;
-		}
+		for (size_t j = 0; j < t->count; j++)
+			forget_relative_locked(t->nodes[j], n);
 		node_set_url(n, url);
 		n->info = (struct info){0};
 		n->primary = NULL;

@@ -9,6 +9,10 @@
 #include "rpc/messages.h"
 #include "rpc/methods.h"
 
+/* Another instance learns of a planned failover by Sentinel up to 1.2 s later, and replays then: three attempts of a
+ * caller reach over that. */
+#define RETRY_AFTER_UNSETTLED_MS 500
+
 /* The request message, as its own type. */
 #define REQUEST(type, call)    ((const Latchkey__V1__##type *)(call)->request)
 #define USE_REALM(call, m, st) call_use_realm((call), (m)->has_realm, (m)->realm, (st))
@@ -50,6 +54,18 @@ static void count_get(struct call *call, const struct session_get_result *result
 
 	metric_add(by_verdict[result->outcome.verdict], 1);
 	count_outcome(call, &result->outcome, result->info.handle);
+}
+
+/* The answer will be there in a moment, so it is asked for again: callers that retry do so by themselves. */
+static enum status_code check_settled(const struct session_outcome *o, struct status *st)
+{
+	if (o->verdict != VERDICT_UNKNOWN || o->reason != REASON_NONE)
+		return STATUS_OK;
+	(void)status_set(st, STATUS_UNAVAILABLE,
+			 "Redis has just changed its primary, and the session, which is new, may not have been brought "
+			 "back yet: ask again");
+	st->retry_after_ms = RETRY_AFTER_UNSETTLED_MS;
+	return st->code;
 }
 
 /* ---- Create ---- */
@@ -130,7 +146,8 @@ static Latchkey__V1__GetSessionResponse *answer_get(struct call *call, struct ta
 	struct session_get_result result = {0};
 	Latchkey__V1__GetSessionResponse *m;
 
-	if (session_get_answer(&call->env, &task->plan, reply, &result, st) != STATUS_OK)
+	if (session_get_answer(&call->env, &task->plan, reply, &result, st) != STATUS_OK ||
+	    check_settled(&result.outcome, st) != STATUS_OK)
 		return NULL;
 	count_get(call, &result);
 	m = message_get_response(call->env.arena, &result);
@@ -258,6 +275,8 @@ enum status_code sessions_update_answer(struct call *call, struct task *task, co
 		return code;
 	if (*ret_next == PLAN_AGAIN || result.outcome.verdict == 0)
 		return code;
+	if (check_settled(&result.outcome, st) != STATUS_OK)
+		return st->code;
 	count_outcome(call, &result.outcome, "");
 	latchkey__v1__update_session_response__init(m);
 	MESSAGE_SET(m, verdict, (Latchkey__V1__Verdict)result.outcome.verdict);

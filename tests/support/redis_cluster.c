@@ -6,6 +6,7 @@
 
 #include "support/redis_cluster.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "support/wait.h"
 
 /* A machine that stands still for a moment makes nodes fail each other, and each verdict takes its time to be undone. */
-#define WELL_BOUND_MS (3 * BOUND_MS)
+#define WELL_BOUND_MS		(3 * BOUND_MS)
 #define NODE_TIMEOUT_DEFAULT_MS 1000
 
 static void fail_with_logs(const struct redis_cluster *c, const char *what) __attribute__((noreturn));
@@ -191,6 +192,7 @@ static void form(struct redis_cluster *c)
 		introduce(c, i);
 	if (!WAIT_FOR(all_know_all(c), WELL_BOUND_MS))
 		fail_with_logs(c, "the nodes do not get to know each other");
+	assert(c->shards > 0);
 	for (unsigned i = c->shards; i < c->count; i++)
 		freeReplyObject(redis_server_command(&c->nodes[i], "CLUSTER REPLICATE %s", c->ids[i % c->shards]));
 }
