@@ -38,6 +38,15 @@ static void read_offset(span value, struct info *info)
 	info->offset = number(value);
 }
 
+static enum redis_kind kind_of(span value)
+{
+	if (span_eq(value, SPAN_LIT("standalone")))
+		return KIND_STANDALONE;
+	if (span_eq(value, SPAN_LIT("cluster")))
+		return KIND_CLUSTER;
+	return span_eq(value, SPAN_LIT("sentinel")) ? KIND_SENTINEL : KIND_UNKNOWN;
+}
+
 static void read_line(span line, struct info *info)
 {
 	span value;
@@ -46,6 +55,8 @@ static void read_line(span line, struct info *info)
 		info_copy_printable(info->version, sizeof(info->version), value);
 	else if (is_at(line, "run_id", &value))
 		info_copy_printable(info->run_id, sizeof(info->run_id), value);
+	else if (is_at(line, "redis_mode", &value))
+		info->kind = kind_of(value);
 	else if (is_at(line, "role", &value))
 		info->role = span_eq(value, SPAN_LIT("master")) ? ROLE_PRIMARY : ROLE_REPLICA;
 	else if (is_at(line, "master_replid", &value))

@@ -11,10 +11,12 @@
 #define REDIS_RUN_ID_BYTES 41
 
 enum redis_role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_REPLICA };
+enum redis_kind { KIND_UNKNOWN, KIND_STANDALONE, KIND_CLUSTER, KIND_SENTINEL };
 
 struct info {
 	char version[REDIS_VERSION_BYTES]; /* empty: not told, for instance because an ACL forbids it */
 	char run_id[REDIS_RUN_ID_BYTES];   /* the same */
+	enum redis_kind kind;
 	enum redis_role role;
 	char replication[REDIS_RUN_ID_BYTES]; /* the history that the offset counts in */
 	bool has_offset;

@@ -9,19 +9,31 @@
 #include "redis/joining.h"
 #include "redis/topology.h"
 
-/* A lone server is used as whatever it is: as a replica it still answers reads. In a cluster one that does not tell is
- * taken for what the map says; with Sentinels nobody is a primary who does not say so himself. */
+/* One that does not tell is taken for what URL or map say; with Sentinels nobody is a primary who does not say so
+ * himself. A replica is of no use: reading a session slides it, which is a write. */
 static bool has_right_role(const struct topology *t, const struct node *n)
 {
-	if (t->mode == REDIS_CLUSTER)
-		return n->info.role != ROLE_REPLICA;
-	return t->mode != REDIS_SENTINEL || n->info.role == ROLE_PRIMARY;
+	if (t->mode == REDIS_SENTINEL)
+		return n->info.role == ROLE_PRIMARY;
+	return n->info.role != ROLE_REPLICA;
+}
+
+/* NULL: it is what the URL says, as far as it tells. */
+static const char *wrong_kind(const struct topology *t, const struct node *n)
+{
+	if (n->info.kind == KIND_SENTINEL)
+		return "it is a Sentinel: redis.url must be redis+sentinel://host,.../name";
+	if (t->mode == REDIS_CLUSTER && n->info.kind == KIND_STANDALONE)
+		return "it is in no cluster: redis.url must be redis://host";
+	if (t->mode != REDIS_CLUSTER && n->info.kind == KIND_CLUSTER)
+		return "it is in a cluster: redis.url must be redis+cluster://host,...";
+	return NULL;
 }
 
 static bool is_well_locked(const struct topology *t, const struct node *n, uint64_t now_ms)
 {
-	if (!has_right_role(t, n) || n->is_clusterdown || n->breaker.state != BREAKER_CLOSED ||
-	    node_ready_count(n) == 0)
+	if (wrong_kind(t, n) != NULL || !has_right_role(t, n) || n->is_clusterdown ||
+	    n->breaker.state != BREAKER_CLOSED || node_ready_count(n) == 0)
 		return false;
 	return t->election == NULL || election_confirms_locked(t->election, n, now_ms);
 }
@@ -33,6 +45,8 @@ static bool is_overdue_locked(const struct topology *t, const struct node *n, ui
 	if (n->gone_ms != 0)
 		return now_ms >= n->gone_ms + t->options->failover_wait_ms;
 	/* It never served, nor is it the successor of one that did. */
+	if (node_ready_count(n) > 0)
+		return wrong_kind(t, n) != NULL || !has_right_role(t, n);
 	node_look(n, now_ms, &view);
 	return view.failures > 0;
 }
@@ -120,8 +134,10 @@ static const char *trouble_of_locked(const struct topology *t, const struct node
 		return "it does not answer";
 	if (n->is_clusterdown)
 		return "the cluster is down";
+	if (wrong_kind(t, n) != NULL)
+		return wrong_kind(t, n);
 	if (!has_right_role(t, n))
-		return "it is no primary";
+		return "it is a replica, or does not tell its role";
 	if (t->election != NULL && !election_confirms_locked(t->election, n, now_ms))
 		return "no Sentinel has confirmed it for too long";
 	return "it is not well";

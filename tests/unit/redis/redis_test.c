@@ -287,6 +287,35 @@ static void brings_back_what_a_restart_lost(void **state)
 	end_scene(&s);
 }
 
+static void uses_no_server_of_another_kind(void **state)
+{
+	const struct redis_server_options clustered = {.args = {"--cluster-enabled", "yes"}};
+	static struct scene s;
+
+	(void)state;
+	start_scene(&s, &clustered);
+	s.redis = open_redis(&s.options);
+	assert_becomes(events_have(&s.events, "it is in a cluster: redis.url must be redis+cluster://"), BOUND_MS);
+	assert_false(is_ready(s.redis));
+	end_scene(&s);
+}
+
+/* Of a replica nothing can be had; when it becomes a primary it is used. */
+static void waits_until_a_replica_is_promoted(void **state)
+{
+	static struct scene s;
+
+	(void)state;
+	start_scene(&s, NULL);
+	freeReplyObject(redis_server_command(&s.server, "REPLICAOF 127.0.0.1 1"));
+	s.redis = open_redis(&s.options);
+	assert_becomes(events_have(&s.events, "it is a replica"), BOUND_MS);
+	assert_false(is_ready(s.redis));
+	freeReplyObject(redis_server_command(&s.server, "REPLICAOF NO ONE"));
+	assert_becomes(is_ready(s.redis), BOUND_MS);
+	end_scene(&s);
+}
+
 /* One of our connections that carry commands. */
 static void kill_one_connection(const struct redis_server *server)
 {
@@ -441,6 +470,8 @@ int main(void)
 	    cmocka_unit_test(sends_nothing_after_the_deadline),
 	    cmocka_unit_test(takes_large_replies),
 	    cmocka_unit_test(brings_back_what_a_restart_lost),
+	    cmocka_unit_test(uses_no_server_of_another_kind),
+	    cmocka_unit_test(waits_until_a_replica_is_promoted),
 	    cmocka_unit_test(leaves_a_server_whose_address_moved),
 	    cmocka_unit_test(waits_for_a_restart),
 	    cmocka_unit_test(carries_out_what_is_pending),
