@@ -19,6 +19,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -283,6 +284,16 @@ static void info_done(struct store_op *op, const struct store_result *result)
 	count_down(q);
 }
 
+static void note_error(struct inquiry *q, span words)
+{
+	static const char alone[] = "cluster support disabled";
+
+	if (memmem(words.ptr, words.len, alone, strlen(alone)) != NULL)
+		(void)snprintf(q->error, sizeof(q->error), "it is in no cluster: redis.url must be redis://host");
+	else
+		info_copy_printable(q->error, sizeof(q->error), words);
+}
+
 static void slots_done(struct store_op *op, const struct store_result *result)
 {
 	struct inquiry *q = (struct inquiry *)(void *)((uint8_t *)op - offsetof(struct inquiry, slots));
@@ -292,7 +303,7 @@ static void slots_done(struct store_op *op, const struct store_result *result)
 		q->map = map_read(result->reply, &q->node->address, &why);
 		(void)snprintf(q->error, sizeof(q->error), "%s", q->map == NULL ? why : "");
 	} else if (result->outcome == STORE_REFUSED) {
-		info_copy_printable(q->error, sizeof(q->error), result->reply->string);
+		note_error(q, result->reply->string);
 	} else {
 		(void)snprintf(q->error, sizeof(q->error), "%s", why);
 	}

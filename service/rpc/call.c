@@ -19,8 +19,8 @@
  *
  * A task, when its command is replied to:
  *
- *   late write ──────────────> the same command again: the server that replied may not be the primary any more, and all
- *                              commands are repeatable
+ *   late write ──────────────> the same command again, a few times at most: the server that replied may not be the
+ *                              primary any more, and all commands are repeatable
  *   answer, no redos ────────> settled, or the plan's next command
  *   answer with redos ───────> all kept ──> settled, or the plan's next command
  *                                 └ one not, the primary has changed since: it and those behind it are carried out on
@@ -335,6 +335,11 @@ static enum call_next fail_unconfirmed(struct task *task)
 {
 	struct status st;
 
+	if (!task->call->method->is_mutating) {
+		(void)status_set(&st, STATUS_UNAVAILABLE,
+				 "Redis is changing its primary, or answers too late to tell; call again");
+		return fail(task, &st);
+	}
 	metric_add(METRIC_WRITES_UNCONFIRMED, 1);
 	(void)status_set(&st, STATUS_UNAVAILABLE,
 			 "the change was made, but Redis is changing its primary: whether it will last is unknown; "
@@ -363,13 +368,15 @@ static void count_replicas(struct task *task, const struct store_result *result)
 	call->has_replicas = true;
 }
 
+/* A primary that is changing answers in time after one repetition or two. A server that answers everything late is only
+ * slowed down further by repetitions, and its callers learn no more by them. */
+#define LATE_REPETITIONS_MAX 3
+
 static enum call_next ask_again(struct task *task)
 {
-	struct status st;
-
 	assert(task->op.command.is_repeatable);
 	metric_add(METRIC_WRITES_LATE, 1);
-	return step(task, &st) == STATUS_OK ? CALL_SUBMIT : fail(task, &st);
+	return ++task->lates <= LATE_REPETITIONS_MAX ? CALL_SUBMIT : fail_unconfirmed(task);
 }
 
 static enum call_next take_reply(struct task *task, const struct store_result *result)
@@ -423,6 +430,9 @@ static enum call_next take_failure(struct task *task, const struct store_result 
 		if (method->pend(task->call, task))
 			return CALL_PEND;
 	}
+	/* What the outcome says of this command, that nothing was changed, is not true of the late one before it. */
+	if (task->lates > 0 && method->is_mutating)
+		return fail_unconfirmed(task);
 	(void)fail_task(task, result, &st);
 	return fail(task, &st);
 }
@@ -432,6 +442,8 @@ enum call_next call_take(struct task *task, const struct store_result *result)
 	assert(task->call->state == CALL_PENDING);
 	if (result->outcome == STORE_REPLIED && result->is_late)
 		return ask_again(task);
+	if (result->outcome == STORE_REPLIED)
+		task->lates = 0;
 	if (task->redo != NULL)
 		return take_redo(task, result);
 	if (result->outcome == STORE_REPLIED)
@@ -450,10 +462,19 @@ enum call_next call_kept(struct task *task, const struct session_redo *unkept)
 	return step(task, &st) == STATUS_OK ? CALL_SUBMIT : fail_unconfirmed(task);
 }
 
-void call_pended(struct task *task)
+enum call_next call_pended(struct task *task, bool is_pended)
 {
+	struct status st;
+
 	assert(task->call->state == CALL_PENDING);
-	settle(task->call, STATUS_OK, NULL);
+	if (is_pended) {
+		settle(task->call, STATUS_OK, NULL);
+		return CALL_NOTHING;
+	}
+	(void)status_set(&st, STATUS_UNAVAILABLE,
+			 "Redis takes no writes, and this instance holds as many revocations for it as it may: nothing "
+			 "was revoked in Redis; make Redis writable again, then repeat the call");
+	return fail(task, &st);
 }
 
 void call_plan(struct call *call)

@@ -30,6 +30,7 @@ struct task {
 	struct call *call;
 	size_t index;
 	unsigned steps;
+	unsigned lates; /* late replies since the last in time */
 	struct session_plan plan;
 	enum plan_next after;		 /* what the answer said, while its redos are being kept */
 	const struct session_redo *redo; /* carried out as an operation now; NULL: the plan's command is */
@@ -40,7 +41,7 @@ enum call_next {
 	CALL_NOTHING,
 	CALL_SUBMIT, /* carry out task_command */
 	CALL_KEEP,   /* store_keep from task_first_redo on, then call_kept */
-	CALL_PEND,   /* store_pend for all of plan.redos, store_announce, then call_pended */
+	CALL_PEND,   /* store_pend for all of plan.redos; if it took them, store_announce; then call_pended */
 };
 
 struct call {
@@ -75,7 +76,8 @@ void call_plan(struct call *call);
 enum call_next call_take(struct task *task, const struct store_result *result);
 /* unkept: the first redo that store_keep refused; NULL: none. */
 enum call_next call_kept(struct task *task, const struct session_redo *unkept);
-void call_pended(struct task *task);
+/* is_pended: what store_pend said. */
+enum call_next call_pended(struct task *task, bool is_pended);
 
 const struct store_command *task_command(const struct task *task);
 /* The redos to be kept: this one, and those behind it unless it was carried out by itself. */

@@ -182,37 +182,31 @@ static const struct session_redo *keep(const struct store *store, const struct t
 	return NULL;
 }
 
-static void pend(const struct store *store, const struct task *task)
+/* False: the store has no room for it. */
+static bool pend(const struct store *store, const struct task *task)
 {
 	for (const struct session_redo *r = task->plan.redos; r != NULL; r = r->next)
-		store_pend(store, &r->command, r->lifetime_ms);
+		if (!store_pend(store, &r->command, r->lifetime_ms))
+			return false;
 	store_announce(store, task->plan.announcement);
-}
-
-/* What comes of a keeping, or of a reply. With the lock held. */
-static enum call_next proceed(struct task *task, enum call_next done, const struct session_redo *unkept)
-{
-	if (task->call->state != CALL_PENDING)
-		return CALL_NOTHING;
-	if (done == CALL_KEEP)
-		return call_kept(task, unkept);
-	call_pended(task);
-	return CALL_NOTHING;
+	return true;
 }
 
 /* Does what is to be done outside of the lock, until a command is submitted or nothing remains. */
 static void carry_on(struct exchange *x, struct task *task, enum call_next next)
 {
 	const struct store *store = x->group.core->options.store;
-	const struct session_redo *unkept = NULL;
+	const struct session_redo *unkept = next == CALL_KEEP ? keep(store, task) : NULL;
+	const bool is_pended = next == CALL_PEND && pend(store, task);
 	bool is_last;
 
-	if (next == CALL_KEEP)
-		unkept = keep(store, task);
-	else
-		pend(store, task);
 	(void)pthread_mutex_lock(&x->lock);
-	next = proceed(task, next, unkept);
+	if (task->call->state != CALL_PENDING)
+		next = CALL_NOTHING;
+	else if (next == CALL_KEEP)
+		next = call_kept(task, unkept);
+	else
+		next = call_pended(task, is_pended);
 	is_last = take_reply(x);
 	(void)pthread_mutex_unlock(&x->lock);
 	if (next == CALL_SUBMIT)

@@ -20,8 +20,12 @@ for at = 1, #names, 22 do
 	end
 	redis.call('ZREM', index, name)
 end
+-- A logout of the same scope that came later says all that this one does, and more.
 if logouts then
-	redis.call('HSET', logouts, ARGV[6], tombstone)
-	redis.call('PEXPIRE', logouts, lives)
+	local kept = redis.call('HGET', logouts, ARGV[6])
+	if not kept or struct.unpack('>I8', kept, 3) < struct.unpack('>I8', tombstone, 3) then
+		redis.call('HSET', logouts, ARGV[6], tombstone)
+	end
+	redis.call('PEXPIRE', logouts, math.max(lives, redis.call('PTTL', logouts)))
 end
 return answer

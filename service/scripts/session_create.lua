@@ -1,5 +1,6 @@
 #!lua
--- Stores a new session, enters it in its user's index and makes room at the cap, all of it or nothing.
+-- Stores a new session, enters it in its user's index and makes room at the cap, all of it or nothing. At most 200
+-- sessions are ended in a call: where a lowered cap asks for more, the next calls end the rest.
 -- KEYS    1 session  2 index  [3 idempotency]
 -- ARGV    1 record  2 its time to live, ms  3 absolute deadline, ms  4 now, ms  5 name  6 cap  7 evict or refuse
 --         8 tombstone  9 tombstone's time to live, ms  10 prefix of the user's session keys  11 class tag, 2 bytes
@@ -9,6 +10,8 @@
 -- Again   A second run, after a first whose answer was lost, finds its own record, or that this has ended since, and
 --         answers as the first did; whom the first evicted it knows with an idempotency key only.
 local session, index, memory = KEYS[1], KEYS[2], KEYS[3]
+-- A cap that was lowered by much is reached over several calls: five commands each, about 1 ms in all.
+local EVICTIONS_MAX = 200
 local now, cap, prefix = tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[10]
 
 -- Names of the living of the class, and when each was created; entries of the dead leave the index.
@@ -78,6 +81,7 @@ if redis.call('ZCARD', index) >= cap then
 	local names, created = living()
 	local surplus = #names - cap + 1
 	if surplus > 0 and ARGV[7] == 'refuse' then return {'full'} end
+	surplus = math.min(surplus, EVICTIONS_MAX)
 	if surplus > 0 then names = oldest_first(names, created, surplus) end
 	for i = 1, surplus do
 		bury(names[i])

@@ -2,10 +2,16 @@
 -- Brings a session back that was acknowledged before another primary took over; changes nothing where it is there.
 -- KEYS    1 session  2 index  3 the user's last logouts everywhere
 -- ARGV    1 record  2 its time to live, ms  3 absolute deadline, ms  4 now, ms  5 name
--- Returns 'done' or 'there': it is, or has ended since, or is of a newer format
+--         6 'session': that there is one is enough; 'record': all that the record holds is to be in it
+-- Returns 'done'; 'there': it is, or has ended since, or is of a newer format; 'conflict': the record there was written
+--         apart from ours, nothing was changed: it holds what others have been told is stored
 -- Cost    O(log n), and O(bytes of the record)
 local session, index, logouts = KEYS[1], KEYS[2], KEYS[3]
 local record, lives = ARGV[1], tonumber(ARGV[2])
+
+-- Instances set their clocks by the same time, to some tenths of a second. By as much a session counts as older than
+-- the logout: one login more than needed is the lesser evil.
+local SKEW_MS = 500
 
 -- The tombstone of a logout everywhere that came after the session was created, and did not find it here.
 local function tombstone_for_all()
@@ -15,7 +21,7 @@ local function tombstone_for_all()
 		-- Class tag, or none, and the name of the session spared, or none.
 		local scope, tombstone = scopes[i], scopes[i + 1]
 		local has_class, has_spared = #scope % 22 == 2, #scope >= 22
-		if created <= struct.unpack('>I8', tombstone, 3)
+		if created <= struct.unpack('>I8', tombstone, 3) + SKEW_MS
 			and not (has_class and scope:sub(1, 2) ~= class)
 			and not (has_spared and scope:sub(-22) == ARGV[5]) then
 			return tombstone
@@ -24,10 +30,22 @@ local function tombstone_for_all()
 	return nil
 end
 
-local head = redis.call('GETRANGE', session, 0, 10)
-if head ~= '' then
-	if head:byte(1) ~= 1 or #head < 11 then return 'there' end
-	if struct.unpack('>I8', head, 4) >= struct.unpack('>I8', record, 4) then return 'there' end
+-- What to do with the record that is there: nil, replace it, for ours is the same with more behind it. Sealed parts are
+-- never the same twice, so equal bytes are equal history; version, number of deltas and bounds in front differ.
+local function answer_to(value)
+	if value:byte(1) ~= 1 or #value < 44 then return 'there' end
+	if value:sub(12, 19) == record:sub(12, 19) then
+		local theirs, ours = value:sub(45), record:sub(45)
+		if theirs:sub(1, #ours) == ours then return 'there' end
+		if ours:sub(1, #theirs) == theirs then return nil end
+	end
+	return ARGV[6] == 'session' and 'there' or 'conflict'
+end
+
+local value = redis.call('GET', session)
+if value then
+	local answer = answer_to(value)
+	if answer then return answer end
 	lives = math.max(lives, redis.call('PTTL', session))
 else
 	local tombstone = tombstone_for_all()

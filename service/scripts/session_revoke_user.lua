@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Ends a user's sessions, a chunk of them at a time, also when Redis is full.
--- KEYS    1 index  2 the user's last logouts everywhere
+-- KEYS    1 index; besides it the user's sessions, and their last logouts everywhere
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
 --         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
 --         9 now, ms  10 most logouts to keep
@@ -43,12 +43,19 @@ local function bury(key, head, deadline)
 	return 1
 end
 
--- For sessions that are not here, but will be brought back: session_restore looks at it.
+-- For sessions that are not here, but will be brought back: session_restore looks at it. While a cluster moves the
+-- slot, keys that its old node does not have cannot be touched there. Were the mark one of KEYS, the whole logout would
+-- be refused until all is moved, for most users have none; so it goes without.
 local function keep_in_mind()
-	local scope = ARGV[5] .. ARGV[4]
-	if redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[10]) and redis.call('HEXISTS', KEYS[2], scope) == 0 then return end
-	redis.call('HSET', KEYS[2], scope, ARGV[2])
-	redis.call('PEXPIRE', KEYS[2], lives)
+	local logouts, scope = 'lk1:r' .. index:sub(6), ARGV[5] .. ARGV[4]
+	local kept = redis.pcall('HGET', logouts, scope)
+	if type(kept) == 'table' then return end
+	if not kept and redis.call('HLEN', logouts) >= tonumber(ARGV[10]) then return end
+	-- A second run may come after a later logout, and clocks differ: the latest is kept.
+	if not kept or struct.unpack('>I8', kept, 3) < struct.unpack('>I8', ARGV[2], 3) then
+		redis.call('HSET', logouts, scope, ARGV[2])
+	end
+	redis.call('PEXPIRE', logouts, math.max(lives, redis.call('PTTL', logouts)))
 end
 
 local chunk = tonumber(ARGV[6])

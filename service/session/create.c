@@ -312,7 +312,7 @@ static enum status_code answer_stored(const struct session_env *env, const struc
 
 	if (code != STATUS_OK)
 		return code;
-	if (!redo_restore(env, s, s->create.record, plan) || !redo_evictions(env, s, names, plan))
+	if (!redo_restore(env, s, s->create.record, REDO_SESSION, plan) || !redo_evictions(env, s, names, plan))
 		return no_memory(st);
 	fill_result(env, s, &out);
 	*ret = out;
@@ -422,7 +422,7 @@ static enum status_code answer_replayed(const struct session_env *env, struct se
 		    "the session that this idempotency key created may be lost by a failover that is under "
 		    "way; call again later");
 	if (reply->type == STORE_STRING && outcome_of_value(reply->string, &record).verdict == VERDICT_VALID &&
-	    (!arena_copy(env->arena, reply->string, &value) || !redo_restore(env, s, value, plan)))
+	    (!arena_copy(env->arena, reply->string, &value) || !redo_restore(env, s, value, REDO_SESSION, plan)))
 		return no_memory(st);
 	*ret = *s->create.replayed;
 	return STATUS_OK;

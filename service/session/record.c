@@ -216,6 +216,25 @@ static enum record_result open_delta(arena *a, const struct record_place *place,
 	return open_part(a, place, key_id, PART_DELTA, &binding, sealed, ret_text);
 }
 
+bool record_delta_of(const struct record *r, uint64_t version, span *ret)
+{
+	struct reader deltas = reader_over(r->deltas);
+
+	if (version <= r->header.base_version || version > r->header.version)
+		return false;
+	for (uint64_t at = r->header.base_version + 1; !deltas.is_short; at++) {
+		const size_t start = r->deltas.len - reader_left(&deltas);
+		const size_t len = take_number(&deltas, 2);
+
+		(void)take_bytes(&deltas, DELTA_HEADER_BYTES - 2 + len);
+		if (at < version || deltas.is_short)
+			continue;
+		*ret = span_of(r->deltas.ptr + start, DELTA_HEADER_BYTES + len);
+		return true;
+	}
+	return false;
+}
+
 static enum record_result merge(arena *a, const span *texts, size_t count, const struct session_attribute **ret,
 				size_t *ret_count)
 {

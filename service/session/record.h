@@ -82,6 +82,9 @@ enum record_result record_open_attributes(arena *a, const struct record_place *p
 					  span change, const struct session_attribute **ret,
 					  size_t *ret_count) MUST_CHECK;
 
+/* The delta, whole, that made this version. False: the record was written anew since, or has not come to it. */
+bool record_delta_of(const struct record *r, uint64_t version, span *ret) MUST_CHECK;
+
 /* A record without deltas: key id, base version and delta count of the header are filled in here. May come out larger
  * than RECORD_BYTES_MAX. False: the arena is full. */
 bool record_write(arena *a, const struct record_place *place, const struct record_header *header, span metadata_text,

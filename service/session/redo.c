@@ -3,22 +3,27 @@
 #include "session/bytes.h"
 
 #define PENDING_HEAD_BYTES (1 + TOMBSTONE_BYTES + USER_TAG_CHARS + 4)
-/* What a realm's policy may say of tombstones; longer is nobody's. */
-#define PENDING_S_MAX 86400
 
 _Static_assert(RECENT_HANDLE_BYTES == HANDLE_CHARS, "what is remembered is a handle");
 _Static_assert(REASON_ASSURANCE_TOO_LOW <= UINT8_MAX, "reasons have 8 bits");
 
-bool redo_restore(const struct session_env *env, const struct session_state *s, span record, struct session_plan *plan)
+bool redo_restore(const struct session_env *env, const struct session_state *s, span record, enum redo_scope scope,
+		  struct session_plan *plan)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_RESTORE, true);
 	uint64_t record_ms;
+	uint64_t lifetime_ms;
 	span logouts;
 	span index;
 
 	if (env->now_ms >= token_deadline_ms(&s->token))
 		return true;
 	record_ms = token_record_ms(&s->token, env->now_ms);
+	/* A tombstone that came since is there for as long as this may be carried out: it was written later, and lives
+	 * for the realm's time or to the session's deadline. Brought back after it, the session would rise again. */
+	lifetime_ms = session_realm_tombstone_s(env->realm) * 1000ULL;
+	if (record_ms < lifetime_ms)
+		lifetime_ms = record_ms;
 	if (!key_of_index(env->arena, &s->handle, &index) || !key_of_logouts(env->arena, &s->handle, &logouts))
 		return false;
 	command_key(&w, s->key);
@@ -29,7 +34,8 @@ bool redo_restore(const struct session_env *env, const struct session_state *s, 
 	command_number(&w, token_deadline_ms(&s->token));
 	command_number(&w, env->now_ms);
 	command_arg(&w, span_of(s->handle.name, NAME_CHARS));
-	return command_end_redo(&w, record_ms, plan);
+	command_arg(&w, scope == REDO_SESSION ? SPAN_LIT("session") : SPAN_LIT("record"));
+	return command_end_redo(&w, lifetime_ms, plan);
 }
 
 bool redo_reapply(const struct session_env *env, const struct session_state *s, const struct redo_change *change,

@@ -6,8 +6,13 @@
 
 #include "session/state.h"
 
-/* The session is there, with this record or a later one. */
-bool redo_restore(const struct session_env *env, const struct session_state *s, span record,
+enum redo_scope {
+	REDO_SESSION, /* that the session is there was acknowledged */
+	REDO_RECORD,  /* and that its record holds all that this one does */
+};
+
+/* The session is there, with this record or what came of it. */
+bool redo_restore(const struct session_env *env, const struct session_state *s, span record, enum redo_scope scope,
 		  struct session_plan *plan) MUST_CHECK;
 
 struct redo_change {
@@ -33,6 +38,10 @@ struct redo_end {
 /* The sessions of s's user that have these names are dead. */
 bool redo_bury(const struct session_env *env, const struct session_state *s, const struct redo_end *end,
 	       struct session_plan *plan) MUST_CHECK;
+
+/* The longest that an end may be pending. Redis is not written to meanwhile, so records that nobody uses expire: after a
+ * day that is all but those of long idle timeouts. What is announced for longer is nobody's. */
+#define PENDING_S_MAX 86400
 
 /* The announcement of an end that Redis cannot write now. SPAN_EMPTY when the arena is full. */
 span pending_write(arena *a, const struct session_state *s, const struct redo_end *end);

@@ -156,9 +156,14 @@ bool session_revoke_pend(const struct session_env *env, struct session_plan *pla
 	struct redo_end end;
 
 	plan->redos = NULL;
-	if (s->decided.verdict != 0 || !s->revoke.by_token || env->recent == NULL)
+	if (s->decided.verdict != 0 || !s->revoke.by_token || env->recent == NULL ||
+	    env->now_ms >= token_deadline_ms(&s->token))
 		return false;
 	end = end_of(s);
+	/* A tombstone's time is measured for a record that it has replaced. This one is there still. */
+	end.tombstone_ms = token_deadline_ms(&s->token) - env->now_ms;
+	if (end.tombstone_ms > PENDING_S_MAX * 1000ULL)
+		end.tombstone_ms = PENDING_S_MAX * 1000ULL;
 	plan->announcement = pending_write(env->arena, s, &end);
 	if (plan->announcement.len == 0 || !redo_bury(env, s, &end, plan))
 		return false;

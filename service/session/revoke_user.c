@@ -114,15 +114,12 @@ static enum status_code plan_chunk(const struct session_env *env, const struct s
 {
 	const struct revoke_user_state *u = &s->revoke_user;
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE_USER, true);
-	span logouts;
 	span prefix;
 	span index;
 
-	if (!key_of_index(env->arena, &s->handle, &index) || !key_prefix(env->arena, &s->handle, &prefix) ||
-	    !key_of_logouts(env->arena, &s->handle, &logouts))
+	if (!key_of_index(env->arena, &s->handle, &index) || !key_prefix(env->arena, &s->handle, &prefix))
 		return no_memory(st);
 	command_key(&w, index);
-	command_key(&w, logouts);
 	command_arg(&w, prefix);
 	command_arg(&w, span_of(u->tombstone, sizeof(u->tombstone)));
 	command_number(&w, u->tombstone_ms);

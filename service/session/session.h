@@ -38,8 +38,7 @@
 /* The clocks of two instances may differ by so much: half a second and a token's rounding to the second. */
 #define YOUNG_SLACK_MS 1500
 /* Room that one call's plan and answers need in the arena at most: a List of LIST_PAGE_MAX sessions with full-size
- * metadata (about 1.9 KiB each opened, listed and read), or a Create that evicts SESSIONS_MAX_MAX sessions (39 bytes
- * each). */
+ * metadata (about 1.9 KiB each opened, listed and read). */
 #define SESSION_CALL_BYTES_MAX 1048576
 
 /* Numbers as in proto/latchkey/v1/sessions.proto; a unit test holds the two together. */
@@ -116,8 +115,8 @@ struct session_env {
 	/* Revocations of the last moments, which the store may have forgotten by a failover. NULL: none are remembered. */
 	recent *recent;
 	uint64_t mono_ms; /* monotonic clock, for `recent`: set as now_ms */
-	/* The reply's primary took over less than young_ms ago: that a session younger than this is missing there proves
-	 * nothing. Set before each answer. */
+	/* The reply's primary took over less than young_ms ago: that a session younger than this, or than an outage may
+	 * take, is missing there proves nothing. Set before each answer. */
 	bool is_unsettled;
 	uint64_t young_ms;
 };

@@ -159,9 +159,15 @@ struct session_outcome outcome_invalid(enum session_reason reason)
 	return (struct session_outcome){.verdict = VERDICT_INVALID, .reason = reason};
 }
 
+/* What the old primary had acknowledged last may be as old as the outage was long, and then comes the window in which it
+ * is brought back. No failover that is worth waiting for takes longer than a minute. */
+#define OUTAGE_MS_MAX 60000
+
 bool is_missing_unproven(const struct session_env *env, uint64_t created_s)
 {
-	return env->is_unsettled && env->now_ms < created_s * 1000 + env->young_ms + YOUNG_SLACK_MS;
+	const uint64_t young_ms = env->young_ms > OUTAGE_MS_MAX ? env->young_ms : OUTAGE_MS_MAX;
+
+	return env->is_unsettled && env->now_ms < created_s * 1000 + young_ms + YOUNG_SLACK_MS;
 }
 
 struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s)

@@ -7,6 +7,8 @@
  *         |                  v
  *         +-- conflict -- session_replace --> ok, none, dead, replay: the answer
  *
+ * While a primary is not settled, `full` first makes the append try again with more room.
+ *
  * A conflict at the replacement means that another update came in between: without an expected version this one
  * starts over, with one it is ABORTED. Somebody got ahead each time, so all together make progress. */
 
@@ -101,8 +103,8 @@ static enum status_code plan_append(const struct session_env *env, struct sessio
 	else
 		command_arg(&w, SPAN_EMPTY);
 	command_arg(&w, s->update.delta);
-	command_number(&w, DELTAS_MAX);
-	command_number(&w, RECORD_BYTES_MAX);
+	command_number(&w, s->update.is_wide ? DELTAS_READ_MAX : DELTAS_MAX);
+	command_number(&w, s->update.is_wide ? RECORD_READ_BYTES_MAX : RECORD_BYTES_MAX);
 	command_number(&w, req->set_count);
 	command_number(&w, ATTRIBUTES_STORED_MAX);
 	command_number(&w, s->update.change.len);
@@ -194,7 +196,25 @@ static enum status_code read_memory(const struct session_state *s, span memory, 
 	return STATUS_OK;
 }
 
-/* Which delta the first run appended is not known: the record as it is holds it. */
+/* What brings a change back of which only the version is known that it made. As long as it has not been merged, no more
+ * than its own delta: what else the record holds is for those to bring back who were told of it. */
+static bool redo_replayed(const struct session_env *env, const struct session_state *s, uint64_t version, span value,
+			  struct session_plan *plan)
+{
+	struct redo_change change = {
+	    .version = version,
+	    .attributes_added = s->update.req->set_count,
+	    .text_added = s->update.change.len,
+	};
+	struct record record;
+
+	if (outcome_of_value(value, &record).verdict != VERDICT_VALID)
+		return true;
+	if (record_delta_of(&record, version, &change.delta))
+		return redo_reapply(env, s, &change, plan);
+	return redo_restore(env, s, value, REDO_RECORD, plan);
+}
+
 static enum status_code answer_replayed(const struct session_env *env, const struct session_state *s,
 					const struct store_reply *reply, struct session_plan *plan,
 					struct session_update_result *ret, struct status *st)
@@ -209,7 +229,7 @@ static enum status_code answer_replayed(const struct session_env *env, const str
 	code = read_memory(s, memory->string, ret, st);
 	if (code != STATUS_OK)
 		return code;
-	if (!arena_copy(env->arena, record->string, &value) || !redo_restore(env, s, value, plan))
+	if (!arena_copy(env->arena, record->string, &value) || !redo_replayed(env, s, ret->version, value, plan))
 		return no_memory(st);
 	return STATUS_OK;
 }
@@ -285,6 +305,17 @@ static enum status_code compact(const struct session_env *env, struct session_st
 	return code == STATUS_OK ? plan_replace(env, s, record.header.version, next, plan, st) : code;
 }
 
+/* The record is full. While acknowledged updates may still be brought back it is not written anew, if readers can take
+ * one more: a new base says that all up to its version is merged, and what comes later would pass for that. */
+static enum status_code plan_room(const struct session_env *env, struct session_state *s, span value,
+				  struct session_plan *plan, struct session_outcome *ret_outcome, struct status *st)
+{
+	if (!env->is_unsettled || s->update.is_wide)
+		return compact(env, s, value, plan, ret_outcome, st);
+	s->update.is_wide = true;
+	return plan_append(env, s, plan, st);
+}
+
 /* A further command, unless time or steps are up. */
 static enum status_code go_on(const struct session_env *env, struct session_plan *plan, const struct store_reply *value,
 			      enum plan_next *ret_next, struct session_update_result *ret, struct status *st)
@@ -299,7 +330,7 @@ static enum status_code go_on(const struct session_env *env, struct session_plan
 	}
 	if (++s->update.steps >= PLAN_STEPS_MAX)
 		return status_set(st, STATUS_ABORTED, "too many updates of this session at once; try again");
-	code = value == NULL ? plan_append(env, s, plan, st) : compact(env, s, value->string, plan, &outcome, st);
+	code = value == NULL ? plan_append(env, s, plan, st) : plan_room(env, s, value->string, plan, &outcome, st);
 	if (code != STATUS_OK)
 		return code;
 	if (outcome.verdict == VERDICT_VALID)

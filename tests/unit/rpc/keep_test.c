@@ -141,14 +141,52 @@ static void late_for_ever(struct store_op *op)
 	answer_integer(op, &late, 1);
 }
 
+static void expect_unconfirmed(struct fixture *f, uint32_t id)
+{
+	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
+
+	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__UNAVAILABLE);
+	assert_true(message_has(frame->replies[0]->message, "idempotency key"));
+	assert_false(frame->replies[0]->has_body);
+	reply_free(&frame);
+}
+
 static void test_late_replies_without_end(void **state)
 {
 	struct kept *k = *state;
+	const uint64_t before = metric_get(METRIC_WRITES_UNCONFIRMED);
 	struct minted m = fixture_mint(k->f, 10);
+	const uint64_t lates = metric_get(METRIC_WRITES_LATE);
 
 	k->f->script.at_once = late_for_ever;
-	fixture_expect(k->f, send_revoke(k->f, m.token, &plain), LATCHKEY__V1__CODE__UNAVAILABLE);
+	expect_unconfirmed(k->f, send_revoke(k->f, m.token, &plain));
 	k->f->script.at_once = NULL;
+	assert_int_equal(metric_get(METRIC_WRITES_LATE), lates + 4);
+	assert_int_equal(metric_get(METRIC_WRITES_UNCONFIRMED), before + 1);
+	minted_free(&m);
+}
+
+/* "Nothing was changed" holds for the repetition only. */
+static void test_a_failure_after_a_late_reply_is_unconfirmed(void **state)
+{
+	static const enum store_outcome outcomes[] = {STORE_UNAVAILABLE, STORE_OVERLOADED, STORE_EXPIRED, STORE_LOST};
+	struct kept *k = *state;
+	struct minted m = fixture_mint(k->f, 10);
+	uint32_t id;
+
+	for (size_t i = 0; i < 4; i++) {
+		id = send_revoke(k->f, m.token, &plain);
+		answer_integer(scripted_take(&k->f->script), &late, 1);
+		scripted_outcome(scripted_take(&k->f->script), outcomes[i]);
+		expect_unconfirmed(k->f, id);
+	}
+	/* One in time in between has told the truth. */
+	k->f->script.refuse_keeps = 1;
+	id = send_revoke(k->f, m.token, &plain);
+	answer_integer(scripted_take(&k->f->script), &late, 1);
+	answer_integer(scripted_take(&k->f->script), &good, 1);
+	answer_word(scripted_take(&k->f->script), &good, "done");
+	fixture_expect(k->f, id, LATCHKEY__V1__CODE__OK);
 	minted_free(&m);
 }
 
@@ -177,16 +215,6 @@ static void test_what_is_not_kept_is_carried_out_again(void **state)
 	fixture_expect(k->f, id, LATCHKEY__V1__CODE__OK);
 	assert_int_equal(k->f->script.kept[STORE_SCRIPT_SESSION_BURY], 1);
 	minted_free(&m);
-}
-
-static void expect_unconfirmed(struct fixture *f, uint32_t id)
-{
-	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
-
-	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__UNAVAILABLE);
-	assert_true(message_has(frame->replies[0]->message, "idempotency key"));
-	assert_false(frame->replies[0]->has_body);
-	reply_free(&frame);
 }
 
 static void test_what_cannot_be_confirmed_is_not_acknowledged(void **state)
@@ -329,7 +357,7 @@ static void test_missing_when_unsettled_is_unknown(void **state)
 	uint32_t id = fixture_get(k->f, m.token, 0);
 
 	scripted_result(scripted_take(&k->f->script), &unsettled, &nil);
-	expect_verdict(k->f, id, LATCHKEY__V1__VERDICT__UNKNOWN, LATCHKEY__V1__REASON__REASON_NONE);
+	fixture_expect(k->f, id, LATCHKEY__V1__CODE__UNAVAILABLE);
 	id = fixture_get(k->f, m.token, 0);
 	scripted_result(scripted_take(&k->f->script), &good, &nil);
 	expect_verdict(k->f, id, LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__NOT_FOUND_IN_STORE);
@@ -452,6 +480,19 @@ static void test_a_revocation_can_be_pending(void **state)
 	minted_free(&m);
 }
 
+static void test_there_may_be_no_room_for_what_is_pending(void **state)
+{
+	struct kept *k = *state;
+	struct minted m = fixture_mint(k->f, 10);
+	const uint32_t id = send_revoke(k->f, m.token, &plain);
+
+	k->f->script.refuse_pends = true;
+	scripted_refuse(scripted_take(&k->f->script), "MISCONF Redis is configured to save RDB snapshots");
+	fixture_expect(k->f, id, LATCHKEY__V1__CODE__UNAVAILABLE);
+	assert_int_equal(k->f->script.announced_len, 0);
+	minted_free(&m);
+}
+
 static void test_other_calls_cannot(void **state)
 {
 	struct kept *k = *state;
@@ -479,6 +520,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_what_changed_nothing_is_not_kept, start, stop),
 	    cmocka_unit_test_setup_teardown(test_a_late_reply_is_asked_again, start, stop),
 	    cmocka_unit_test_setup_teardown(test_late_replies_without_end, start, stop),
+	    cmocka_unit_test_setup_teardown(test_a_failure_after_a_late_reply_is_unconfirmed, start, stop),
 	    cmocka_unit_test_setup_teardown(test_what_is_not_kept_is_carried_out_again, start, stop),
 	    cmocka_unit_test_setup_teardown(test_what_cannot_be_confirmed_is_not_acknowledged, start, stop),
 	    cmocka_unit_test_setup_teardown(test_each_redo_is_kept, start, stop),
@@ -490,6 +532,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_realms_may_wait_for_replicas, start, stop),
 	    cmocka_unit_test_setup_teardown(test_too_many_replicas, start, stop),
 	    cmocka_unit_test_setup_teardown(test_a_revocation_can_be_pending, start, stop),
+	    cmocka_unit_test_setup_teardown(test_there_may_be_no_room_for_what_is_pending, start, stop),
 	    cmocka_unit_test_setup_teardown(test_other_calls_cannot, start, stop),
 	};
 

@@ -9,59 +9,8 @@
 
 #include <cmocka.h>
 
-#include "calls.h"
+#include "history.h"
 #include "session/record.h"
-
-#define VALUE_BYTES_MAX 65536
-
-/* A key as it was, to be put back: what a replica had when the primary was lost. */
-struct snapshot {
-	char key[64];
-	char value[VALUE_BYTES_MAX];
-	size_t len;
-};
-
-static struct snapshot *take_snapshot(struct stage *s, const struct held_token *t)
-{
-	struct snapshot *shot = calloc(1, sizeof(*shot));
-	redisReply *reply;
-
-	session_key(t, shot->key);
-	reply = real_redis_ask(&s->redis, "GET %s", shot->key);
-	assert_int_equal(reply->type, REDIS_REPLY_STRING);
-	memcpy(shot->value, reply->str, reply->len);
-	shot->len = reply->len;
-	freeReplyObject(reply);
-	return shot;
-}
-
-static void put_back(struct stage *s, const struct snapshot *shot)
-{
-	freeReplyObject(real_redis_ask(&s->redis, "SET %s %b PX 900000", shot->key, shot->value, shot->len));
-}
-
-static void flush(struct stage *s)
-{
-	freeReplyObject(real_redis_ask(&s->redis, "FLUSHALL"));
-}
-
-static void end(struct stage *s, const struct held_token *t)
-{
-	const struct session_revoke_request req = {.token = token_of(t)};
-	struct session_revoke_result result;
-
-	assert_int_equal(do_revoke(s, &req, &result), STATUS_OK);
-}
-
-static uint32_t end_all(struct stage *s, span except, const char *class_name)
-{
-	const struct session_revoke_user_request req = {
-	    .user = SPAN_LIT("ann"), .except = except, .class_name = span_str(class_name)};
-	struct session_revoke_user_result result;
-
-	assert_int_equal(do_revoke_user(s, &req, &result), STATUS_OK);
-	return result.revoked;
-}
 
 /* ---- Create ---- */
 
@@ -74,7 +23,8 @@ static void a_session_comes_back(void **state)
 	char index[64];
 
 	assert_int_equal(s->kept_count, 1);
-	assert_int_equal(s->kept[0].lifetime_ms, WORLD_IDLE_S * 1000);
+	/* No longer than a tombstone that follows it. */
+	assert_int_equal(s->kept[0].lifetime_ms, WORLD_TOMBSTONE_S * 1000);
 	assert_string_equal(redo(s, 0), "there");
 	flush(s);
 	assert_string_equal(redo(s, 0), "done");
@@ -389,6 +339,113 @@ static void the_time_to_live_is_not_shortened(void **state)
 	free(shot);
 }
 
+/* A change under an idempotency key, others until it has been merged, and the change asked for again: what brings it
+ * back is the record as a whole. Returns which of the kept that is. */
+static size_t replay_merged(struct stage *s, const struct held_token *t)
+{
+	const struct session_attribute set = {SPAN_LIT("a"), SPAN_LIT("1")};
+	const struct session_update_request req = {.token = token_of(t), .set_count = 1, .set = &set};
+	struct session_update_result result;
+
+	s->world.env.idempotency_key = SPAN_LIT("key");
+	assert_int_equal(do_update(s, &req, &result), STATUS_OK);
+	s->world.env.idempotency_key = SPAN_EMPTY;
+	for (int i = 0; i <= DELTAS_MAX; i++)
+		(void)put(s, t, "b", "1");
+	s->world.env.idempotency_key = SPAN_LIT("key");
+	assert_int_equal(do_update(s, &req, &result), STATUS_OK);
+	s->world.env.idempotency_key = SPAN_EMPTY;
+	assert_int_equal(result.version, 2);
+	assert_int_equal(s->kept[s->kept_count - 1].command.script, STORE_SCRIPT_SESSION_RESTORE);
+	return s->kept_count - 1;
+}
+
+static void a_merged_change_comes_back_with_the_record(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token t = login(s, "ann", "");
+	const size_t merged = replay_merged(s, &t);
+
+	assert_string_equal(redo(s, merged), "there");
+	(void)put(s, &t, "c", "1");
+	assert_string_equal(redo(s, merged), "there");
+	flush(s);
+	assert_string_equal(redo(s, merged), "done");
+	expect_attribute(s, &t, "a", "1");
+	expect_attribute(s, &t, "c", "-");
+}
+
+/* Others were told on the new primary that theirs is stored: a whole record in its place would take it from them. */
+static void a_record_never_takes_what_others_have_added(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token t = login(s, "ann", "");
+	struct snapshot *shot = take_snapshot(s, &t);
+	const size_t merged = replay_merged(s, &t);
+
+	put_back(s, shot);
+	(void)put(s, &t, "c", "new");
+	assert_string_equal(redo(s, merged), "conflict");
+	expect_attribute(s, &t, "c", "new");
+	/* Nor does a session's first record. */
+	assert_string_equal(redo(s, 0), "there");
+	expect_attribute(s, &t, "c", "new");
+	free(shot);
+}
+
+static void a_record_goes_over_its_own_beginning(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token t = login(s, "ann", "");
+	const struct session_attribute set = {SPAN_LIT("a"), SPAN_LIT("1")};
+	const struct session_update_request req = {.token = token_of(&t), .set_count = 1, .set = &set};
+	struct session_update_result result;
+	struct snapshot *shot;
+	char key[64];
+
+	(void)replay_merged(s, &t);
+	shot = take_snapshot(s, &t);
+	(void)put(s, &t, "c", "1");
+	s->world.env.idempotency_key = SPAN_LIT("key");
+	assert_int_equal(do_update(s, &req, &result), STATUS_OK);
+	put_back(s, shot);
+	session_key(&t, key);
+	assert_int_equal(real_redis_number(&s->redis, "PEXPIRE %s 5000000", key), 1);
+	assert_string_equal(redo(s, s->kept_count - 1), "done");
+	expect_attribute(s, &t, "c", "1");
+	assert_in_range(real_redis_number(&s->redis, "PTTL %s", key), 4900000, 5000000);
+	free(shot);
+}
+
+/* Full on a new primary, before what others had acknowledged has come back: a new base would pass for all of it. */
+static void nothing_is_merged_while_changes_may_be_missing(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token t = login(s, "ann", "");
+	struct snapshot *shot;
+	size_t lost;
+
+	for (int i = 0; i < DELTAS_MAX; i++)
+		(void)put(s, &t, "b", "1");
+	shot = take_snapshot(s, &t);
+	lost = s->kept_count;
+	(void)put(s, &t, "a", "old");
+	put_back(s, shot);
+	s->world.env.is_unsettled = true;
+	(void)put(s, &t, "c", "new");
+	assert_string_equal(redo(s, lost), "done");
+	expect_attribute(s, &t, "a", "old");
+	expect_attribute(s, &t, "c", "new");
+	/* What has no room for readers either is merged all the same, and everything is when it has settled. */
+	for (int i = 0; i < DELTAS_READ_MAX; i++)
+		(void)put(s, &t, "d", "1");
+	s->world.env.is_unsettled = false;
+	(void)put(s, &t, "e", "1");
+	expect_attribute(s, &t, "a", "old");
+	expect_attribute(s, &t, "d", "1");
+	free(shot);
+}
+
 /* ---- Revoke, RevokeUser ---- */
 
 static void an_end_leaves_a_tombstone_where_no_record_is(void **state)
@@ -438,6 +495,8 @@ static void a_logout_everywhere_holds_for_what_comes_back_later(void **state)
 	flush(s);
 	s->world.env.now_ms += 1000;
 	assert_int_equal(end_all(s, token_of(&here), "remember"), 0);
+	/* What is declared must be there while a cluster moves the slot; only the index is for sure. */
+	assert_int_equal(s->last.key_count, 1);
 	s->world.env.now_ms += 1000;
 	later = login(s, "ann", "remember");
 	for (size_t i = 0; i < 3; i++)
@@ -459,150 +518,62 @@ static void a_logout_everywhere_holds_for_what_comes_back_later(void **state)
 	assert_true(is_valid(s, &later));
 }
 
-/* ---- What is remembered, and what is not there yet ---- */
-
-static void what_was_revoked_a_moment_ago_stays_dead_without_redis(void **state)
+/* Two logouts, brought back the later one first: a session made between them is dead by that one. */
+static void a_logout_never_takes_the_place_of_a_later_one(void **state)
 {
 	struct stage *s = *state;
-	const struct held_token t = login(s, "ann", "");
-	const struct held_token other = login(s, "ann", "");
-	struct snapshot *shot = take_snapshot(s, &t);
-	const struct session_list_request list = {.user = SPAN_LIT("ann")};
-	const struct session_attribute set = {SPAN_LIT("a"), SPAN_LIT("1")};
-	const struct session_update_request update = {.token = token_of(&t), .set_count = 1, .set = &set};
-	struct session_update_result updated;
-	struct session_list_result listed;
-	struct session_outcome o;
-	unsigned commands;
-	recent *r = recent_new(10000);
+	const struct held_token before = login(s, "ann", "");
+	struct held_token between;
 
-	s->world.env.recent = r;
-	end(s, &t);
-	put_back(s, shot);
-	freeReplyObject(real_redis_ask(&s->redis, "ZADD lk1:u:{%b} 9999999999999 %b", t.handle, (size_t)16,
-				       t.handle + 17, (size_t)22));
-	commands = s->commands;
-	o = look(s, &t);
-	assert_int_equal(o.verdict, VERDICT_INVALID);
-	assert_int_equal(o.reason, REASON_LOGOUT);
-	assert_int_equal(o.revoked_at_ms, WORLD_NOW_MS);
-	assert_int_equal(do_update(s, &update, &updated), STATUS_OK);
-	assert_int_equal(updated.outcome.reason, REASON_LOGOUT);
-	assert_int_equal(s->commands, commands);
-	assert_true(is_valid(s, &other));
-	assert_int_equal(do_list(s, &list, &listed), STATUS_OK);
-	assert_int_equal(listed.count, 1);
-	assert_memory_equal(listed.sessions[0].handle, other.handle, HANDLE_CHARS);
-	/* Not for ever. */
-	s->world.env.mono_ms = 10000 + RECENT_SLACK_MS;
-	assert_true(is_valid(s, &t));
-	s->world.env.mono_ms = 0;
-	recent_free(&r);
-	free(shot);
+	s->world.env.now_ms += 5000;
+	(void)end_all(s, SPAN_EMPTY, "");
+	s->world.env.now_ms += 5000;
+	between = login(s, "ann", "");
+	s->world.env.now_ms += 5000;
+	(void)end_all(s, SPAN_EMPTY, "");
+	assert_int_equal(s->kept_count, 4);
+	/* The ends by name are others' to bring back: only the marks of the logouts are here. */
+	flush(s);
+	s->kept[1].command.argv[6] = SPAN_EMPTY;
+	s->kept[3].command.argv[6] = SPAN_EMPTY;
+	(void)redo(s, 3);
+	(void)redo(s, 1);
+	assert_string_equal(redo(s, 0), "done");
+	assert_string_equal(redo(s, 2), "done");
+	assert_int_equal(look(s, &before).reason, REASON_LOGOUT_EVERYWHERE);
+	assert_int_equal(look(s, &between).reason, REASON_LOGOUT_EVERYWHERE);
+	/* Nor when the command itself is repeated by an instance whose clock is behind. */
+	flush(s);
+	s->kept_count = 0;
+	between = login(s, "ann", "");
+	flush(s);
+	s->world.env.now_ms += 5000;
+	(void)end_all(s, SPAN_EMPTY, "");
+	s->world.env.now_ms -= 9000;
+	(void)end_all(s, SPAN_EMPTY, "");
+	assert_string_equal(redo(s, 0), "done");
+	assert_int_equal(look(s, &between).reason, REASON_LOGOUT_EVERYWHERE);
 }
 
-/* Revoked elsewhere between the question and the answer. */
-static void what_is_heard_meanwhile_counts(void **state)
+/* The session's clock was ahead of the logout's. */
+static void a_logout_holds_in_spite_of_clocks_that_differ(void **state)
 {
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", "");
-	const struct session_get_request get = {.token = token_of(&t)};
-	const struct session_attribute set = {SPAN_LIT("a"), SPAN_LIT("1")};
-	const struct session_update_request update = {.token = token_of(&t), .set_count = 1, .set = &set};
-	const struct recent_end logout = {REASON_LOGOUT, 1};
-	struct session_update_result updated;
-	struct session_get_result got;
-	struct session_plan plan;
-	struct session_plan second;
-	enum plan_next next;
-	recent *r = recent_new(10000);
-
-	s->world.env.recent = r;
-	assert_int_equal(session_get_plan(&s->world.env, &get, &plan, &s->st), STATUS_OK);
-	assert_int_equal(session_update_plan(&s->world.env, &update, &second, &s->st), STATUS_OK);
-	assert_true(plan.has_command && second.has_command);
-	assert_true(recent_put(r, t.handle, &logout, 0, 0));
-	assert_int_equal(session_get_answer(&s->world.env, &plan, carry_out(s, &plan), &got, &s->st), STATUS_OK);
-	assert_int_equal(got.outcome.reason, REASON_LOGOUT);
-	assert_int_equal(got.attribute_count, 0);
-	assert_int_equal(session_update_answer(&s->world.env, &second, carry_out(s, &second), &next, &updated, &s->st),
-			 STATUS_OK);
-	assert_int_equal(updated.outcome.reason, REASON_LOGOUT);
-	assert_null(second.redos);
-	recent_free(&r);
-}
-
-static void a_young_session_that_is_missing_is_unknown_at_first(void **state)
-{
-	struct stage *s = *state;
-	const struct held_token t = login(s, "ann", "");
-	const struct session_attribute set = {SPAN_LIT("a"), SPAN_LIT("1")};
-	const struct session_update_request update = {.token = token_of(&t), .set_count = 1, .set = &set};
-	const struct session_revoke_request revoke = {.handle = handle_text(&t)};
-	struct session_update_result updated;
-	struct session_revoke_result revoked;
+	struct held_token later;
 
 	flush(s);
-	s->world.env.young_ms = 10000;
-	assert_int_equal(look(s, &t).reason, REASON_NOT_FOUND_IN_STORE);
-	assert_int_equal(do_revoke(s, &revoke, &revoked), STATUS_NOT_FOUND);
-	s->world.env.is_unsettled = true;
-	assert_int_equal(look(s, &t).verdict, VERDICT_UNKNOWN);
-	assert_int_equal(look(s, &t).reason, REASON_NONE);
-	assert_int_equal(do_update(s, &update, &updated), STATUS_OK);
-	assert_int_equal(updated.outcome.verdict, VERDICT_UNKNOWN);
-	assert_int_equal(do_revoke(s, &revoke, &revoked), STATUS_UNAVAILABLE);
-	s->world.env.now_ms += 10000 + YOUNG_SLACK_MS;
-	assert_int_equal(look(s, &t).reason, REASON_NOT_FOUND_IN_STORE);
-}
-
-static void replicas_answer_only_of_what_they_must_know(void **state)
-{
-	struct stage *s = *state;
-	const struct held_token t = login(s, "ann", "");
-	struct session_get_request get = {.token = token_of(&t), .peek = true, .staleness_ms = 5000};
-	struct session_plan plan;
-
-	assert_int_equal(session_get_plan(&s->world.env, &get, &plan, &s->st), STATUS_OK);
-	assert_int_equal(plan.command.staleness_ms, 0);
-	s->world.env.now_ms += 5000 + YOUNG_SLACK_MS;
-	assert_int_equal(session_get_plan(&s->world.env, &get, &plan, &s->st), STATUS_OK);
-	assert_int_equal(plan.command.staleness_ms, 5000);
-	get.peek = false;
-	assert_int_equal(session_get_plan(&s->world.env, &get, &plan, &s->st), STATUS_OK);
-	assert_int_equal(plan.command.staleness_ms, 0);
-}
-
-static void a_revocation_can_be_pending_by_token(void **state)
-{
-	struct stage *s = *state;
-	const struct held_token t = login(s, "ann", "");
-	struct session_revoke_request req = {.token = token_of(&t)};
-	struct session_revoke_result result = {0};
-	struct session_plan plan;
-	recent *r = recent_new(10000);
-	recent *elsewhere = recent_new(10000);
-	struct recent_end heard;
-
-	assert_int_equal(session_revoke_plan(&s->world.env, &req, &plan, &s->st), STATUS_OK);
-	assert_false(session_revoke_pend(&s->world.env, &plan, &result));
-	s->world.env.recent = r;
-	assert_true(session_revoke_pend(&s->world.env, &plan, &result));
-	assert_true(result.is_pending);
-	assert_non_null(plan.redos);
-	assert_int_equal(plan.redos->command.script, STORE_SCRIPT_SESSION_BURY);
-	/* As long as the tombstone would be there: here and where it is heard. */
-	s->world.env.mono_ms = WORLD_TOMBSTONE_S * 1000 - 1000;
-	assert_int_equal(look(s, &t).reason, REASON_LOGOUT);
-	session_hear(elsewhere, plan.announcement, 0);
-	assert_true(recent_find(elsewhere, t.handle, s->world.env.mono_ms, &heard));
-	assert_int_equal(heard.reason, REASON_LOGOUT);
-	req = (struct session_revoke_request){.handle = handle_text(&t)};
-	assert_int_equal(session_revoke_plan(&s->world.env, &req, &plan, &s->st), STATUS_OK);
-	assert_false(session_revoke_pend(&s->world.env, &plan, &result));
-	s->world.env.mono_ms = 0;
-	recent_free(&r);
-	recent_free(&elsewhere);
+	s->world.env.now_ms -= 400;
+	(void)end_all(s, SPAN_EMPTY, "");
+	s->world.env.now_ms += 1000;
+	later = login(s, "ann", "");
+	assert_string_equal(redo(s, 0), "done");
+	assert_int_equal(look(s, &t).reason, REASON_LOGOUT_EVERYWHERE);
+	assert_true(is_valid(s, &later));
+	freeReplyObject(
+	    real_redis_ask(&s->redis, "DEL lk1:s:{%b}:%b", later.handle, (size_t)16, later.handle + 17, (size_t)22));
+	assert_string_equal(redo(s, 2), "done");
+	assert_true(is_valid(s, &later));
 }
 
 int main(void)
@@ -624,14 +595,15 @@ int main(void)
 	    cmocka_unit_test_setup(what_has_no_room_comes_back_merged, stage_reset),
 	    cmocka_unit_test_setup(limits_are_never_passed, stage_reset),
 	    cmocka_unit_test_setup(the_time_to_live_is_not_shortened, stage_reset),
+	    cmocka_unit_test_setup(a_merged_change_comes_back_with_the_record, stage_reset),
+	    cmocka_unit_test_setup(a_record_never_takes_what_others_have_added, stage_reset),
+	    cmocka_unit_test_setup(a_record_goes_over_its_own_beginning, stage_reset),
+	    cmocka_unit_test_setup(nothing_is_merged_while_changes_may_be_missing, stage_reset),
 	    cmocka_unit_test_setup(an_end_leaves_a_tombstone_where_no_record_is, stage_reset),
 	    cmocka_unit_test_setup(all_of_a_users_ends_come_back, stage_reset),
 	    cmocka_unit_test_setup(a_logout_everywhere_holds_for_what_comes_back_later, stage_reset),
-	    cmocka_unit_test_setup(what_was_revoked_a_moment_ago_stays_dead_without_redis, stage_reset),
-	    cmocka_unit_test_setup(what_is_heard_meanwhile_counts, stage_reset),
-	    cmocka_unit_test_setup(a_young_session_that_is_missing_is_unknown_at_first, stage_reset),
-	    cmocka_unit_test_setup(replicas_answer_only_of_what_they_must_know, stage_reset),
-	    cmocka_unit_test_setup(a_revocation_can_be_pending_by_token, stage_reset),
+	    cmocka_unit_test_setup(a_logout_never_takes_the_place_of_a_later_one, stage_reset),
+	    cmocka_unit_test_setup(a_logout_holds_in_spite_of_clocks_that_differ, stage_reset),
 	};
 
 	return cmocka_run_group_tests(tests, stage_start, stage_stop);
