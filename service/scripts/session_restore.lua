@@ -9,11 +9,8 @@
 local session, index, logouts = KEYS[1], KEYS[2], KEYS[3]
 local record, lives = ARGV[1], tonumber(ARGV[2])
 
--- Instances set their clocks by the same time, to some tenths of a second. By as much a session counts as older than
--- the logout: one login more than needed is the lesser evil.
-local SKEW_MS = 500
-
--- The tombstone of a logout everywhere that came after the session was created, and did not find it here.
+-- The tombstone of a logout everywhere that came after the session was created, and did not find it here. By the
+-- instances' clocks: a margin would end the sessions of those who log in again at once, which is what people do.
 local function tombstone_for_all()
 	local created, class = struct.unpack('>I8', record, 20), record:sub(30, 31)
 	local scopes = redis.call('HGETALL', logouts)
@@ -21,7 +18,7 @@ local function tombstone_for_all()
 		-- Class tag, or none, and the name of the session spared, or none.
 		local scope, tombstone = scopes[i], scopes[i + 1]
 		local has_class, has_spared = #scope % 22 == 2, #scope >= 22
-		if created <= struct.unpack('>I8', tombstone, 3) + SKEW_MS
+		if created <= struct.unpack('>I8', tombstone, 3)
 			and not (has_class and scope:sub(1, 2) ~= class)
 			and not (has_spared and scope:sub(-22) == ARGV[5]) then
 			return tombstone

@@ -555,25 +555,21 @@ static void a_logout_never_takes_the_place_of_a_later_one(void **state)
 	assert_int_equal(look(s, &between).reason, REASON_LOGOUT_EVERYWHERE);
 }
 
-/* The session's clock was ahead of the logout's. */
-static void a_logout_holds_in_spite_of_clocks_that_differ(void **state)
+/* People log in again at once: the session that is a millisecond younger than the logout is no part of it. */
+static void a_login_behind_a_logout_comes_back(void **state)
 {
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", "");
 	struct held_token later;
 
-	flush(s);
-	s->world.env.now_ms -= 400;
 	(void)end_all(s, SPAN_EMPTY, "");
-	s->world.env.now_ms += 1000;
+	s->world.env.now_ms += 1;
 	later = login(s, "ann", "");
-	assert_string_equal(redo(s, 0), "done");
-	assert_int_equal(look(s, &t).reason, REASON_LOGOUT_EVERYWHERE);
-	assert_true(is_valid(s, &later));
 	freeReplyObject(
 	    real_redis_ask(&s->redis, "DEL lk1:s:{%b}:%b", later.handle, (size_t)16, later.handle + 17, (size_t)22));
 	assert_string_equal(redo(s, 2), "done");
 	assert_true(is_valid(s, &later));
+	assert_int_equal(look(s, &t).reason, REASON_LOGOUT_EVERYWHERE);
 }
 
 int main(void)
@@ -603,7 +599,7 @@ int main(void)
 	    cmocka_unit_test_setup(all_of_a_users_ends_come_back, stage_reset),
 	    cmocka_unit_test_setup(a_logout_everywhere_holds_for_what_comes_back_later, stage_reset),
 	    cmocka_unit_test_setup(a_logout_never_takes_the_place_of_a_later_one, stage_reset),
-	    cmocka_unit_test_setup(a_logout_holds_in_spite_of_clocks_that_differ, stage_reset),
+	    cmocka_unit_test_setup(a_login_behind_a_logout_comes_back, stage_reset),
 	};
 
 	return cmocka_run_group_tests(tests, stage_start, stage_stop);
