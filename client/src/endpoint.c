@@ -58,6 +58,19 @@ bool endpoints_all_failed(const lk_client *client)
 	return true;
 }
 
+void endpoints_hurry(lk_client *client, uint64_t now_ms)
+{
+	if (endpoint_pick(client, NULL) != NULL)
+		return;
+	for (size_t i = 0; i < client->options.endpoint_count; i++) {
+		struct endpoint *endpoint = &client->endpoints[i];
+		uint64_t soon_ms = now_ms + redial_delay_ms(1, random_next(&client->random));
+
+		if (endpoint->state == ENDPOINT_DOWN && soon_ms < endpoint->redial_at_ms)
+			endpoint->redial_at_ms = soon_ms;
+	}
+}
+
 bool endpoint_should_dial(struct endpoint *endpoint, uint64_t now_ms)
 {
 	if (endpoint->client->closing || endpoint->state != ENDPOINT_DOWN || now_ms < endpoint->redial_at_ms)

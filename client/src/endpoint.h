@@ -55,6 +55,10 @@ bool endpoints_all_failed(const lk_client *client);
 /* DOWN, and time to dial: then it is DIALING, and the caller must call endpoint_dial, outside the lock. */
 bool endpoint_should_dial(struct endpoint *endpoint, uint64_t now_ms);
 
+/* When nobody is left to call, because a connection was lost or its server leaves: those that rest after failures are
+ * dialed soon. Only then, so that their pauses grow on from there. */
+void endpoints_hurry(lk_client *client, uint64_t now_ms);
+
 /* READY, and DOWN with a time to dial again. */
 void endpoint_set_ready(struct endpoint *endpoint, wire_channel *channel, uint64_t now_ms);
 void endpoint_set_down(struct endpoint *endpoint, enum wire_error reason, uint64_t now_ms);

@@ -264,9 +264,12 @@ static bool retry_later(lk_client *client, lk_call *call, uint32_t retry_after_m
 }
 
 /* Whether the call goes to another server at once, and then it is in QUEUED. */
-static bool move_on(lk_client *client, lk_call *call)
+static bool move_on(lk_client *client, lk_call *call, uint64_t now_ms)
 {
-	call->endpoint->is_leaving = true;
+	if (!call->endpoint->is_leaving) {
+		call->endpoint->is_leaving = true;
+		endpoints_hurry(client, now_ms);
+	}
 	if (call->attempts >= client->options.attempts_max || call->canceled || client->closing)
 		return false;
 	call->endpoint->in_flight--;
@@ -279,7 +282,7 @@ static bool try_again(lk_client *client, lk_call *call, const struct reply *repl
 	if (reply->err != LK_E_UNAVAILABLE)
 		return false;
 	if (reply->is_refused)
-		return move_on(client, call);
+		return move_on(client, call, now_ms);
 	return retry_later(client, call, reply->retry_after_ms, now_ms);
 }
 
@@ -366,10 +369,14 @@ void flow_lost(struct endpoint *endpoint, enum wire_error reason)
 {
 	lk_client *client = endpoint->client;
 	struct work work;
+	bool was_ready;
 
 	work_init(&work);
 	pthread_mutex_lock(&client->lock);
+	was_ready = endpoint->state == ENDPOINT_READY;
 	endpoint_set_down(endpoint, reason, wire_now_ms());
+	if (was_ready)
+		endpoints_hurry(client, wire_now_ms());
 	for (uint32_t i = 0; i < client->slots.used_end; i++) {
 		lk_call *call = client->slots.rows[i].call;
 
