@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/url.h"
 #include "crypto/keyring.h"
 #include "ops/args.h"
 #include "ops/harden.h"
@@ -185,7 +186,7 @@ static enum status_code make_redis_tls(struct service *s, struct status *st)
 					   .key_file = c->redis.tls_key,
 					   .server_name = c->redis.tls_server_name};
 
-	if (strncmp(c->redis.url, "rediss", strlen("rediss")) != 0)
+	if (!redis_url_is_tls(c->redis.url))
 		return STATUS_OK;
 	return make_tls(&o, "redis", &s->redis_tls, st);
 }

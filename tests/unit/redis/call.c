@@ -142,6 +142,19 @@ struct redis_options options_for(const char *url, struct events *events)
 	};
 }
 
+struct redis_options options_for_failover(const char *url, struct events *events)
+{
+	struct redis_options options = options_for(url, events);
+
+	options.connections = 2;
+	options.connect_timeout_ms = 1000;
+	options.response_timeout_ms = 1000;
+	options.breaker_ms = 250;
+	options.late_ms = 500;
+	options.failover_wait_ms = 15000;
+	return options;
+}
+
 redis *open_redis(const struct redis_options *options)
 {
 	redis *r = NULL;

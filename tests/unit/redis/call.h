@@ -54,6 +54,8 @@ void events_clear(struct events *e);
 
 /* Sensible options for tests: one connection, generous timeouts. */
 struct redis_options options_for(const char *url, struct events *events);
+/* The service's own timeouts, and patience with a failover on a busy machine. */
+struct redis_options options_for_failover(const char *url, struct events *events);
 /* Opens; failure fails the test. */
 redis *open_redis(const struct redis_options *options);
 redis *open_ready(const struct redis_options *options);

@@ -26,13 +26,7 @@ static int set_up(void **state)
 
 	scene = (struct scene){.events = EVENTS_INIT};
 	redis_cluster_open(&scene.cluster, NULL);
-	scene.options = options_for(scene.cluster.url, &scene.events);
-	scene.options.connections = 2;
-	scene.options.connect_timeout_ms = 1000;
-	scene.options.response_timeout_ms = 1000;
-	scene.options.breaker_ms = 250;
-	scene.options.late_ms = 500;
-	scene.options.failover_wait_ms = 15000;
+	scene.options = options_for_failover(scene.cluster.url, &scene.events);
 	*state = &scene;
 	return 0;
 }

@@ -24,13 +24,7 @@ static int set_up_with(void **state, const struct redis_sentinels_options *optio
 
 	scene = (struct scene){.events = EVENTS_INIT};
 	redis_sentinels_open(&scene.set, options);
-	scene.options = options_for(scene.set.url, &scene.events);
-	scene.options.connections = 2;
-	scene.options.connect_timeout_ms = 1000;
-	scene.options.response_timeout_ms = 1000;
-	scene.options.breaker_ms = 250;
-	scene.options.late_ms = 500;
-	scene.options.failover_wait_ms = 15000;
+	scene.options = options_for_failover(scene.set.url, &scene.events);
 	*state = &scene;
 	return 0;
 }

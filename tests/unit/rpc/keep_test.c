@@ -319,19 +319,6 @@ static void test_the_deadline_may_come_first(void **state)
 
 /* ---- What is remembered ---- */
 
-static void expect_verdict(struct fixture *f, uint32_t id, Latchkey__V1__Verdict verdict, Latchkey__V1__Reason reason)
-{
-	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
-	Latchkey__V1__GetSessionResponse *session;
-
-	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__OK);
-	session = body_of(frame->replies[0], &latchkey__v1__get_session_response__descriptor);
-	assert_int_equal(session->verdict, verdict);
-	assert_int_equal(session->reason, reason);
-	body_free(session);
-	reply_free(&frame);
-}
-
 static void test_the_revoked_are_refused_without_the_store(void **state)
 {
 	struct kept *k = *state;
@@ -342,8 +329,8 @@ static void test_the_revoked_are_refused_without_the_store(void **state)
 	answer_integer(scripted_take(&k->f->script), &good, 1);
 	fixture_expect(k->f, id, LATCHKEY__V1__CODE__OK);
 	commands = scripted_count(&k->f->script);
-	expect_verdict(k->f, fixture_get(k->f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
-		       LATCHKEY__V1__REASON__LOGOUT);
+	fixture_expect_verdict(k->f, fixture_get(k->f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
+			       LATCHKEY__V1__REASON__LOGOUT);
 	assert_int_equal(scripted_count(&k->f->script), commands);
 	minted_free(&m);
 }
@@ -360,7 +347,7 @@ static void test_missing_when_unsettled_is_unknown(void **state)
 	fixture_expect(k->f, id, LATCHKEY__V1__CODE__UNAVAILABLE);
 	id = fixture_get(k->f, m.token, 0);
 	scripted_result(scripted_take(&k->f->script), &good, &nil);
-	expect_verdict(k->f, id, LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__NOT_FOUND_IN_STORE);
+	fixture_expect_verdict(k->f, id, LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__NOT_FOUND_IN_STORE);
 	minted_free(&m);
 }
 
@@ -474,8 +461,8 @@ static void test_a_revocation_can_be_pending(void **state)
 	assert_int_equal(k->f->script.pended[STORE_SCRIPT_SESSION_BURY], 1);
 	session_hear(elsewhere, span_of(k->f->script.announced, k->f->script.announced_len), 0);
 	assert_int_equal(recent_count(elsewhere), 1);
-	expect_verdict(k->f, fixture_get(k->f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
-		       LATCHKEY__V1__REASON__LOGOUT);
+	fixture_expect_verdict(k->f, fixture_get(k->f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
+			       LATCHKEY__V1__REASON__LOGOUT);
 	recent_free(&elsewhere);
 	minted_free(&m);
 }

@@ -29,19 +29,6 @@ static int stop(void **state)
 	return 0;
 }
 
-static void expect_verdict(struct fixture *f, uint32_t id, Latchkey__V1__Verdict verdict, Latchkey__V1__Reason reason)
-{
-	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
-	Latchkey__V1__GetSessionResponse *session;
-
-	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__OK);
-	session = body_of(frame->replies[0], &latchkey__v1__get_session_response__descriptor);
-	assert_int_equal(session->verdict, verdict);
-	assert_int_equal(session->reason, reason);
-	body_free(session);
-	reply_free(&frame);
-}
-
 /* ---- Get ---- */
 
 static void test_get_valid(void **state)
@@ -85,17 +72,19 @@ static void test_get_verdicts(void **state)
 
 	id = fixture_get(f, m.token, 0);
 	scripted_nil(scripted_take(&f->script));
-	expect_verdict(f, id, LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__NOT_FOUND_IN_STORE);
+	fixture_expect_verdict(f, id, LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__NOT_FOUND_IN_STORE);
 	m.record.data[m.record.len - 1] ^= 1;
 	id = fixture_get(f, m.token, 0);
 	scripted_string(scripted_take(&f->script), span_of(m.record.data, m.record.len));
-	expect_verdict(f, id, LATCHKEY__V1__VERDICT__UNKNOWN, LATCHKEY__V1__REASON__UNREADABLE);
+	fixture_expect_verdict(f, id, LATCHKEY__V1__VERDICT__UNKNOWN, LATCHKEY__V1__REASON__UNREADABLE);
 	assert_int_equal(metric_get(METRIC_RECORDS_UNREADABLE), unreadable + 1);
 	/* What is no token of ours does not reach the store. */
 	commands = scripted_count(&f->script);
 	m.token[50] = m.token[50] == 'A' ? 'B' : 'A';
-	expect_verdict(f, fixture_get(f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__FORGED);
-	expect_verdict(f, fixture_get(f, "lks1_", 0), LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__MALFORMED);
+	fixture_expect_verdict(f, fixture_get(f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
+			       LATCHKEY__V1__REASON__FORGED);
+	fixture_expect_verdict(f, fixture_get(f, "lks1_", 0), LATCHKEY__V1__VERDICT__INVALID,
+			       LATCHKEY__V1__REASON__MALFORMED);
 	assert_int_equal(scripted_count(&f->script), commands);
 	assert_int_equal(metric_get(METRIC_TOKENS_FORGED), forged + 1);
 	minted_free(&m);
@@ -195,8 +184,8 @@ static void test_answered_at_once(void **state)
 	struct minted m = fixture_mint(f, 10);
 
 	f->script.at_once = answer_nil;
-	expect_verdict(f, fixture_get(f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
-		       LATCHKEY__V1__REASON__NOT_FOUND_IN_STORE);
+	fixture_expect_verdict(f, fixture_get(f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
+			       LATCHKEY__V1__REASON__NOT_FOUND_IN_STORE);
 	minted_free(&m);
 }
 

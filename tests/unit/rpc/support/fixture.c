@@ -208,6 +208,20 @@ void fixture_expect(struct fixture *f, uint32_t id, Latchkey__V1__Code code)
 	reply_free(&frame);
 }
 
+void fixture_expect_verdict(struct fixture *f, uint32_t id, Latchkey__V1__Verdict verdict, Latchkey__V1__Reason reason)
+{
+	Latchkey__V1__ReplyFrame *frame = caller_wait(f->caller, id);
+	Latchkey__V1__GetSessionResponse *session;
+
+	check(frame->replies[0]->code == LATCHKEY__V1__CODE__OK);
+	session = body_of(frame->replies[0], &latchkey__v1__get_session_response__descriptor);
+	if (session->verdict != verdict || session->reason != reason)
+		(void)fprintf(stderr, "verdict %d, reason %d\n", (int)session->verdict, (int)session->reason);
+	check(session->verdict == verdict && session->reason == reason);
+	body_free(session);
+	reply_free(&frame);
+}
+
 uint32_t fixture_list(struct fixture *f, uint32_t timeout_ms)
 {
 	Latchkey__V1__ListSessionsRequest request = LATCHKEY__V1__LIST_SESSIONS_REQUEST__INIT;

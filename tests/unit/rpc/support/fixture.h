@@ -44,6 +44,9 @@ uint32_t fixture_list(struct fixture *f, uint32_t timeout_ms);
 /* The code of the only reply to it. */
 void fixture_expect(struct fixture *f, uint32_t id, Latchkey__V1__Code code);
 
+/* Waits for a Get's one reply, which must be OK with this verdict and reason. */
+void fixture_expect_verdict(struct fixture *f, uint32_t id, Latchkey__V1__Verdict verdict, Latchkey__V1__Reason reason);
+
 /* One call, one reply: its code, the frame in *ret. */
 Latchkey__V1__Code ask_one(struct fixture *f, const char *method, const ProtobufCMessage *body,
 			   Latchkey__V1__ReplyFrame **ret);
