@@ -209,7 +209,9 @@ static bool read_passwords(const struct config *c, struct passwords *ret, struct
 /* What other instances, and this one, have announced. */
 static void hear(void *owner, span message)
 {
-	session_hear(owner, message, clock_mono_ms());
+	const struct service *s = owner;
+
+	session_hear(&(struct session_ears){.recent = s->recent}, message, clock_mono_ms());
 }
 
 static enum status_code open_redis(struct service *s, struct status *st)
@@ -241,7 +243,7 @@ static enum status_code open_redis(struct service *s, struct status *st)
 	s->recent = recent_new(c->redis.replay_window_ms);
 	if (s->recent == NULL)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	o.heard_owner = s->recent;
+	o.heard_owner = s;
 	if (!read_passwords(c, &secret, &error))
 		return status_set(st, STATUS_INVALID_ARGUMENT, "%s", error.text);
 	o.password = secret.redis[0] == 0 ? NULL : secret.redis;

@@ -110,7 +110,7 @@ enum status_code sessions_create_answer(struct call *call, struct task *task, co
 	metric_add(METRIC_SESSIONS_CREATED, 1);
 	metric_add(METRIC_SESSIONS_EVICTED, result->evicted_count);
 	latchkey__v1__create_session_response__init(m);
-	MESSAGE_SET(m, token, message_bytes(span_of(result->token, TOKEN_CHARS)));
+	MESSAGE_SET(m, token, message_bytes(result->token));
 	m->info = message_info(call->env.arena, &result->info);
 	m->n_evicted = result->evicted_count;
 	if (m->info == NULL || !message_handles(call->env.arena, result->evicted, result->evicted_count, &m->evicted))
@@ -139,15 +139,16 @@ enum status_code sessions_get_plan(struct call *call, struct status *st)
 	return session_get_plan(&call->env, req, &task->plan, st);
 }
 
-/* NULL: *st says why. */
+/* NULL: *st says why, unless there is a further command. */
 static Latchkey__V1__GetSessionResponse *answer_get(struct call *call, struct task *task,
-						    const struct store_reply *reply, struct status *st)
+						    const struct store_reply *reply, enum plan_next *ret_next,
+						    struct status *st)
 {
 	struct session_get_result result = {0};
 	Latchkey__V1__GetSessionResponse *m;
 
-	if (session_get_answer(&call->env, &task->plan, reply, &result, st) != STATUS_OK ||
-	    check_settled(&result.outcome, st) != STATUS_OK)
+	if (session_get_answer(&call->env, &task->plan, reply, ret_next, &result, st) != STATUS_OK ||
+	    *ret_next == PLAN_AGAIN || check_settled(&result.outcome, st) != STATUS_OK)
 		return NULL;
 	count_get(call, &result);
 	m = message_get_response(call->env.arena, &result);
@@ -159,9 +160,10 @@ static Latchkey__V1__GetSessionResponse *answer_get(struct call *call, struct ta
 enum status_code sessions_get_answer(struct call *call, struct task *task, const struct store_reply *reply,
 				     enum plan_next *ret_next, struct status *st)
 {
-	Latchkey__V1__GetSessionResponse *m = answer_get(call, task, reply, st);
+	Latchkey__V1__GetSessionResponse *m = answer_get(call, task, reply, ret_next, st);
 
-	(void)ret_next;
+	if (*ret_next == PLAN_AGAIN)
+		return STATUS_OK;
 	if (m == NULL)
 		return st->code;
 	call->response = &m->base;
@@ -230,9 +232,10 @@ enum status_code sessions_get_many_answer(struct call *call, struct task *task, 
 					  enum plan_next *ret_next, struct status *st)
 {
 	Latchkey__V1__GetManySessionsResponse *response = (Latchkey__V1__GetManySessionsResponse *)call->response;
-	Latchkey__V1__GetSessionResponse *m = answer_get(call, task, reply, st);
+	Latchkey__V1__GetSessionResponse *m = answer_get(call, task, reply, ret_next, st);
 
-	(void)ret_next;
+	if (*ret_next == PLAN_AGAIN)
+		return STATUS_OK;
 	if (m == NULL)
 		return st->code;
 	response->sessions[task->index] = m;

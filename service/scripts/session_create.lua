@@ -4,7 +4,8 @@
 -- KEYS    1 session  2 index  [3 idempotency]
 -- ARGV    1 record  2 its time to live, ms  3 absolute deadline, ms  4 now, ms  5 name  6 cap  7 evict or refuse
 --         8 tombstone  9 tombstone's time to live, ms  10 prefix of the user's session keys  11 class tag, 2 bytes
---         [12 time to remember the answer, ms  13 answer]
+--         12 head of the announcement of the evicted  13 the created one's, whole, or ''
+--         [14 time to remember the answer, ms  15 answer]
 -- Returns {'ok', names evicted...}, {'full'}, {'taken'} or {'replay', answer remembered, with the names}
 -- Cost    O(log n); with as many entries as the cap or more, one GETRANGE for each of them
 -- Again   A second run, after a first whose answer was lost, finds its own record, or that this has ended since, and
@@ -54,17 +55,14 @@ local function bury(name)
 	redis.call('ZREM', index, name)
 end
 
-local function announce(names)
-	if names == '' then return end
-	-- An ACL without the channel must not undo what is done.
-	redis.pcall('PUBLISH', 'lk1:e', '\1' .. ARGV[8] .. session:sub(8, 23) .. names)
-end
+-- An ACL without the channel must not undo what is done.
+local function announce(message) redis.pcall('PUBLISH', 'lk1:e', message) end
 
 -- What the first run answered.
 local function repeated(remembered)
 	local answer = {'ok'}
-	if remembered and remembered:sub(1, #ARGV[13]) == ARGV[13] then
-		for at = #ARGV[13] + 1, #remembered, 22 do answer[#answer + 1] = remembered:sub(at, at + 21) end
+	if remembered and remembered:sub(1, #ARGV[15]) == ARGV[15] then
+		for at = #ARGV[15] + 1, #remembered, 22 do answer[#answer + 1] = remembered:sub(at, at + 21) end
 	end
 	return answer
 end
@@ -95,6 +93,7 @@ local left, wanted = redis.call('PTTL', index), tonumber(ARGV[3]) - now
 redis.call('ZADD', index, ARGV[3], ARGV[5])
 if left == -2 or (left >= 0 and left < wanted) then redis.call('PEXPIRE', index, wanted) end
 local evicted = table.concat(answer, '', 2)
-if memory then redis.call('SET', memory, ARGV[13] .. evicted, 'PX', ARGV[12]) end
-announce(evicted)
+if memory then redis.call('SET', memory, ARGV[15] .. evicted, 'PX', ARGV[14]) end
+if evicted ~= '' then announce(ARGV[12] .. evicted) end
+if ARGV[13] ~= '' then announce(ARGV[13]) end
 return answer

@@ -34,10 +34,10 @@ end
 
 -- A session's record without its data; nil when it is dead.
 local function head_of(key)
-	local head = redis.call('GETRANGE', key, 0, 43)
+	local head = redis.call('GETRANGE', key, 0, 55)
 	if head == '' or head:byte(1) == 2 then return nil end
-	if head:byte(1) ~= 1 or #head < 44 then return head end
-	return redis.call('GETRANGE', key, 0, 43 + struct.unpack('>I2', head, 37))
+	if head:byte(1) ~= 1 or #head < 56 then return head end
+	return redis.call('GETRANGE', key, 0, 55 + struct.unpack('>I2', head, 37))
 end
 
 redis.call('ZREMRANGEBYSCORE', index, '-inf', ARGV[2])

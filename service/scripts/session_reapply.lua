@@ -19,13 +19,13 @@ local PATIENCE_MS, MARK_MS = 300, 10000
 
 local value = redis.call('GET', session)
 if not value then return 'again' end
-if value:byte(1) ~= 1 or #value < 44 then return 'there' end
+if value:byte(1) ~= 1 or #value < 56 then return 'there' end
 local version, base = struct.unpack('>I8I8', value, 4)
 
 -- Where each delta starts, and one behind the last.
 local function read_starts()
 	local metadata, data = struct.unpack('>I2I2', value, 37)
-	local starts = {45 + metadata + data}
+	local starts = {57 + metadata + data}
 	while starts[#starts] + 11 <= #value do
 		starts[#starts + 1] = starts[#starts] + 12 + struct.unpack('>I2', value, starts[#starts])
 	end

@@ -2,7 +2,7 @@
 -- Puts a rewritten record in the place of the one it was made from, and slides the idle timeout.
 -- KEYS    1 session  [2 idempotency]
 -- ARGV    1 time to live, ms  2 version it was made from  3 record, of the next version
---         [4 time to remember the answer, ms  5 fingerprint]
+--         4 announcement, or ''  [5 time to remember the answer, ms  6 fingerprint]
 -- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version, record} or
 --         {'conflict', version stored}
 -- Cost    O(bytes of the record)
@@ -35,5 +35,7 @@ if ARGV[2] ~= string.format('%.0f', version) then return {'conflict', version} e
 
 version = version + 1
 redis.call('SET', session, ARGV[3], 'PX', ARGV[1])
-if memory then redis.call('SET', memory, ARGV[5] .. struct.pack('>I8', version), 'PX', ARGV[4]) end
+if memory then redis.call('SET', memory, ARGV[6] .. struct.pack('>I8', version), 'PX', ARGV[5]) end
+-- An ACL without the channel must not undo what is done.
+if ARGV[4] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[4]) end
 return {'ok', version}

@@ -9,16 +9,16 @@
 local session, index, logouts = KEYS[1], KEYS[2], KEYS[3]
 local record, lives = ARGV[1], tonumber(ARGV[2])
 
--- The tombstone of a logout everywhere that came after the session was created, and did not find it here. By the
+-- The tombstone of a logout everywhere that came after the session's id was made, and did not find it here. By the
 -- instances' clocks: a margin would end the sessions of those who log in again at once, which is what people do.
 local function tombstone_for_all()
-	local created, class = struct.unpack('>I8', record, 20), record:sub(30, 31)
+	local issued, class = struct.unpack('>I8', record, 49), record:sub(30, 31)
 	local scopes = redis.call('HGETALL', logouts)
 	for i = 1, #scopes, 2 do
 		-- Class tag, or none, and the name of the session spared, or none.
 		local scope, tombstone = scopes[i], scopes[i + 1]
 		local has_class, has_spared = #scope % 22 == 2, #scope >= 22
-		if created <= struct.unpack('>I8', tombstone, 3)
+		if issued <= struct.unpack('>I8', tombstone, 3)
 			and not (has_class and scope:sub(1, 2) ~= class)
 			and not (has_spared and scope:sub(-22) == ARGV[5]) then
 			return tombstone
@@ -30,7 +30,7 @@ end
 -- What to do with the record that is there: nil, replace it, for ours is the same with more behind it. Sealed parts are
 -- never the same twice, so equal bytes are equal history; version, number of deltas and bounds in front differ.
 local function answer_to(value)
-	if value:byte(1) ~= 1 or #value < 44 then return 'there' end
+	if value:byte(1) ~= 1 or #value < 56 then return 'there' end
 	if value:sub(12, 19) == record:sub(12, 19) then
 		local theirs, ours = value:sub(45), record:sub(45)
 		if theirs:sub(1, #ours) == ours then return 'there' end

@@ -3,7 +3,7 @@
 -- KEYS    1 index; besides it the user's sessions, and their last logouts everywhere
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
 --         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
---         9 now, ms  10 most logouts to keep
+--         9 now, ms  10 most logouts to keep  11 head of the announcement
 -- Returns {revoked, score, name, names}: the last entry seen, '' and '' when that was all; and all in the chunk that
 --         are dead now, 22 bytes each
 -- Cost    O(log n) and 3 commands for each of the entries seen, at most a chunk
@@ -78,7 +78,7 @@ local names = table.concat(ended)
 if ARGV[7] == '' then keep_in_mind() end
 if names ~= '' then
 	-- An ACL without the channel must not undo what is done.
-	redis.pcall('PUBLISH', 'lk1:e', '\1' .. ARGV[2] .. index:sub(8, 23) .. names)
+	redis.pcall('PUBLISH', 'lk1:e', ARGV[11] .. names)
 end
 if #entries < 2 * chunk then return {revoked, '', '', names} end
 return {revoked, entries[#entries], entries[#entries - 1], names}

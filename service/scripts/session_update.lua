@@ -3,7 +3,7 @@
 -- KEYS    1 session  [2 idempotency]
 -- ARGV    1 time to live, ms  2 expected version or ''  3 delta  4 deltas max  5 record bytes max
 --         6 attributes added  7 attributes max  8 bytes of text added  9 bytes of text max
---         [10 time to remember the answer, ms  11 fingerprint]
+--         10 announcement, or ''  [11 time to remember the answer, ms  12 fingerprint]
 -- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version, record},
 --         {'conflict', version stored}, or {'full', value}: no room, the record must be written anew
 -- Cost    O(bytes of the record)
@@ -12,12 +12,12 @@
 local session, memory = KEYS[1], KEYS[2]
 local value = redis.call('GET', session)
 if not value then return {'none'} end
-if value:byte(1) ~= 1 or #value < 44 then return {'dead', value} end
+if value:byte(1) ~= 1 or #value < 56 then return {'dead', value} end
 
 -- The version that an earlier run made; nil: there was none.
 local function version_made_before()
 	local metadata, data = struct.unpack('>I2I2', value, 37)
-	local at, made = 45 + metadata + data, struct.unpack('>I8', value, 12)
+	local at, made = 57 + metadata + data, struct.unpack('>I8', value, 12)
 	while at + 11 <= #value do
 		local behind = at + 12 + struct.unpack('>I2', value, at)
 		made = made + 1
@@ -57,5 +57,7 @@ redis.call('SETRANGE', session, 3, struct.pack('>I8', version))
 redis.call('SETRANGE', session, 35, string.char(deltas))
 redis.call('SETRANGE', session, 40, struct.pack('>I2I2', attributes, text))
 redis.call('PEXPIRE', session, ARGV[1])
-if memory then redis.call('SET', memory, ARGV[11] .. struct.pack('>I8', version), 'PX', ARGV[10]) end
+if memory then redis.call('SET', memory, ARGV[12] .. struct.pack('>I8', version), 'PX', ARGV[11]) end
+-- An ACL without the channel must not undo what is done.
+if ARGV[10] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[10]) end
 return {'ok', version}

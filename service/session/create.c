@@ -2,11 +2,12 @@
  *
  * With an idempotency key the answer is sealed beforehand and stored by the same script, so that a repetition, of which
  * only the script can tell, gets the same token. What is remembered, big-endian:
- *      0  format u8 = 1 | 1 key id u16 | 3 sealed: fingerprint 16 bytes, token 72 bytes, created_ms u64
+ *      0  format u8 = 1 | 1 key id u16 | 3 sealed: fingerprint 16 bytes, token 75 bytes, created_ms u64
  *    139  names of the sessions that were evicted (the script adds them) */
 
 #include "crypto/codec.h"
 #include "crypto/seal.h"
+#include "session/announce.h"
 #include "session/bytes.h"
 #include "session/fingerprint.h"
 #include "session/redo.h"
@@ -64,6 +65,7 @@ static void mint(const struct session_env *env, const struct session_create_requ
 	ret->key_id = keyring_first_id(env->keys);
 	/* Rounded down: the deadline comes no later than the policy says. */
 	ret->created_s = env->now_ms / 1000;
+	ret->issued_s = (uint32_t)ret->created_s & TOKEN_ISSUED_MASK;
 	ret->lifetime_s = lifetime_s;
 	ret->idle_timeout_s = idle_s < lifetime_s ? idle_s : lifetime_s;
 	user_tag_make(env->keys, env->realm->name, req->user, ret->user_tag);
@@ -80,6 +82,8 @@ static struct record_header header_of(const struct session_env *env, const struc
 	    .realm_tag = env->realm->tag,
 	    .class_tag = s->create.class->tag,
 	    .idle_timeout_s = s->token.idle_timeout_s,
+	    .lifetime_s = s->token.lifetime_s,
+	    .issued_ms = s->create.created_ms,
 	    .attributes_bound = (uint16_t)req->attribute_count,
 	    .text_bound = (uint16_t)attributes_text_bytes(req->attributes, req->attribute_count, NULL, 0),
 	};
@@ -139,7 +143,12 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 	span class_tag;
 	span tombstone;
 	span prefix;
+	span evicted;
+	span created;
 
+	evicted = announcement_head(env->arena, env, &s->handle, EVENT_EVICTED, REASON_EVICTED, env->now_ms);
+	if (evicted.len == 0 || !announcement_wanted(env, &s->handle, EVENT_CREATED, &created))
+		return false;
 	tombstone_write(REASON_EVICTED, env->now_ms, tombstone_bytes);
 	put_number(&class, s->create.class->tag, 2);
 	if (!key_prefix(env->arena, &s->handle, &prefix) ||
@@ -157,6 +166,8 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 	command_number(w, session_realm_tombstone_s(env->realm) * 1000ULL);
 	command_arg(w, prefix);
 	command_arg(w, class_tag);
+	command_arg(w, evicted);
+	command_arg(w, created);
 	return true;
 }
 
@@ -234,7 +245,7 @@ enum status_code session_create_plan(const struct session_env *env, const struct
 }
 
 /* After a replay the state is that of the session created then. */
-static void fill_result(const struct session_env *env, const struct session_state *s, struct session_create_result *ret)
+static bool fill_result(const struct session_env *env, const struct session_state *s, struct session_create_result *ret)
 {
 	const struct session_create_request *req = s->create.req;
 	const struct metadata metadata = {req->user, req->device, req->authentication};
@@ -245,8 +256,14 @@ static void fill_result(const struct session_env *env, const struct session_stat
 	    .expires_ms = token_deadline_ms(&s->token),
 	};
 
-	token_print(s->create.token, ret->token);
+	char *token = arena_alloc(env->arena, TOKEN_CHARS);
+
+	if (token == NULL)
+		return false;
+	token_print(s->create.token, token);
+	ret->token = span_of(token, TOKEN_CHARS);
 	info_fill(env, &s->handle, &header, &metadata, &times, &ret->info);
+	return true;
 }
 
 static bool add_evicted(const struct session_state *s, size_t i, span name, struct session_create_result *ret)
@@ -312,9 +329,9 @@ static enum status_code answer_stored(const struct session_env *env, const struc
 
 	if (code != STATUS_OK)
 		return code;
-	if (!redo_restore(env, s, s->create.record, REDO_SESSION, plan) || !redo_evictions(env, s, names, plan))
+	if (!redo_restore(env, s, s->create.record, REDO_SESSION, plan) || !redo_evictions(env, s, names, plan) ||
+	    !fill_result(env, s, &out))
 		return no_memory(st);
-	fill_result(env, s, &out);
 	*ret = out;
 	return STATUS_OK;
 }
@@ -370,7 +387,8 @@ static enum status_code read_memory(const struct session_env *env, struct sessio
 		return no_memory(st);
 	for (size_t i = 0; i < out.evicted_count; i++)
 		(void)add_evicted(s, i, span_of(names.ptr + i * NAME_CHARS, NAME_CHARS), &out);
-	fill_result(env, s, &out);
+	if (!fill_result(env, s, &out))
+		return no_memory(st);
 	*ret = out;
 	return STATUS_OK;
 }
@@ -416,7 +434,7 @@ static enum status_code answer_replayed(const struct session_env *env, struct se
 
 	if (reply->type != STORE_STRING && reply->type != STORE_NIL)
 		return reply_odd(st, "GET");
-	if (reply->type == STORE_NIL && is_missing_unproven(env, s->token.created_s))
+	if (reply->type == STORE_NIL && is_missing_unproven(env, &s->token))
 		return status_set(
 		    st, STATUS_UNAVAILABLE,
 		    "the session that this idempotency key created may be lost by a failover that is under "

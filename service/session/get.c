@@ -8,9 +8,9 @@
 static uint32_t staleness_allowed_ms(const struct session_env *env, const struct session_get_request *req,
 				     const struct session_state *s)
 {
-	const uint64_t young_until_ms = s->token.created_s * 1000 + req->staleness_ms + YOUNG_SLACK_MS;
+	const uint64_t age_ms = token_age_s(&s->token, env->now_ms) * 1000;
 
-	return env->now_ms < young_until_ms ? 0 : req->staleness_ms;
+	return age_ms < (uint64_t)req->staleness_ms + YOUNG_SLACK_MS ? 0 : req->staleness_ms;
 }
 
 static enum status_code plan_command(const struct session_env *env, const struct session_get_request *req,
@@ -151,13 +151,16 @@ static struct session_get_result decided(const struct session_state *s, struct s
 }
 
 enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
-				    const struct store_reply *reply, struct session_get_result *ret, struct status *st)
+				    const struct store_reply *reply, enum plan_next *ret_next,
+				    struct session_get_result *ret, struct status *st)
 {
 	const struct session_state *s = plan->state;
 	const struct store_reply *value;
 	struct session_outcome outcome;
 	uint64_t left_ms;
 
+	*ret_next = PLAN_DONE;
+	plan->redos = NULL;
 	if (s->decided.verdict != 0) {
 		*ret = decided(s, s->decided);
 		return STATUS_OK;

@@ -19,14 +19,17 @@
 /* A hundred times what a replica in the same data centre takes. */
 #define WAIT_MS_DEFAULT 100
 
-enum at_cap { AT_CAP_EVICT_OLDEST, AT_CAP_REFUSE };
+enum at_cap { AT_CAP_EVICT_OLDEST, AT_CAP_REFUSE, AT_CAP_EVICT_LRU };
 
 struct session_policy {
 	uint32_t idle_timeout_s;
 	uint32_t absolute_timeout_s;
 	uint32_t sessions_max;
 	enum at_cap at_cap;
-	uint32_t tombstone_s; /* how long the reason of a revocation is remembered */
+	uint32_t tombstone_s;	   /* how long the reason of a revocation is remembered */
+	uint32_t touch_interval_s; /* a Get slides the idle timeout at most so often; 0: always */
+	uint32_t grace_s;	   /* how long a rotated token still stands for its successor */
+	uint32_t privileged_s;	   /* how long after its authentication a session is privileged; 0: never */
 };
 
 struct session_class {
@@ -42,6 +45,7 @@ struct session_realm {
 	struct session_class *classes; /* the first is the default */
 	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
 	uint32_t wait_ms;	       /* but no longer than this; 0: WAIT_MS_DEFAULT */
+	bool has_events;	       /* creations, rotations and updates are announced to those who watch */
 };
 
 struct session_realms {

@@ -8,9 +8,9 @@
 enum part { PART_METADATA = 1, PART_DATA = 2, PART_DELTA = 3 };
 enum packing { PACKED_PLAIN = 0, PACKED_ZSTD = 1 };
 
-/* Part, key ("lk1:s:{TAG}:NAME"), key id, version, created_ms, realm tag, class tag, idle timeout. */
+/* Part, key ("lk1:s:{TAG}:NAME"), key id, version, created_ms, realm tag, class tag, idle timeout, lifetime, issued_ms. */
 #define SESSION_KEY_BYTES (7 + USER_TAG_CHARS + 2 + NAME_CHARS)
-#define BINDING_BYTES_MAX (1 + SESSION_KEY_BYTES + 2 + 8 + 8 + 2 + 2 + 4)
+#define BINDING_BYTES_MAX (1 + SESSION_KEY_BYTES + 2 + 8 + 8 + 2 + 2 + 4 + 4 + 8)
 
 /* Metadata is a few hundred bytes; nothing that opens is larger than the attributes may be. */
 #define PART_TEXT_BYTES_MAX ATTRIBUTES_TEXT_BYTES_MAX
@@ -38,6 +38,8 @@ static struct binding bind_base(enum part part, span key, const struct record_he
 	put_number(&w, h->realm_tag, 2);
 	put_number(&w, h->class_tag, 2);
 	put_number(&w, h->idle_timeout_s, 4);
+	put_number(&w, h->lifetime_s, 4);
+	put_number(&w, h->issued_ms, 8);
 	b.len = (size_t)(w.at - b.bytes);
 	return b;
 }
@@ -131,6 +133,8 @@ static void put_header(struct writer *w, const struct record_header *h, size_t m
 	put_number(w, data_len, 2);
 	put_number(w, h->attributes_bound, 2);
 	put_number(w, h->text_bound, 2);
+	put_number(w, h->lifetime_s, 4);
+	put_number(w, h->issued_ms, 8);
 }
 
 /* Reads all behind the format byte. */
@@ -148,6 +152,8 @@ static void take_header(struct reader *r, struct record_header *ret, size_t *ret
 	*ret_data_len = take_number(r, 2);
 	ret->attributes_bound = (uint16_t)take_number(r, 2);
 	ret->text_bound = (uint16_t)take_number(r, 2);
+	ret->lifetime_s = (uint32_t)take_number(r, 4);
+	ret->issued_ms = take_number(r, 8);
 }
 
 static enum record_result split(span value, bool is_whole, struct record *ret)

@@ -2,10 +2,7 @@
 
 #include "session/bytes.h"
 
-#define PENDING_HEAD_BYTES (1 + TOMBSTONE_BYTES + USER_TAG_CHARS + 4)
-
 _Static_assert(RECENT_HANDLE_BYTES == HANDLE_CHARS, "what is remembered is a handle");
-_Static_assert(REASON_ASSURANCE_TOO_LOW <= UINT8_MAX, "reasons have 8 bits");
 
 bool redo_restore(const struct session_env *env, const struct session_state *s, span record, enum redo_scope scope,
 		  struct session_plan *plan)
@@ -96,61 +93,51 @@ bool session_redo_is_done(const struct store_reply *reply)
 
 /* ---- What every instance should know ---- */
 
-span pending_write(arena *a, const struct session_state *s, const struct redo_end *end)
+span pending_write(const struct session_env *env, const struct session_state *s, const struct redo_end *end)
 {
-	const size_t len = PENDING_HEAD_BYTES + end->names.len;
-	uint8_t *out = arena_alloc(a, len);
-	struct writer w;
+	struct announcement n = {.kind = EVENT_REVOKED, .lives_ms = end->tombstone_ms, .names = end->names};
+	enum session_reason reason;
 
-	if (out == NULL)
+	if (tombstone_read(end->tombstone, &reason, &n.at_ms) != RECORD_OK)
 		return SPAN_EMPTY;
-	w = writer_over(out, len);
-	put_number(&w, PENDING_FORMAT, 1);
-	put_bytes(&w, end->tombstone);
-	put_bytes(&w, span_of(s->handle.tag, USER_TAG_CHARS));
-	put_number(&w, end->tombstone_ms / 1000, 4);
-	put_bytes(&w, end->names);
-	return span_of(out, len);
+	n.reason = (uint8_t)reason;
+	return announcement_write(env->arena, env, &s->handle, &n);
 }
 
-/* Names that are whole, and a tombstone that is one: the caller has seen to it. */
-static void remember(recent *r, span tag, span names, span tombstone, uint64_t lives_ms, uint64_t mono_ms)
+/* Names that are whole: the caller has seen to it. */
+static void remember(recent *r, const struct announcement *n, uint64_t mono_ms)
 {
-	enum session_reason reason;
 	char text[HANDLE_CHARS];
 	struct handle h;
-	uint64_t at_ms;
 
-	if (tombstone_read(tombstone, &reason, &at_ms) != RECORD_OK)
-		return;
-	memcpy(h.tag, tag.ptr, USER_TAG_CHARS);
-	for (size_t at = 0; at < names.len; at += NAME_CHARS) {
-		memcpy(h.name, names.ptr + at, NAME_CHARS);
+	memcpy(h.tag, n->tag.ptr, USER_TAG_CHARS);
+	for (size_t at = 0; at < n->names.len; at += NAME_CHARS) {
+		memcpy(h.name, n->names.ptr + at, NAME_CHARS);
 		handle_print(&h, text);
-		(void)recent_put(r, text, &(struct recent_end){(uint8_t)reason, at_ms}, lives_ms, mono_ms);
+		(void)recent_put(r, text, &(struct recent_end){n->reason, n->at_ms}, n->lives_ms, mono_ms);
 	}
 }
 
 void remember_end(const struct session_env *env, const struct session_state *s, const struct redo_end *end,
 		  uint64_t lives_ms)
 {
+	struct announcement n = {
+	    .lives_ms = lives_ms, .tag = span_of(s->handle.tag, USER_TAG_CHARS), .names = end->names};
+	enum session_reason reason;
+
 	assert(end->names.len % NAME_CHARS == 0);
-	remember(env->recent, span_of(s->handle.tag, USER_TAG_CHARS), end->names, end->tombstone, lives_ms,
-		 env->mono_ms);
+	if (tombstone_read(end->tombstone, &reason, &n.at_ms) != RECORD_OK)
+		return;
+	n.reason = (uint8_t)reason;
+	remember(env->recent, &n, env->mono_ms);
 }
 
-void session_hear(recent *heard, span message, uint64_t mono_ms)
+void session_hear(const struct session_ears *ears, span message, uint64_t mono_ms)
 {
-	struct reader r = reader_over(message);
-	const uint64_t format = take_number(&r, 1);
-	const span tombstone = take_bytes(&r, TOMBSTONE_BYTES);
-	const span tag = take_bytes(&r, USER_TAG_CHARS);
-	const uint64_t lives_s = format == PENDING_FORMAT ? take_number(&r, 4) : 0;
-	const size_t names_len = reader_left(&r);
+	struct announcement n;
 
-	if (r.is_short || (format != ENDED_FORMAT && format != PENDING_FORMAT) || lives_s > PENDING_S_MAX)
+	if (!announcement_read(message, &n))
 		return;
-	if (names_len == 0 || names_len % NAME_CHARS != 0)
-		return;
-	remember(heard, tag, take_bytes(&r, names_len), tombstone, lives_s * 1000, mono_ms);
+	if (announcement_is_end(&n))
+		remember(ears->recent, &n, mono_ms);
 }

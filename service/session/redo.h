@@ -4,6 +4,7 @@
 /* The commands that bring about again what an answer acknowledges. Each becomes the first of the plan's redos. False: the
  * arena is full. */
 
+#include "session/announce.h"
 #include "session/state.h"
 
 enum redo_scope {
@@ -44,7 +45,7 @@ bool redo_bury(const struct session_env *env, const struct session_state *s, con
 #define PENDING_S_MAX 86400
 
 /* The announcement of an end that Redis cannot write now. SPAN_EMPTY when the arena is full. */
-span pending_write(arena *a, const struct session_state *s, const struct redo_end *end);
+span pending_write(const struct session_env *env, const struct session_state *s, const struct redo_end *end);
 
 /* This instance remembers it: all names. lives_ms as for recent_put. */
 void remember_end(const struct session_env *env, const struct session_state *s, const struct redo_end *end,

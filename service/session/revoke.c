@@ -57,8 +57,10 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	uint8_t *realm_tag = arena_alloc(env->arena, 2);
 	struct writer tag;
 	span index;
+	span head;
 
-	if (realm_tag == NULL || !key_of_index(env->arena, &s->handle, &index))
+	head = announcement_head(env->arena, env, &s->handle, EVENT_REVOKED, v->reason, env->now_ms);
+	if (realm_tag == NULL || head.len == 0 || !key_of_index(env->arena, &s->handle, &index))
 		return no_memory(st);
 	tag = writer_over(realm_tag, 2);
 	put_number(&tag, env->realm->tag, 2);
@@ -70,6 +72,7 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	command_arg(&w, v->by_token ? SPAN_LIT("token") : SPAN_LIT("handle"));
 	command_arg(&w, span_of(realm_tag, 2));
 	command_number(&w, env->now_ms);
+	command_arg(&w, head);
 	return command_end(&w, plan, st);
 }
 
@@ -95,6 +98,7 @@ enum status_code session_revoke_plan(const struct session_env *env, const struct
 	if (plan.state->decided.verdict == 0) {
 		plan.state->revoke.by_token = by_token;
 		plan.state->revoke.tombstone_ms = tombstone_ms_of(env, plan.state, by_token);
+		plan.state->revoke.reason = reason;
 		tombstone_write(reason, env->now_ms, plan.state->revoke.tombstone);
 		code = plan_command(env, plan.state, &plan, st);
 	}
@@ -164,7 +168,7 @@ bool session_revoke_pend(const struct session_env *env, struct session_plan *pla
 	end.tombstone_ms = token_deadline_ms(&s->token) - env->now_ms;
 	if (end.tombstone_ms > PENDING_S_MAX * 1000ULL)
 		end.tombstone_ms = PENDING_S_MAX * 1000ULL;
-	plan->announcement = pending_write(env->arena, s, &end);
+	plan->announcement = pending_write(env, s, &end);
 	if (plan->announcement.len == 0 || !redo_bury(env, s, &end, plan))
 		return false;
 	remember_end(env, s, &end, end.tombstone_ms);

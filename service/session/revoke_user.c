@@ -116,8 +116,11 @@ static enum status_code plan_chunk(const struct session_env *env, const struct s
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE_USER, true);
 	span prefix;
 	span index;
+	span head;
 
-	if (!key_of_index(env->arena, &s->handle, &index) || !key_prefix(env->arena, &s->handle, &prefix))
+	head = announcement_head(env->arena, env, &s->handle, EVENT_REVOKED, u->reason, s->now_ms);
+	if (head.len == 0 || !key_of_index(env->arena, &s->handle, &index) ||
+	    !key_prefix(env->arena, &s->handle, &prefix))
 		return no_memory(st);
 	command_key(&w, index);
 	command_arg(&w, prefix);
@@ -130,6 +133,7 @@ static enum status_code plan_chunk(const struct session_env *env, const struct s
 	command_arg(&w, u->cursor_name);
 	command_number(&w, env->now_ms);
 	command_number(&w, LOGOUTS_MAX);
+	command_arg(&w, head);
 	return command_end(&w, plan, st);
 }
 
@@ -156,6 +160,7 @@ enum status_code session_revoke_user_plan(const struct session_env *env, const s
 	if (!find_scope(env, plan.state))
 		return no_memory(st);
 	plan.state->revoke_user.tombstone_ms = session_realm_tombstone_s(env->realm) * 1000ULL;
+	plan.state->revoke_user.reason = reason;
 	tombstone_write(reason, env->now_ms, plan.state->revoke_user.tombstone);
 	code = plan_chunk(env, plan.state, &plan, st);
 	if (code == STATUS_OK)

@@ -19,13 +19,16 @@
 #include "session/recent.h"
 #include "store/store.h"
 
-#define TOKEN_CHARS		  101 /* "lks1_" and 72 bytes in base64url */
-#define HANDLE_CHARS		  39  /* TAG (16 hex) "." NAME (22 base64url) */
-#define USER_BYTES_MAX		  256
-#define ATTRIBUTES_MAX		  64 /* in a request */
-#define ATTRIBUTES_STORED_MAX	  256
-#define ATTRIBUTE_KEY_BYTES_MAX	  64
-#define ATTRIBUTE_VALUE_BYTES_MAX 16384
+#define TOKEN_CHARS 105 /* "lks1_" and 75 bytes in base64url */
+/* "lka1_" and the sealed attributes in base64url: with the largest it still fits a cookie, which browsers cut at 4096. */
+#define ANONYMOUS_TOKEN_CHARS_MAX      3072
+#define ANONYMOUS_ATTRIBUTES_BYTES_MAX 2048 /* keys and values, and two bytes for the length of each */
+#define HANDLE_CHARS		       39   /* TAG (16 hex) "." NAME (22 base64url) */
+#define USER_BYTES_MAX		       256
+#define ATTRIBUTES_MAX		       64 /* in a request */
+#define ATTRIBUTES_STORED_MAX	       256
+#define ATTRIBUTE_KEY_BYTES_MAX	       64
+#define ATTRIBUTE_VALUE_BYTES_MAX      16384
 /* A session's attributes as stored, four bytes and key and value each, uncompressed: an answer with all of them, and
  * several such answers, fit a reply frame whatever zstd makes of the record. */
 #define ATTRIBUTES_TEXT_BYTES_MAX 32768
@@ -100,6 +103,8 @@ struct session_info {
 	uint64_t idle_expires_at_ms;
 	uint64_t expires_at_ms;
 	uint64_t version;
+	uint64_t privileged_until_ms; /* 0: never was, or the policy knows no privilege */
+	bool is_anonymous;	      /* then there is no handle, user, version, device or authentication */
 	struct session_device device;
 	struct session_authentication authentication;
 };
@@ -145,8 +150,13 @@ struct session_plan {
 /* `again`, `conflict` and anything else: the effect is not there. */
 bool session_redo_is_done(const struct store_reply *reply);
 
-/* Takes what other instances announced on STORE_CHANNEL; what is no announcement is ignored. */
-void session_hear(recent *heard, span message, uint64_t mono_ms);
+/* Who wants to know what is announced on STORE_CHANNEL. NULL: nobody. */
+struct session_ears {
+	recent *recent;
+};
+
+/* Takes an announcement, of this instance or another; what is none is ignored. */
+void session_hear(const struct session_ears *ears, span message, uint64_t mono_ms);
 
 /* What is known of a session that was asked about. */
 struct session_outcome {
@@ -168,10 +178,12 @@ struct session_create_request {
 	uint32_t absolute_timeout_s; /* 0: the policy's */
 	struct session_device device;
 	struct session_authentication authentication;
+	bool is_anonymous; /* no user, device or authentication then; nothing goes to the store */
+	span promoted;	   /* an anonymous token whose attributes are taken over; those given win. Empty: none */
 };
 
 struct session_create_result {
-	char token[TOKEN_CHARS];
+	span token;
 	struct session_info info;
 	size_t evicted_count;
 	char (*evicted)[HANDLE_CHARS];
@@ -185,7 +197,8 @@ enum status_code session_create_answer(const struct session_env *env, struct ses
 				       const struct store_reply *reply, enum plan_next *ret_next,
 				       struct session_create_result *ret, struct status *st) MUST_CHECK;
 
-/* ---- Get: GETEX key PX min(idle, deadline - now). With peek: session_peek (value and time left, no sliding). ---- */
+/* ---- Get: GETEX key PX min(idle, deadline - now). With peek: session_peek (value and time left, no sliding); with a
+ * touch interval: session_touch. PLAN_AGAIN: the token was rotated, and its successor is read, or its lineage ended. ---- */
 
 struct session_get_request {
 	span token;
@@ -193,11 +206,15 @@ struct session_get_request {
 	uint32_t staleness_ms; /* with peek: a replica that is less behind may answer */
 	uint32_t minimum_aal;
 	uint32_t authenticated_within_s; /* 0: no demand */
+	size_t amr_count;		 /* one of these methods is demanded; 0: no demand */
+	const span *amr;
+	bool is_privileged; /* is demanded */
 };
 
 struct session_get_result {
 	struct session_outcome outcome;
 	struct session_info info; /* VALID. Otherwise the handle only, and that only if a record was there */
+	span successor; /* VALID: the token was rotated, within its grace; this is the one to hand on. Else empty */
 	size_t attribute_count;
 	const struct session_attribute *attributes; /* sorted by key */
 };
@@ -208,8 +225,8 @@ struct session_get_result {
 enum status_code session_get_plan(const struct session_env *env, const struct session_get_request *req,
 				  struct session_plan *ret_plan, struct status *st) MUST_CHECK;
 enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
-				    const struct store_reply *reply, struct session_get_result *ret,
-				    struct status *st) MUST_CHECK;
+				    const struct store_reply *reply, enum plan_next *ret_next,
+				    struct session_get_result *ret, struct status *st) MUST_CHECK;
 /* Redis takes no writes, and GETEX is one: plans to read without sliding instead. A second round trip, which keeps
  * people logged in while a disk is full. False: it was a peek already, or the arena is full. */
 bool session_get_unslid(const struct session_env *env, struct session_plan *plan) MUST_CHECK;
@@ -233,6 +250,7 @@ struct session_update_result {
 	struct session_outcome outcome;
 	uint64_t version;
 	uint64_t idle_expires_at_ms;
+	span token; /* anonymous: the token that has the attributes now. Else empty */
 };
 
 /* Answer: ABORTED (ret is filled: the version stored), RESOURCE_EXHAUSTED (record too large), ALREADY_EXISTS. */
@@ -241,6 +259,34 @@ enum status_code session_update_plan(const struct session_env *env, const struct
 enum status_code session_update_answer(const struct session_env *env, struct session_plan *plan,
 				       const struct store_reply *reply, enum plan_next *ret_next,
 				       struct session_update_result *ret, struct status *st) MUST_CHECK;
+
+/* ---- Rotate: a new id for the session, with the same deadline, class and attributes. The attributes are sealed under
+ * the id, so the record is read first and sealed anew: two round trips. The second is one script: it stores the
+ * successor, moves the index entry, and puts a forward (session/forward.h) in the old record's place.
+ *
+ * For grace_s the old token stands for the successor: Get, Update, Revoke and Rotate follow it, and all who rotate it get
+ * the same successor. Shown later, it was kept by somebody who should not have it: the lineage ends, the session that
+ * came of it included, with REUSE_DETECTED. Algorithm: refresh token rotation, RFC 9700 section 4.14.2. ---- */
+
+struct session_rotate_request {
+	span token;
+	bool has_authentication; /* a step-up: replaces what the session says */
+	struct session_authentication authentication;
+	bool has_grace;
+	uint32_t grace_s; /* at most the policy's */
+};
+
+struct session_rotate_result {
+	struct session_outcome outcome;
+	char token[TOKEN_CHARS]; /* VALID */
+	struct session_info info;
+};
+
+enum status_code session_rotate_plan(const struct session_env *env, const struct session_rotate_request *req,
+				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_rotate_answer(const struct session_env *env, struct session_plan *plan,
+				       const struct store_reply *reply, enum plan_next *ret_next,
+				       struct session_rotate_result *ret, struct status *st) MUST_CHECK;
 
 /* ---- Revoke: puts a tombstone in the record's place and takes it off the index. By token it leaves a tombstone even
  * where no record is (an earlier write may yet arrive by a failover); by handle only on a record of this realm. ---- */
@@ -290,6 +336,45 @@ enum status_code session_revoke_user_plan(const struct session_env *env, const s
 enum status_code session_revoke_user_answer(const struct session_env *env, struct session_plan *plan,
 					    const struct store_reply *reply, enum plan_next *ret_next,
 					    struct session_revoke_user_result *ret, struct status *st) MUST_CHECK;
+
+/* ---- RevokeRealm: sessions created before a moment, in whole seconds, end: one write. Instances hear of it by the
+ * announcement, and ask once a second (session/not_before.h). ---- */
+
+struct session_revoke_realm_request {
+	uint64_t not_before_ms; /* 0: now. Rounded up to a whole second; at most a minute ahead */
+};
+
+struct session_revoke_realm_result {
+	uint64_t not_before_ms; /* in force */
+};
+
+enum status_code session_revoke_realm_plan(const struct session_env *env,
+					   const struct session_revoke_realm_request *req,
+					   struct session_plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_revoke_realm_answer(const struct session_env *env, struct session_plan *plan,
+					     const struct store_reply *reply, struct session_revoke_realm_result *ret,
+					     struct status *st) MUST_CHECK;
+
+/* ---- Verify: holds the user's index against their sessions, a chunk in each script, and repairs the index. ---- */
+
+struct session_verify_request {
+	span user;
+	size_t token_count; /* of sessions that must have an entry: it is added where it is missing */
+	const span *tokens;
+};
+
+struct session_verify_result {
+	uint32_t sessions; /* alive */
+	uint32_t dangling;
+	uint32_t wrong_score;
+	uint32_t missing;
+};
+
+enum status_code session_verify_plan(const struct session_env *env, const struct session_verify_request *req,
+				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_verify_answer(const struct session_env *env, struct session_plan *plan,
+				       const struct store_reply *reply, enum plan_next *ret_next,
+				       struct session_verify_result *ret, struct status *st) MUST_CHECK;
 
 /* ---- List: a page of the user's living sessions; entries of dead ones leave the index in the same script. ---- */
 

@@ -163,11 +163,11 @@ struct session_outcome outcome_invalid(enum session_reason reason)
  * is brought back. No failover that is worth waiting for takes longer than a minute. */
 #define OUTAGE_MS_MAX 60000
 
-bool is_missing_unproven(const struct session_env *env, uint64_t created_s)
+bool is_missing_unproven(const struct session_env *env, const struct token *t)
 {
 	const uint64_t young_ms = env->young_ms > OUTAGE_MS_MAX ? env->young_ms : OUTAGE_MS_MAX;
 
-	return env->is_unsettled && env->now_ms < created_s * 1000 + young_ms + YOUNG_SLACK_MS;
+	return env->is_unsettled && token_age_s(t, env->now_ms) * 1000 < young_ms + YOUNG_SLACK_MS;
 }
 
 struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s)
@@ -177,7 +177,7 @@ struct session_outcome outcome_gone(const struct session_env *env, const struct 
 	/* Redis forgets a record at its absolute deadline too, possibly while the question is under way. */
 	if (env->now_ms >= token_deadline_ms(&s->token))
 		return outcome_invalid(REASON_ABSOLUTE_TIMEOUT);
-	if (is_missing_unproven(env, s->token.created_s)) {
+	if (is_missing_unproven(env, &s->token)) {
 		metric_add(METRIC_SESSIONS_UNSETTLED, 1);
 		return (struct session_outcome){.verdict = VERDICT_UNKNOWN};
 	}

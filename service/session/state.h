@@ -38,6 +38,7 @@ struct update_state {
 
 struct revoke_state {
 	bool by_token;
+	enum session_reason reason;
 	uint8_t tombstone[TOMBSTONE_BYTES];
 	uint64_t tombstone_ms;
 };
@@ -47,6 +48,7 @@ struct list_state {
 };
 
 struct revoke_user_state {
+	enum session_reason reason;
 	uint8_t tombstone[TOMBSTONE_BYTES];
 	uint64_t tombstone_ms;
 	span scope; /* class tag and name spared, or neither */
@@ -124,7 +126,7 @@ struct session_outcome outcome_invalid(enum session_reason reason);
 /* No record was found. */
 struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s);
 /* That a session of this age is missing may mean that it is not there yet. */
-bool is_missing_unproven(const struct session_env *env, uint64_t created_s);
+bool is_missing_unproven(const struct session_env *env, const struct token *t);
 /* Whether it was revoked a moment ago. */
 bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret);
 /* A part did not open. NO_MEMORY is not for here. */

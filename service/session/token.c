@@ -10,11 +10,19 @@
 static const span prefix = {(const uint8_t *)"lks1_", 5};
 
 _Static_assert(TOKEN_CHARS == 5 + BASE64_CHARS(TOKEN_BYTES), "prefix and base64url");
-_Static_assert(TOKEN_TAGGED_BYTES == 1 + 2 + 5 + 4 + 4 + USER_TAG_BYTES + TOKEN_ID_BYTES, "the fields fill the token");
+_Static_assert(TOKEN_TAGGED_BYTES == 1 + 2 + 5 + 4 + 4 + 3 + USER_TAG_BYTES + TOKEN_ID_BYTES,
+	       "the fields fill the token");
 
 uint64_t token_deadline_ms(const struct token *t)
 {
 	return (t->created_s + t->lifetime_s) * 1000;
+}
+
+uint64_t token_age_s(const struct token *t, uint64_t now_ms)
+{
+	const uint32_t age_s = ((uint32_t)(now_ms / 1000) - t->issued_s) & TOKEN_ISSUED_MASK;
+
+	return age_s > TOKEN_ISSUED_MASK - TOKEN_CLOCKS_DIFFER_S ? 0 : age_s;
 }
 
 uint64_t token_record_ms(const struct token *t, uint64_t now_ms)
@@ -35,6 +43,7 @@ void token_write(const keyring *kr, span realm, const struct token *t, uint8_t o
 	put_number(&w, t->created_s, 5);
 	put_number(&w, t->lifetime_s, 4);
 	put_number(&w, t->idle_timeout_s, 4);
+	put_number(&w, t->issued_s & TOKEN_ISSUED_MASK, 3);
 	put_bytes(&w, span_of(t->user_tag, sizeof(t->user_tag)));
 	put_bytes(&w, span_of(t->id, sizeof(t->id)));
 	tag_make(kr, t->key_id, realm, span_of(out, TOKEN_TAGGED_BYTES), out + TOKEN_TAGGED_BYTES);
@@ -53,6 +62,7 @@ static bool read_fields(struct reader *r, uint16_t key_id, struct token *ret)
 	ret->created_s = take_number(r, 5);
 	ret->lifetime_s = (uint32_t)take_number(r, 4);
 	ret->idle_timeout_s = (uint32_t)take_number(r, 4);
+	ret->issued_s = (uint32_t)take_number(r, 3);
 	take_array(r, ret->user_tag, sizeof(ret->user_tag));
 	take_array(r, ret->id, sizeof(ret->id));
 	return ret->idle_timeout_s > 0 && ret->lifetime_s >= ret->idle_timeout_s;

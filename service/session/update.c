@@ -81,9 +81,14 @@ static struct command_writer start(const struct session_env *env, struct session
 	return w;
 }
 
-static enum status_code finish(const struct session_state *s, struct command_writer *w, struct session_plan *plan,
-			       struct status *st)
+static enum status_code finish(const struct session_env *env, const struct session_state *s, struct command_writer *w,
+			       struct session_plan *plan, struct status *st)
 {
+	span updated;
+
+	if (!announcement_wanted(env, &s->handle, EVENT_UPDATED, &updated))
+		return no_memory(st);
+	command_arg(w, updated);
 	if (s->update.idempotency_key_name.len > 0) {
 		command_number(w, IDEMPOTENCY_S * 1000ULL);
 		command_arg(w, span_of(s->update.fingerprint, FINGERPRINT_BYTES));
@@ -109,7 +114,7 @@ static enum status_code plan_append(const struct session_env *env, struct sessio
 	command_number(&w, ATTRIBUTES_STORED_MAX);
 	command_number(&w, s->update.change.len);
 	command_number(&w, ATTRIBUTES_TEXT_BYTES_MAX);
-	return finish(s, &w, plan, st);
+	return finish(env, s, &w, plan, st);
 }
 
 static enum status_code plan_replace(const struct session_env *env, struct session_state *s, uint64_t version,
@@ -120,7 +125,7 @@ static enum status_code plan_replace(const struct session_env *env, struct sessi
 	s->update.rewritten = record;
 	command_number(&w, version);
 	command_arg(&w, record);
-	return finish(s, &w, plan, st);
+	return finish(env, s, &w, plan, st);
 }
 
 enum status_code session_update_plan(const struct session_env *env, const struct session_update_request *req,

@@ -14,7 +14,7 @@
  *
  * Threads: a worker's history and sessions are its own until it is joined; progress is told by atomics. */
 
-#define TOKEN_BYTES 104
+#define TOKEN_BYTES 112
 /* Users are tried until one is of the right shard: of three, 60 misses in a row happen once in 10^10. */
 #define USER_TRIES_MAX 60
 #define START_MS       60000

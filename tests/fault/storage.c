@@ -11,7 +11,7 @@
  * answered with the right status; logging out must work wherever it can. */
 
 #define PROBE_TIMEOUT_MS 3000
-#define TOKEN_BYTES	 104
+#define TOKEN_BYTES	 112
 #define HANDLE_BYTES	 40
 #define TAG_CHARS	 16 /* of a handle: TAG.NAME */
 

@@ -6,7 +6,7 @@
 /* The Sessions service over a raw caller, for tests whose theme is something else. Codes are returned, never judged;
  * a connection that ended is CODE_NO_REPLY. */
 
-#define TOKEN_BYTES  102 /* 101 characters and a NUL */
+#define TOKEN_BYTES  106 /* 105 characters and a NUL */
 #define HANDLE_BYTES 40
 
 /* No code of the protocol: no reply came. */

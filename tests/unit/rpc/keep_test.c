@@ -459,7 +459,7 @@ static void test_a_revocation_can_be_pending(void **state)
 	body_free(response);
 	reply_free(&frame);
 	assert_int_equal(k->f->script.pended[STORE_SCRIPT_SESSION_BURY], 1);
-	session_hear(elsewhere, span_of(k->f->script.announced, k->f->script.announced_len), 0);
+	session_hear(&(struct session_ears){.recent = elsewhere}, span_of(k->f->script.announced, k->f->script.announced_len), 0);
 	assert_int_equal(recent_count(elsewhere), 1);
 	fixture_expect_verdict(k->f, fixture_get(k->f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
 			       LATCHKEY__V1__REASON__LOGOUT);

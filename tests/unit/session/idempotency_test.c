@@ -25,7 +25,7 @@ static void a_repeated_create_gets_the_same_answer(void **state)
 	assert_int_equal(first.evicted_count, 1);
 	s->world.env.now_ms += 5000;
 	assert_int_equal(do_create(s, &req, &again), STATUS_OK);
-	assert_memory_equal(first.token, again.token, TOKEN_CHARS);
+	assert_memory_equal(first.token.ptr, again.token.ptr, TOKEN_CHARS);
 	assert_memory_equal(first.info.handle, again.info.handle, HANDLE_CHARS);
 	assert_int_equal(again.info.created_at_ms, first.info.created_at_ms);
 	assert_int_equal(again.info.idle_expires_at_ms, first.info.idle_expires_at_ms);
@@ -78,7 +78,7 @@ static void keys_belong_to_caller_realm_and_user(void **state)
 	assert_int_equal(do_create(s, &req, &made[3]), STATUS_OK);
 	for (int i = 0; i < 4; i++)
 		for (int k = 0; k < i; k++)
-			assert_memory_not_equal(made[i].token, made[k].token, TOKEN_CHARS);
+			assert_memory_not_equal(made[i].token.ptr, made[k].token.ptr, TOKEN_CHARS);
 }
 
 static void memories_are_kept_for_a_while_and_open_under_their_keys_only(void **state)
@@ -97,7 +97,7 @@ static void memories_are_kept_for_a_while_and_open_under_their_keys_only(void **
 			IDEMPOTENCY_S * 1000);
 	world_use_keyring(&s->world, WORLD_KEYRING_ROTATED);
 	assert_int_equal(do_create(s, &req, &again), STATUS_OK);
-	assert_memory_equal(first.token, again.token, TOKEN_CHARS);
+	assert_memory_equal(first.token.ptr, again.token.ptr, TOKEN_CHARS);
 	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 50 x", keys->element[0]->str));
 	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 51 y", keys->element[0]->str));
 	assert_int_equal(do_create(s, &req, &again), STATUS_DATA_LOSS);

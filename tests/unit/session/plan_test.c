@@ -245,11 +245,12 @@ static void feed_get(struct desk *d, const struct store_reply *reply)
 		const struct session_get_request req = {.token = span_of(d->token, TOKEN_CHARS), .peek = peek};
 		struct session_get_result result = {0};
 		struct session_plan plan;
+		enum plan_next next;
 		enum status_code code;
 
 		world_fresh(&d->w);
 		assert_int_equal(session_get_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
-		code = session_get_answer(&d->w.env, &plan, reply, &result, &d->st);
+		code = session_get_answer(&d->w.env, &plan, reply, &next, &result, &d->st);
 		assert_true(code == STATUS_OK || code == STATUS_INTERNAL);
 		assert_int_not_equal(result.outcome.verdict, VERDICT_VALID);
 		if (code == STATUS_OK && result.outcome.verdict == VERDICT_INVALID)
@@ -389,7 +390,7 @@ static int start(void **state)
 					       &(struct store_reply){STORE_ARRAY, 0, SPAN_EMPTY, 1, elements}, &next,
 					       &made, &d->st),
 			 STATUS_OK);
-	memcpy(d->token, made.token, sizeof(d->token));
+	memcpy(d->token, made.token.ptr, sizeof(d->token));
 	*state = d;
 	return 0;
 }

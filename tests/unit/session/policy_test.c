@@ -62,16 +62,22 @@ static void the_longest_tombstone_counts(void **state)
 	w->classes[1].policy.tombstone_s = WORLD_TOMBSTONE_S;
 }
 
+#define POLICY(idle, absolute, cap, tombstone)                                                                         \
+	{                                                                                                              \
+		.idle_timeout_s = (idle), .absolute_timeout_s = (absolute), .sessions_max = (cap),                     \
+		.at_cap = AT_CAP_EVICT_OLDEST, .tombstone_s = (tombstone)                                              \
+	}
+
 /* One mistake each in a copy of the good policy. */
 static void mistakes_are_named(void **state)
 {
-	static const struct session_policy good = {1800, 43200, 100, AT_CAP_EVICT_OLDEST, 600};
-	static const struct session_policy no_idle = {0, 43200, 100, AT_CAP_EVICT_OLDEST, 600};
-	static const struct session_policy no_absolute = {1800, 0, 100, AT_CAP_EVICT_OLDEST, 600};
-	static const struct session_policy order = {43201, 43200, 100, AT_CAP_EVICT_OLDEST, 600};
-	static const struct session_policy no_cap = {1800, 43200, 0, AT_CAP_EVICT_OLDEST, 600};
-	static const struct session_policy high_cap = {1800, 43200, 10001, AT_CAP_EVICT_OLDEST, 600};
-	static const struct session_policy no_tombstone = {1800, 43200, 100, AT_CAP_EVICT_OLDEST, 0};
+	static const struct session_policy good = POLICY(1800, 43200, 100, 600);
+	static const struct session_policy no_idle = POLICY(0, 43200, 100, 600);
+	static const struct session_policy no_absolute = POLICY(1800, 0, 100, 600);
+	static const struct session_policy order = POLICY(43201, 43200, 100, 600);
+	static const struct session_policy no_cap = POLICY(1800, 43200, 0, 600);
+	static const struct session_policy high_cap = POLICY(1800, 43200, 10001, 600);
+	static const struct session_policy no_tombstone = POLICY(1800, 43200, 100, 0);
 	static const struct {
 		const char *realms[2];
 		const char *classes[2];
@@ -138,7 +144,7 @@ static void tags_that_meet_are_refused(void **state)
 {
 	enum { MANY = 2000 };
 	const struct world *w = *state;
-	struct session_class class = {SPAN_LIT("x"), 0, {1, 1, 1, AT_CAP_REFUSE, 1}};
+	struct session_class class = {SPAN_LIT("x"), 0, POLICY(1, 1, 1, 1)};
 	struct session_realm *list = calloc(MANY, sizeof(*list));
 	char(*names)[16] = calloc(MANY, sizeof(*names));
 	struct session_realms realms = {MANY, list};

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "base/metrics.h"
+#include "session/announce.h"
 #include "session/session.h"
 
 #define WINDOW_MS 10000U
@@ -170,13 +171,18 @@ static size_t message(char *out, int format, int reason, const char *rest)
 {
 	const size_t len = strlen(rest);
 
-	memset(out, 0, 11);
+	memset(out, 0, 13);
 	out[0] = (char)format;
-	out[1] = 2;
-	out[2] = (char)reason;
-	out[10] = 77;
-	memcpy(out + 11, rest, len);
-	return 11 + len;
+	out[1] = EVENT_REVOKED;
+	out[4] = (char)reason;
+	out[12] = 77;
+	memcpy(out + 13, rest, len);
+	return 13 + len;
+}
+
+static void hear(recent *r, span message_heard)
+{
+	session_hear(&(struct session_ears){.recent = r}, message_heard, 0);
 }
 
 static size_t heard(int format, int reason, const char *rest)
@@ -188,7 +194,7 @@ static size_t heard(int format, int reason, const char *rest)
 	size_t count;
 
 	memcpy(copy, bytes, len);
-	session_hear(r, span_of(copy, len), 0);
+	hear(r, span_of(copy, len));
 	count = recent_count(r);
 	free(copy);
 	recent_free(&r);
@@ -202,7 +208,7 @@ static void announcements_are_remembered(void **state)
 	char bytes[256];
 
 	(void)state;
-	session_hear(r, span_of(bytes, message(bytes, 1, REASON_ADMIN, TAG NAME1 NAME2)), 0);
+	hear(r, span_of(bytes, message(bytes, 1, REASON_ADMIN, TAG NAME1 NAME2)));
 	assert_int_equal(recent_count(r), 2);
 	assert_true(recent_find(r, TAG "." NAME1, 0, &end));
 	assert_true(recent_find(r, TAG "." NAME2, 0, &end));
@@ -228,9 +234,9 @@ static void what_is_no_announcement_is_ignored(void **state)
 	/* As long as no policy allows. */
 	assert_int_equal(heard(2, REASON_LOGOUT, TAG "zzzz" NAME1), 0);
 	for (size_t len = message(bytes, 1, REASON_LOGOUT, TAG NAME1) - 1; len > 0; len--)
-		session_hear(r, span_of(bytes, len), 0);
-	session_hear(r, SPAN_EMPTY, 0);
-	session_hear(NULL, span_of(bytes, 49), 0);
+		hear(r, span_of(bytes, len));
+	hear(r, SPAN_EMPTY);
+	hear(NULL, span_of(bytes, 49));
 	assert_int_equal(recent_count(r), 0);
 	recent_free(&r);
 }

@@ -17,13 +17,13 @@
 
 /* Made by an independent implementation: user ann, aal 2; k=v; n=2 bound to version 2; n=2 bound to none. */
 #define GOLDEN_RECORD                                                                                                  \
-	"010001000000000000000300000000000000010000019ab697e87b001387e400000708020033002f0002000c"                     \
-	"000102030405060708090a0b0c0d0e0f101112131415161739535a3c99ed65a55ba8fb0d92bebb05dd57d4b9fb4b0429895af7"       \
-	"000102030405060708090a0b0c0d0e0f10111213141516178a621815a9feca6c9a5d54ef8887bff29e61853380c35a"               \
+	"010001000000000000000300000000000000010000019ab697e87b001387e400000708020033002f0002000c0000a8c00000019ab697" \
+	"e87b"                                                                                                         \
+	"000102030405060708090a0b0c0d0e0f101112131415161739535a3c99ed65a55ba8fb4376d962f73328829c4790fcd19e8dec"       \
+	"000102030405060708090a0b0c0d0e0f10111213141516178a621815a9fecacb68f06df89aadc3159d1bcb717d3bf9"               \
 	"002f00010000000000000002000102030405060708090a0b0c0d0e0f10111213141516178a621810a9fe8e8e3d71615a453d0af26a5d" \
-	"28951382cf"                                                                                                   \
-	"002f0001000000000000000017161514131211100f0e0d0c0b0a090807060504030201004f7fecaf1b710edc0ec0af7c4feedb92c5f9" \
-	"8a047220cd"
+	"28951382cf002f0001000000000000000017161514131211100f0e0d0c0b0a090807060504030201004f7fecaf1b710edc0ec0af7c4f" \
+	"eedb92c5f98a047220cd"
 
 struct shelf {
 	struct world w;
@@ -85,7 +85,9 @@ static span base(const struct shelf *s, span key, bool other_id, uint64_t versio
 					.class_tag = 0x87e4,
 					.idle_timeout_s = 1800,
 					.attributes_bound = 1,
-					.text_bound = 6};
+					.text_bound = 6,
+					.lifetime_s = 43200,
+					.issued_ms = 1764000000123};
 	span metadata;
 	span out;
 
@@ -176,10 +178,10 @@ static void a_record_is_laid_out_as_it_was(void **state)
 	uint8_t header[RECORD_HEADER_BYTES];
 
 	assert_true(hex_decode(SPAN_LIT("010001000000000000000100000000000000010000019ab697e87b001387e400000708"
-					"000033002f00010006"),
+					"000033002f000100060000a8c00000019ab697e87b"),
 			       header, sizeof(header)));
 	assert_memory_equal(record.ptr, header, sizeof(header));
-	assert_int_equal(record.len, 44 + 51 + 47);
+	assert_int_equal(record.len, 56 + 51 + 47);
 	assert_int_equal(d.len, 12 + 47);
 	assert_memory_equal(d.ptr, "\0\x2f\0\1\0\0\0\0\0\0\0\2", 12);
 }
@@ -287,7 +289,7 @@ static void mixed_records_do_not_open(void **state)
 
 	assert_int_equal(one.len, two.len);
 	/* The data of the one under the header and metadata of the other, and all other cuts between parts. */
-	for (size_t cut = 44; cut < one.len; cut += 51) {
+	for (size_t cut = 56; cut < one.len; cut += 51) {
 		memcpy(mixed, one.ptr, cut);
 		memcpy(mixed + cut, two.ptr + cut, one.len - cut);
 		assert_int_equal(open_all(s, span_of(mixed, one.len), KEY_A, false).result, RECORD_UNREADABLE);

@@ -40,7 +40,7 @@ static void create_then_get(void **state)
 	char key[64];
 
 	assert_int_equal(do_create(s, &req, &made), STATUS_OK);
-	assert_memory_equal(made.token, "lks1_", 5);
+	assert_memory_equal(made.token.ptr, "lks1_", 5);
 	assert_int_equal(made.evicted_count, 0);
 	assert_int_equal(made.info.version, 1);
 	assert_int_equal(made.info.created_at_ms, WORLD_NOW_MS);
@@ -48,8 +48,7 @@ static void create_then_get(void **state)
 	assert_int_equal(made.info.idle_expires_at_ms, WORLD_NOW_MS + IDLE_MS);
 
 	s->world.env.now_ms += 60000;
-	assert_int_equal(do_get(s, &(struct session_get_request){.token = span_of(made.token, TOKEN_CHARS)}, &got),
-			 STATUS_OK);
+	assert_int_equal(do_get(s, &(struct session_get_request){.token = made.token}, &got), STATUS_OK);
 	assert_int_equal(got.outcome.verdict, VERDICT_VALID);
 	assert_int_equal(got.outcome.reason, REASON_NONE);
 	assert_memory_equal(got.info.handle, made.info.handle, HANDLE_CHARS);
@@ -146,7 +145,7 @@ static void assurance_is_demanded(void **state)
 	struct session_get_result got;
 
 	assert_int_equal(do_create(s, &create, &made), STATUS_OK);
-	req.token = span_of(made.token, TOKEN_CHARS);
+	req.token = made.token;
 	req.minimum_aal = 1;
 	req.authenticated_within_s = 100;
 	assert_int_equal(do_get(s, &req, &got), STATUS_OK);
@@ -517,8 +516,8 @@ static void nothing_is_stored_in_clear(void **state)
 
 		assert_null(memmem(keys->element[i]->str, keys->element[i]->len, "plain", 5));
 		assert_null(memmem(dump->str, dump->len, "plain", 5));
-		assert_null(memmem(dump->str, dump->len, made.token + 5, 20));
-		assert_null(memmem(dump->str, dump->len, made.token + TOKEN_CHARS - 20, 20));
+		assert_null(memmem(dump->str, dump->len, made.token.ptr + 5, 20));
+		assert_null(memmem(dump->str, dump->len, made.token.ptr + TOKEN_CHARS - 20, 20));
 		freeReplyObject(dump);
 	}
 	freeReplyObject(keys);

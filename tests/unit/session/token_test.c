@@ -14,7 +14,7 @@
 
 /* Made by an independent implementation, for keyring WORLD_KEYRING, user "ann" and id bytes 64..95. */
 #define GOLDEN_TOKEN                                                                                                   \
-	"lks1_AQABAGkkgQAAAKjAAAAHCO1lynqDKpcFQEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl_5QWb--Vfxe5spajvbP-3w"
+	"lks1_AQABAGkkgQAAAKjAAAAHCCSBAO1lynqDKpcFQEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl-0j3HTWfN_R2y1hQGsLkNn"
 #define GOLDEN_HANDLE "ed65ca7a832a9705.0-M597rVWQaFOB0HO0-G-g"
 
 static int start(void **state)
@@ -37,7 +37,11 @@ static int stop(void **state)
 
 static struct token golden(const struct world *w)
 {
-	struct token t = {.key_id = 1, .created_s = 1764000000, .lifetime_s = 43200, .idle_timeout_s = 1800};
+	struct token t = {.key_id = 1,
+			  .created_s = 1764000000,
+			  .lifetime_s = 43200,
+			  .idle_timeout_s = 1800,
+			  .issued_s = 1764000000 & TOKEN_ISSUED_MASK};
 
 	user_tag_make(w->keys, SPAN_LIT("default"), SPAN_LIT("ann"), t.user_tag);
 	for (size_t i = 0; i < sizeof(t.id); i++)
@@ -131,6 +135,7 @@ static enum session_reason expect_refused(struct world *w, span text)
 	struct session_get_result result;
 	struct session_revoke_result revoked;
 	struct session_plan plan = {0};
+	enum plan_next next;
 	struct status st;
 
 	arena_free(&w->env.arena);
@@ -138,7 +143,7 @@ static enum session_reason expect_refused(struct world *w, span text)
 	assert_int_equal(session_get_plan(&w->env, &get, &plan, &st), STATUS_OK);
 	if (plan.has_command)
 		fail_msg("accepted: %.*s", SPAN_FMT(text));
-	assert_int_equal(session_get_answer(&w->env, &plan, NULL, &result, &st), STATUS_OK);
+	assert_int_equal(session_get_answer(&w->env, &plan, NULL, &next, &result, &st), STATUS_OK);
 	assert_int_equal(result.outcome.verdict, VERDICT_INVALID);
 	assert_int_equal(session_update_plan(&w->env, &update, &plan, &st), STATUS_OK);
 	assert_false(plan.has_command);

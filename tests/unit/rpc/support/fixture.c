@@ -144,8 +144,8 @@ struct minted fixture_mint(struct fixture *f, size_t attribute_bytes)
 	frame = caller_wait(f->caller, id);
 	check(frame->n_replies == 1 && frame->replies[0]->code == LATCHKEY__V1__CODE__OK);
 	created = body_of(frame->replies[0], &latchkey__v1__create_session_response__descriptor);
-	check(created->token.len == 101);
-	memcpy(m.token, created->token.data, 101);
+	check(created->token.len == 105);
+	memcpy(m.token, created->token.data, 105);
 	body_free(created);
 	reply_free(&frame);
 	free(bytes);

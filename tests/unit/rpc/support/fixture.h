@@ -28,7 +28,7 @@ void fixture_stop(struct fixture **f);
 
 /* A session, created over the wire: its token, and the record that went to the store. */
 struct minted {
-	char token[102];
+	char token[106];
 	struct bytes record;
 };
 

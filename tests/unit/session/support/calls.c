@@ -99,7 +99,7 @@ const char *redo(struct stage *s, size_t i)
 	return "";
 }
 
-/* The four calls of one step are alike but for their types. */
+/* The calls of one step are alike but for their types. */
 #define DEFINE_CALL(call)                                                                                              \
 	enum status_code do_##call(struct stage *s, const struct session_##call##_request *req,                        \
 				   struct session_##call##_result *ret)                                                \
@@ -136,10 +136,10 @@ const char *redo(struct stage *s, size_t i)
 		return code;                                                                                           \
 	}
 
-DEFINE_CALL(get)
 DEFINE_CALL(revoke)
 DEFINE_CALL(list)
 DEFINE_STEPPED_CALL(create)
+DEFINE_STEPPED_CALL(get)
 DEFINE_STEPPED_CALL(update)
 DEFINE_STEPPED_CALL(revoke_user)
 
@@ -161,7 +161,7 @@ struct held_token login(struct stage *s, const char *user, const char *class_nam
 
 	if (do_create(s, &req, &result) != STATUS_OK)
 		fail_msg("create: %s", s->st.text);
-	memcpy(t.text, result.token, sizeof(t.text));
+	memcpy(t.text, result.token.ptr, sizeof(t.text));
 	memcpy(t.handle, result.info.handle, sizeof(t.handle));
 	return t;
 }
