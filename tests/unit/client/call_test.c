@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "client_util.h"
+#include "latchkey/admin.h"
 #include "latchkey/v1/server.pb-c.h"
 
 #define UNAVAILABLE LATCHKEY__V1__CODE__UNAVAILABLE
