@@ -14,6 +14,10 @@
  * 1.4 us each (measured): 100 take 0.2 ms, and 10,000 hold Redis up for 14 ms. */
 #define SESSIONS_MAX_MAX 10000
 
+/* Requests that were under way at a rotation are answered within seconds; a token that stands for another for longer than
+ * five minutes is one that a thief may use for as long. */
+#define GRACE_S_MAX 300
+
 /* Redis clusters have one or two replicas a primary; what waits for more than a few is slow and rarely ends. */
 #define WAIT_REPLICAS_MAX 8
 /* A hundred times what a replica in the same data centre takes. */
