@@ -9,7 +9,7 @@
 #include "session/state.h"
 #include "session/validate.h"
 
-/* Two commands each, three for what is wrong, 3 us measured: about 1 ms in all. */
+/* Measured: 1.4 us for each, 2.3 us where it is wrong; at most 1 ms in all. */
 #define VERIFY_CHUNK 400
 
 /* An entry whose deadline is moved ahead is met twice. */
