@@ -12,7 +12,8 @@
 #include "base/log.h"
 #include "base/status.h"
 
-/* A thousand realms with ten classes each, every key written out and commented, take half of it. */
+/* A thousand realms with three classes each fit, every key written out as config_print does; ten, if they name only what
+ * differs from the defaults. */
 #define CONFIG_FILE_BYTES_MAX (1024UL * 1024)
 /* Loopback and a public address over tcp, tls+tcp and ipc are six. */
 #define CONFIG_LISTENERS_MAX 16
