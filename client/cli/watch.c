@@ -122,6 +122,19 @@ static bool bear(struct watch *watch, const struct lk_error *error)
 	return true;
 }
 
+/* As report, in one line. */
+static int fail(const struct line *line, const struct lk_error *error)
+{
+	if (line->json) {
+		json_t *object = json_object();
+
+		report_fields(error, object);
+		(void)say_done(print_object(object));
+	}
+	report_sentence(error);
+	return report_status(error);
+}
+
 static void take_events(struct watch *watch, lk_events *events)
 {
 	watch->is_unwritable = !print_events(watch, events);
@@ -159,7 +172,7 @@ int verb_session_watch(const struct line *line, lk_client *client)
 		if (lk_session_watch(client, &request, &events, &error) == LK_OK)
 			take_events(&watch, events);
 		else if (!bear(&watch, &error))
-			status = report(line, &error);
+			status = fail(line, &error);
 	}
 	if (status == EXIT_DONE)
 		status = say_done(!watch.is_unwritable);

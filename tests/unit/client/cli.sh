@@ -173,7 +173,7 @@ expect 3 'LK_E_UNAVAILABLE' session $nowhere revoke --timeout 0.3 whatever
 for verb in 'session create ann' 'session list ann' 'session update token a=1' 'session revoke token' \
 	'session revoke-user ann' 'session create --anonymous' 'session promote token ann' 'session rotate token' \
 	'session revoke-realm --realm shop --before 2026-01-31T12:00:00.5Z' 'session verify ann --token t' \
-	'session watch' policy keys info health stats redis; do
+	policy keys info health stats redis; do
 	run 3 $verb --json $nowhere
 	out_has '"error": "LK_E_UNAVAILABLE"'
 	out_has '"message": "no connection to'
@@ -181,6 +181,9 @@ for verb in 'session create ann' 'session list ann' 'session update token a=1' '
 	has_not '"version"'
 	err_has 'latchkey: no connection to'
 done
+run 3 session watch --json $nowhere
+out_has '{"error":"LK_E_UNAVAILABLE","message":"no connection to'
+err_has 'latchkey: no connection to'
 expect 3 'no connection' session list $nowhere -- -dash
 expect 3 'no connection' session create ann --label '' $nowhere
 
@@ -234,7 +237,7 @@ export LATCHKEY_SERVER=ipc://$dir/s.sock
 run 0 session create ann
 token=$(cat "$dir/out")
 output=/dev/full
-for verb in info 'info --json' stats 'stats --json' health 'health --json' redis 'redis --json' \
+for verb in info 'info --json' stats 'stats --json' health 'health --json' redis 'redis --json' policy 'policy --json' 'session verify ann' \
 	'session create ann' 'session list ann' \
 	'session list ann --json' "session get $token" "session update $token a=1" 'session revoke-user bob' \
 	--help --version; do

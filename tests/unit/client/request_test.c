@@ -1,4 +1,5 @@
-/* Requests as they reach a server: every field in its place, what is not said left out, limits kept here. */
+/* Requests as they reach a server: every field in its place, what is not said left out, limits kept here. And results as
+ * their callers take them. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -339,6 +340,33 @@ static void an_anonymous_update_needs_room_for_its_token(void **state)
 	assert_null(session);
 }
 
+/* Taken once; not taken, it goes with the call or with its next start. */
+static void a_result_is_taken_once(void **state)
+{
+	Latchkey__V1__ServerRedisResponse response = LATCHKEY__V1__SERVER_REDIS_RESPONSE__INIT;
+	Latchkey__V1__RedisNode node = LATCHKEY__V1__REDIS_NODE__INIT;
+	Latchkey__V1__RedisNode *nodes[] = {&node, &node};
+	lk_redis_status *status;
+	lk_call *call;
+
+	(void)state;
+	response.n_nodes = 2;
+	response.nodes = nodes;
+	seen.answer = &response.base;
+	assert_int_equal(lk_call_new(client, NULL, NULL, &call), LK_OK);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(lk_server_redis_async(call, NULL), LK_OK);
+		assert_int_equal(lk_call_wait(call), LK_OK);
+	}
+	status = lk_call_take_redis_status(call);
+	assert_int_equal(lk_redis_status_node_count(status), 2);
+	assert_null(lk_call_take_redis_status(call));
+	assert_int_equal(lk_server_redis_async(call, NULL), LK_OK);
+	assert_int_equal(lk_call_wait(call), LK_OK);
+	lk_call_free(&call);
+	lk_redis_status_free(&status);
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, forget)
 
 int main(void)
@@ -352,6 +380,7 @@ int main(void)
 	    TEST(realms_users_and_servers_are_asked_for),
 	    TEST(a_verification_may_be_of_a_newer_program),
 	    TEST(an_anonymous_update_needs_room_for_its_token),
+	    TEST(a_result_is_taken_once),
 	};
 
 	return cmocka_run_group_tests(tests, open_all, close_all);
