@@ -104,6 +104,7 @@ static enum record_result open_part(arena *a, const struct record_place *place, 
 		return RECORD_NO_MEMORY;
 	if (!seal_open(place->keys, key_id, which, secret, span_of(binding->bytes, binding->len), sealed, packed))
 		return RECORD_UNREADABLE;
+	keyring_note(place->keys, key_id, part == PART_METADATA ? KEY_USE_RECORD : KEY_USE_PART, place->now_ms);
 	return unpack(a, span_of(packed, sealed.len - SEAL_OVERHEAD_BYTES), ret_text);
 }
 
