@@ -106,11 +106,8 @@ static void an_expected_version_is_kept(void **state)
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", NULL);
 	const struct session_attribute set = {SPAN_LIT("a"), SPAN_LIT("1")};
-	struct session_update_request req = {.token = token_of(&t),
-					     .set_count = 1,
-					     .set = &set,
-					     .has_expected_version = true,
-					     .expected_version = 7};
+	struct session_update_request req = {
+	    .token = token_of(&t), .set_count = 1, .set = &set, .has_expected_version = true, .expected_version = 7};
 	struct session_update_result result;
 
 	world_use_keyring(&s->world, WORLD_KEYRING_ROTATED);
@@ -224,9 +221,9 @@ static void what_does_not_open_is_not_resealed(void **state)
 	session_key(&t, key);
 	/* Header only: no key opens it now. */
 	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 1 %b", key, "\0\1", (size_t)2));
-	assert_int_equal(do_update(s, &(struct session_update_request){.token = token_of(&t), .set_count = 1, .set = &set},
-				   &result),
-			 STATUS_OK);
+	assert_int_equal(
+	    do_update(s, &(struct session_update_request){.token = token_of(&t), .set_count = 1, .set = &set}, &result),
+	    STATUS_OK);
 	assert_int_equal(result.outcome.verdict, VERDICT_UNKNOWN);
 	assert_int_equal(result.outcome.reason, REASON_UNREADABLE);
 	assert_int_equal(base_key(s, &t), 1);
