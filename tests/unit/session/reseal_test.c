@@ -87,7 +87,7 @@ static void who_lags_behind_leaves_it(void **state)
 {
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", NULL);
-	char value[8];
+	char value[16];
 
 	world_use_keyring(&s->world, WORLD_KEYRING_ROTATED);
 	assert_int_equal(put_counted(s, &t, "a", "1"), 2);
