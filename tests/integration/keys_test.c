@@ -329,6 +329,8 @@ static void test_rotations_log_nobody_out(void **state)
 		assert_true(keys->keys[0]->first && keys->keys[0]->tokens > 0 && keys->keys[0]->records > 0);
 		assert_int_equal(keys->keys[ROTATIONS]->id, 1);
 		assert_true(keys->keys[ROTATIONS]->retired && keys->keys[ROTATIONS]->tokens > 0);
+		assert_int_equal(server_counter(&callers[i], "latchkey_tokens_retired_total"), 1);
+		assert_int_equal(server_counter(&callers[i], "latchkey_records_key_missing_total"), 0);
 		raw_free(keys);
 	}
 }

@@ -187,6 +187,7 @@ static void a_retired_key_ends_its_own_tokens_only(void **state)
 static void a_living_token_over_a_missing_key_is_unknown(void **state)
 {
 	struct stage *s = *state;
+	const uint64_t missing = metric_get(METRIC_RECORDS_KEY_MISSING);
 	struct session_revoke_result revoked;
 	struct session_outcome o;
 	struct held_token t;
@@ -199,6 +200,7 @@ static void a_living_token_over_a_missing_key_is_unknown(void **state)
 	o = look(s, &t);
 	assert_int_equal(o.verdict, VERDICT_UNKNOWN);
 	assert_int_equal(o.reason, REASON_UNREADABLE);
+	assert_int_equal(metric_get(METRIC_RECORDS_KEY_MISSING), missing + 1);
 	world_use_keyring(&s->world, WORLD_KEYRING_ROTATED);
 	expect_attribute(s, &t, "a", "1");
 	world_use_keyring(&s->world, KEYRING_2_ONLY);
