@@ -271,6 +271,7 @@ enum status_code keyring_reload(const keyring *old, const char *path, uint64_t n
 
 	if (code != STATUS_OK)
 		return code;
+	assert(kr != NULL);
 	if (kr->ids[0] != old->ids[0]) {
 		atomic_store(&old->usages[0]->first_until_ms, now_ms);
 		atomic_store(&kr->usages[0]->first_until_ms, 0);

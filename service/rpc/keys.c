@@ -7,7 +7,7 @@
 #include "rpc/methods.h"
 
 /* Those in the keyring, and those that were. */
-#define KEYS_SHOWN_MAX (2 * KEYRING_KEYS_MAX)
+#define KEYS_SHOWN_MAX (2 * (size_t)KEYRING_KEYS_MAX)
 
 static void fill_key(const struct keyring_key *from, Latchkey__V1__KeyInfo *to)
 {

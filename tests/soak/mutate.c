@@ -102,9 +102,9 @@ static void splice(struct mutant *m, const struct shelf *s, struct random *r)
 static void mix_parts(struct mutant *m, const struct shelf *s, struct random *r)
 {
 	const span header = pick_other(s, m->at, r);
-	struct record metadata;
-	struct record data;
-	struct record deltas;
+	struct record metadata = {0};
+	struct record data = {0};
+	struct record deltas = {0};
 	const span of_deltas = pick_other(s, m->at, r);
 
 	must(record_split(pick_other(s, m->at, r), &metadata) == RECORD_OK &&

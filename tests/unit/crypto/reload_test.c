@@ -29,28 +29,23 @@ struct place {
 
 static int start(void **state)
 {
-	struct place *p = calloc(1, sizeof(*p));
+	static struct place p;
 
-	if (p == NULL || !crypto_start())
+	(void)snprintf(p.folder, sizeof(p.folder), "/tmp/latchkey-test-XXXXXX");
+	if (!crypto_start() || mkdtemp(p.folder) == NULL)
 		return -1;
-	(void)snprintf(p->folder, sizeof(p->folder), "/tmp/latchkey-test-XXXXXX");
-	if (mkdtemp(p->folder) == NULL)
-		return -1;
-	(void)snprintf(p->path, sizeof(p->path), "%s/keyring", p->folder);
-	*state = p;
+	(void)snprintf(p.path, sizeof(p.path), "%s/keyring", p.folder);
+	*state = &p;
 	return 0;
 }
 
 static int stop(void **state)
 {
-	struct place *p = *state;
-	int left;
+	const struct place *p = *state;
 
 	(void)unlink(p->path);
 	/* Nothing is left behind beside it. */
-	left = rmdir(p->folder);
-	free(p);
-	return left;
+	return rmdir(p->folder);
 }
 
 static void write_file(const struct place *p, const char *text)
