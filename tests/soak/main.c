@@ -183,7 +183,8 @@ static const char *mutation_text(enum mutation m)
 	return texts[m];
 }
 
-static void try_record(const struct shelf *s, struct random *r, uint64_t number, arena *a, struct tally *t)
+/* False: it came out as it once was stored, and does not count. */
+static bool try_record(const struct shelf *s, struct random *r, uint64_t number, arena *a, struct tally *t)
 {
 	static struct mutant m;
 	enum fate fate;
@@ -192,10 +193,11 @@ static void try_record(const struct shelf *s, struct random *r, uint64_t number,
 	fate = get(s, m.at, span_of(m.bytes, m.len), a);
 	arena_reset(a);
 	t->records[m.kind][fate]++;
-	if (fate != FATE_WRONG)
-		return;
-	t->wrong++;
-	show(mutation_text(m.kind), number, m.bytes, m.len);
+	if (fate == FATE_WRONG) {
+		t->wrong++;
+		show(mutation_text(m.kind), number, m.bytes, m.len);
+	}
+	return fate != FATE_STORED;
 }
 
 static bool is_good_token(const struct shelf *s, const struct token_mutant *m)
@@ -206,7 +208,8 @@ static bool is_good_token(const struct shelf *s, const struct token_mutant *m)
 	return false;
 }
 
-static void try_token(const struct shelf *s, struct random *r, uint64_t number, struct tally *t)
+/* False: unchanged. */
+static bool try_token(const struct shelf *s, struct random *r, uint64_t number, struct tally *t)
 {
 	struct token_mutant m;
 	enum session_reason reason;
@@ -218,10 +221,13 @@ static void try_token(const struct shelf *s, struct random *r, uint64_t number, 
 	if (is_good_token(s, &m)) {
 		t->tokens_unchanged++;
 		must(reason == REASON_NONE, "a good token is refused");
-	} else if (reason == REASON_NONE || reason == REASON_ABSOLUTE_TIMEOUT) {
+		return false;
+	}
+	if (reason == REASON_NONE || reason == REASON_ABSOLUTE_TIMEOUT) {
 		t->wrong++;
 		show("token", number, m.text, m.len);
 	}
+	return true;
 }
 
 /* A soak that refused everything would prove nothing. */
@@ -245,7 +251,7 @@ struct options {
 };
 
 static const struct argp_option argp_options[] = {
-    {.name = "count", .key = 'n', .arg = "N", .doc = "So many records, and as many tokens (default 100000)"},
+    {.name = "count", .key = 'n', .arg = "N", .doc = "So many changed records, and as many tokens (default 100000)"},
     {.name = "seed", .key = 's', .arg = "N", .doc = "The run of this seed again (default: by the clock)"},
     {.name = NULL}};
 
@@ -298,6 +304,8 @@ int main(int argc, char **argv)
 	struct options o = {.count = COUNT_DEFAULT, .seed = (uint64_t)time(NULL)};
 	static struct shelf shelf;
 	struct tally tally = {0};
+	uint64_t records = 0;
+	uint64_t tokens = 0;
 	struct random r;
 	arena *a = arena_new(CALL_BYTES, SESSION_CALL_BYTES_MAX);
 
@@ -306,9 +314,9 @@ int main(int argc, char **argv)
 	shelf_open(&shelf);
 	check_shelf(&shelf, a);
 	r = (struct random){o.seed};
-	for (uint64_t i = 0; i < o.count; i++) {
-		try_record(&shelf, &r, i, a, &tally);
-		try_token(&shelf, &r, i, &tally);
+	for (uint64_t i = 0; records < o.count || tokens < o.count; i++) {
+		records += records < o.count && try_record(&shelf, &r, i, a, &tally);
+		tokens += tokens < o.count && try_token(&shelf, &r, i, &tally);
 		if ((i + 1) % PROGRESS == 0)
 			(void)fprintf(stderr, "soak: %llu million\n", (unsigned long long)((i + 1) / PROGRESS));
 	}
