@@ -287,12 +287,14 @@ static void report(const struct tally *t, const struct options *o)
 		for (int f = 0; f < FATES; f++)
 			sums[f] += n[f];
 	}
-	printf(
-	    "%llu records: %llu refused, %llu as once stored, %llu of the session's own parts rearranged, %llu wrong\n",
-	    (unsigned long long)o->count, (unsigned long long)sums[FATE_REFUSED], (unsigned long long)sums[FATE_STORED],
-	    (unsigned long long)sums[FATE_ARRANGED], (unsigned long long)sums[FATE_WRONG]);
-	printf("%llu tokens: %llu refused, %llu unchanged\n", (unsigned long long)t->tokens,
-	       (unsigned long long)(t->tokens - t->tokens_unchanged), (unsigned long long)t->tokens_unchanged);
+	printf("%llu records changed: %llu refused, %llu of the session's own parts rearranged, %llu wrong; besides, "
+	       "%llu as "
+	       "once stored\n",
+	       (unsigned long long)o->count, (unsigned long long)sums[FATE_REFUSED],
+	       (unsigned long long)sums[FATE_ARRANGED], (unsigned long long)sums[FATE_WRONG],
+	       (unsigned long long)sums[FATE_STORED]);
+	printf("%llu tokens changed; besides, %llu unchanged\n", (unsigned long long)(t->tokens - t->tokens_unchanged),
+	       (unsigned long long)t->tokens_unchanged);
 	printf("%llu wrong; seed %llu\n", (unsigned long long)t->wrong, (unsigned long long)o->seed);
 }
 
