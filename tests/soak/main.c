@@ -14,7 +14,7 @@
 #include "mutate.h"
 #include "session/bytes.h"
 #include "session/record.h"
-#include "session/token.h"
+#include "subject.h"
 
 /* A part of the suite: some seconds with a sanitizer. `./dev soak` does ten million. */
 #define COUNT_DEFAULT 100000
@@ -22,12 +22,13 @@
 #define CALL_BYTES 65536
 #define PROGRESS   1000000
 
+#define SUBJECTS_MAX 4
+
 enum fate { FATE_REFUSED, FATE_STORED, FATE_ARRANGED, FATE_WRONG, FATES };
 
 struct tally {
 	uint64_t records[MUTATIONS][FATES];
-	uint64_t tokens;
-	uint64_t tokens_unchanged;
+	uint64_t others[SUBJECTS_MAX][ATTEMPT_WRONG + 1];
 	uint64_t wrong;
 };
 
@@ -200,34 +201,31 @@ static bool try_record(const struct shelf *s, struct random *r, uint64_t number,
 	return fate != FATE_STORED;
 }
 
-static bool is_good_token(const struct shelf *s, const struct token_mutant *m)
-{
-	for (size_t i = 0; i < SHELF_SESSIONS; i++)
-		if (s->sessions[i].realm == m->realm && span_eq(s->sessions[i].token, span_of(m->text, m->len)))
-			return true;
-	return false;
-}
+static const struct subject {
+	const char *name;
+	enum attempt (*attempt)(const struct shelf *s, struct random *r, arena *a, struct specimen *ret);
+} subjects[] = {
+    {"tokens", token_attempt},
+};
+
+#define SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
+
+_Static_assert(SUBJECTS <= SUBJECTS_MAX, "each is counted");
 
 /* False: unchanged. */
-static bool try_token(const struct shelf *s, struct random *r, uint64_t number, struct tally *t)
+static bool try_subject(const struct shelf *s, struct random *r, size_t subject, uint64_t number, arena *a,
+			struct tally *t)
 {
-	struct token_mutant m;
-	enum session_reason reason;
-	struct token token;
+	static struct specimen specimen;
+	const enum attempt attempt = subjects[subject].attempt(s, r, a, &specimen);
 
-	mutate_token(s, r, &m);
-	reason = token_parse(s->keys, m.realm->name, span_of(m.text, m.len), SHELF_NOW_MS, &token);
-	t->tokens++;
-	if (is_good_token(s, &m)) {
-		t->tokens_unchanged++;
-		must(reason == REASON_NONE, "a good token is refused");
-		return false;
-	}
-	if (reason == REASON_NONE || reason == REASON_ABSOLUTE_TIMEOUT) {
+	arena_reset(a);
+	t->others[subject][attempt]++;
+	if (attempt == ATTEMPT_WRONG) {
 		t->wrong++;
-		show("token", number, m.text, m.len);
+		show(subjects[subject].name, number, specimen.bytes, specimen.len);
 	}
-	return true;
+	return attempt != ATTEMPT_UNCHANGED;
 }
 
 /* A soak that refused everything would prove nothing. */
@@ -251,7 +249,7 @@ struct options {
 };
 
 static const struct argp_option argp_options[] = {
-    {.name = "count", .key = 'n', .arg = "N", .doc = "So many changed records, and as many tokens (default 100000)"},
+    {.name = "count", .key = 'n', .arg = "N", .doc = "So many changed ones of each kind (default 100000)"},
     {.name = "seed", .key = 's', .arg = "N", .doc = "The run of this seed again (default: by the clock)"},
     {.name = NULL}};
 
@@ -293,9 +291,29 @@ static void report(const struct tally *t, const struct options *o)
 	       (unsigned long long)o->count, (unsigned long long)sums[FATE_REFUSED],
 	       (unsigned long long)sums[FATE_ARRANGED], (unsigned long long)sums[FATE_WRONG],
 	       (unsigned long long)sums[FATE_STORED]);
-	printf("%llu tokens changed; besides, %llu unchanged\n", (unsigned long long)(t->tokens - t->tokens_unchanged),
-	       (unsigned long long)t->tokens_unchanged);
+	for (size_t i = 0; i < SUBJECTS; i++)
+		printf("%llu %s changed: %llu refused, %llu wrong; besides, %llu unchanged\n",
+		       (unsigned long long)o->count, subjects[i].name,
+		       (unsigned long long)t->others[i][ATTEMPT_REFUSED],
+		       (unsigned long long)t->others[i][ATTEMPT_WRONG],
+		       (unsigned long long)t->others[i][ATTEMPT_UNCHANGED]);
 	printf("%llu wrong; seed %llu\n", (unsigned long long)t->wrong, (unsigned long long)o->seed);
+}
+
+static void soak(const struct shelf *s, const struct options *o, arena *a, struct tally *t)
+{
+	uint64_t others[SUBJECTS] = {0};
+	struct random r = {o->seed};
+	uint64_t records = 0;
+
+	for (uint64_t i = 0; records < o->count; i++) {
+		records += try_record(s, &r, i, a, t);
+		if ((i + 1) % PROGRESS == 0)
+			(void)fprintf(stderr, "soak: %llu million\n", (unsigned long long)((i + 1) / PROGRESS));
+	}
+	for (size_t k = 0; k < SUBJECTS; k++)
+		for (uint64_t i = 0; others[k] < o->count; i++)
+			others[k] += try_subject(s, &r, k, i, a, t);
 }
 
 int main(int argc, char **argv)
@@ -306,22 +324,13 @@ int main(int argc, char **argv)
 	struct options o = {.count = COUNT_DEFAULT, .seed = (uint64_t)time(NULL)};
 	static struct shelf shelf;
 	struct tally tally = {0};
-	uint64_t records = 0;
-	uint64_t tokens = 0;
-	struct random r;
 	arena *a = arena_new(CALL_BYTES, SESSION_CALL_BYTES_MAX);
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	must(a != NULL, "no memory");
 	shelf_open(&shelf);
 	check_shelf(&shelf, a);
-	r = (struct random){o.seed};
-	for (uint64_t i = 0; records < o.count || tokens < o.count; i++) {
-		records += records < o.count && try_record(&shelf, &r, i, a, &tally);
-		tokens += tokens < o.count && try_token(&shelf, &r, i, &tally);
-		if ((i + 1) % PROGRESS == 0)
-			(void)fprintf(stderr, "soak: %llu million\n", (unsigned long long)((i + 1) / PROGRESS));
-	}
+	soak(&shelf, &o, a, &tally);
 	report(&tally, &o);
 	shelf_close(&shelf);
 	arena_free(&a);

@@ -3,10 +3,8 @@
 
 #include "mutate.h"
 
-#include "crypto/codec.h"
 #include "session/bytes.h"
 #include "session/record.h"
-#include "session/token.h"
 
 /* Where the header's fields are and how long: record.h. */
 static const struct field {
@@ -210,56 +208,5 @@ void mutate(const struct shelf *s, struct random *r, struct mutant *ret)
 	case MUTATIONS:
 		m->at = pick_session(s, r);
 		break;
-	}
-}
-
-/* ---- Tokens ---- */
-
-static void change_text(struct token_mutant *m, struct random *r)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/ .";
-
-	for (size_t n = 1 + random_below(r, 3); n > 0; n--)
-		m->text[random_below(r, m->len)] = alphabet[random_below(r, sizeof(alphabet) - 1)];
-}
-
-/* With the layout in mind: fields of one, the rest of another. */
-static void change_bytes(struct token_mutant *m, span other, struct random *r)
-{
-	uint8_t one[TOKEN_BYTES];
-	uint8_t two[TOKEN_BYTES];
-	const size_t from = random_below(r, TOKEN_BYTES);
-	const size_t len = 1 + random_below(r, TOKEN_BYTES - from);
-
-	must(base64_decode(span_of(m->text + 5, TOKEN_CHARS - 5), one, sizeof(one)) &&
-		 base64_decode(span_of(other.ptr + 5, TOKEN_CHARS - 5), two, sizeof(two)),
-	     "base64");
-	for (size_t i = from; i < from + len; i++)
-		one[i] = random_below(r, 8) == 0 ? (uint8_t)random_next(r) : two[i];
-	base64_encode(span_of(one, sizeof(one)), m->text + 5);
-}
-
-void mutate_token(const struct shelf *s, struct random *r, struct token_mutant *ret)
-{
-	const struct good *g = pick_session(s, r);
-	const struct good *other = pick_session(s, r);
-
-	*ret = (struct token_mutant){.realm = g->realm, .len = TOKEN_CHARS};
-	memcpy(ret->text, g->token.ptr, TOKEN_CHARS);
-	switch (random_below(r, 5)) {
-	case 0:
-		change_text(ret, r);
-		break;
-	case 1:
-		change_bytes(ret, other->token, r);
-		break;
-	case 2:
-		memcpy(ret->text + random_below(r, TOKEN_CHARS), other->token.ptr, 1);
-		break;
-	case 3:
-		ret->len = random_below(r, TOKEN_MUTANT_CHARS_MAX);
-		break;
-	default:
-		ret->realm = other->realm;
 	}
 }

@@ -34,14 +34,4 @@ struct mutant {
 
 void mutate(const struct shelf *s, struct random *r, struct mutant *ret);
 
-/* A token as somebody might present it: changes to good ones, in text or in bytes. */
-#define TOKEN_MUTANT_CHARS_MAX (TOKEN_CHARS + 8)
-struct token_mutant {
-	const struct session_realm *realm; /* that it is presented to */
-	size_t len;
-	char text[TOKEN_MUTANT_CHARS_MAX];
-};
-
-void mutate_token(const struct shelf *s, struct random *r, struct token_mutant *ret);
-
 #endif
