@@ -239,7 +239,7 @@ token=$(cat "$dir/out")
 output=/dev/full
 for verb in info 'info --json' stats 'stats --json' health 'health --json' redis 'redis --json' policy 'policy --json' 'session verify ann' \
 	'session create ann' 'session list ann' \
-	'session list ann --json' "session get $token" "session update $token a=1" 'session revoke-user bob' \
+	keys 'keys --json' 'session list ann --json' "session get $token" "session update $token a=1" 'session revoke-user bob' \
 	--help --version; do
 	run 3 $verb
 	err_has 'latchkey: the result could not be written'
