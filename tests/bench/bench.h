@@ -28,14 +28,17 @@ struct bench {
 	bool has_rows;
 };
 
-/* Classes of the service's realm besides the default one. */
-#define CLASS_MANY   "many"   /* a cap of 10,000 */
-#define CLASS_POLLED "polled" /* slides its idle timeout at most once in POLLED_TOUCH_S */
+/* Of the default realm, besides its default class: a cap of 10,000. */
+#define CLASS_MANY "many"
+/* A realm whose sessions slide their idle timeout at most so often. The others' Gets are another command. */
+#define REALM_POLLED   "polled"
+#define POLLED_TOUCH_S "5"
 
 /* What is measured: each prints a table of its own. */
 void bench_get(struct bench *b);
 void bench_revoke_user(struct bench *b);
 void bench_memory(struct bench *b);
+void bench_touch(struct bench *b);
 
 _Noreturn void bench_die(const char *what, const struct lk_error *error);
 

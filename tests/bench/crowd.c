@@ -71,7 +71,7 @@ static void await_all(struct maker *maker, lk_call **calls)
 		lk_call_free(&calls[i]);
 }
 
-void crowd_make(struct bench *b, const char *name, const char *session_class, unsigned count, unsigned per_user,
+void crowd_make(struct bench *b, const char *name, const struct crowd_policy *policy, unsigned count, unsigned per_user,
 		struct crowd *ret)
 {
 	struct maker maker = {.crowd = ret, .request = LK_SESSION_CREATE_REQUEST_INIT, .attribute = bench_attribute()};
@@ -84,7 +84,10 @@ void crowd_make(struct bench *b, const char *name, const char *session_class, un
 	ret->handles = calloc(count, sizeof(*ret->handles));
 	if (ret->tokens == NULL || ret->handles == NULL)
 		bench_die("out of memory", NULL);
-	maker.request.session_class = session_class;
+	if (policy != NULL) {
+		maker.request.realm = policy->realm;
+		maker.request.session_class = policy->session_class;
+	}
 	maker.request.attributes = &maker.attribute;
 	maker.request.attribute_count = 1;
 	for (unsigned i = 0; i < IN_FLIGHT; i++) {

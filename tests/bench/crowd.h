@@ -9,6 +9,11 @@
 #define CROWD_HANDLE_BYTES 40
 #define CROWD_USER_BYTES   48
 
+struct crowd_policy {
+	const char *realm;
+	const char *session_class;
+};
+
 struct crowd {
 	unsigned count;
 	unsigned per_user;
@@ -17,8 +22,8 @@ struct crowd {
 	char (*handles)[CROWD_HANDLE_BYTES];
 };
 
-/* session_class NULL: the default one. Each session has one attribute, bench_attribute(). */
-void crowd_make(struct bench *b, const char *name, const char *session_class, unsigned count, unsigned per_user,
+/* policy, or what is in it, NULL: the default ones. Each session has one attribute, bench_attribute(). */
+void crowd_make(struct bench *b, const char *name, const struct crowd_policy *policy, unsigned count, unsigned per_user,
 		struct crowd *ret);
 /* The user of session i. */
 void crowd_user(const struct crowd *c, unsigned i, char out[static CROWD_USER_BYTES]);

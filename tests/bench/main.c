@@ -13,7 +13,10 @@ static const char config[] = "log_level: info\n"
 			     "  - name: default\n"
 			     "    classes:\n"
 			     "      - { name: default }\n"
-			     "      - { name: " CLASS_MANY ", sessions_max: 10000 }\n";
+			     "      - { name: " CLASS_MANY ", sessions_max: 10000 }\n"
+			     "  - name: " REALM_POLLED "\n"
+			     "    classes:\n"
+			     "      - { name: default, touch_interval_s: " POLLED_TOUCH_S " }\n";
 
 struct section {
 	const char *name;
@@ -25,6 +28,7 @@ static struct section sections[] = {
     {"get", bench_get, false},
     {"revoke-user", bench_revoke_user, false},
     {"memory", bench_memory, false},
+    {"touch", bench_touch, false},
 };
 
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
@@ -178,7 +182,7 @@ int main(int argc, char **argv)
 	static const struct argp_option options[] = {
 	    {"seconds", 's', "S", 0, "Length of one measurement of calls a second (2)", 0},
 	    {"rounds", 'r', "N", 0, "Measurements of each line and of its baseline (3)", 0},
-	    {"only", 'o', "TABLE", 0, "get, revoke-user or memory; may be given several times", 0},
+	    {"only", 'o', "TABLE", 0, "get, revoke-user, memory or touch; may be given several times", 0},
 	    {"json", 'j', "FILE", 0, "Write the rows there too", 0},
 	    {0},
 	};

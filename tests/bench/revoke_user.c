@@ -67,7 +67,7 @@ static void make_user(struct bench *b, unsigned sessions, struct crowd *ret)
 	char name[24];
 
 	(void)snprintf(name, sizeof(name), "leaver%u", number++);
-	crowd_make(b, name, CLASS_MANY, sessions, sessions, ret);
+	crowd_make(b, name, &(struct crowd_policy){.session_class = CLASS_MANY}, sessions, sessions, ret);
 }
 
 static void measure_alone(struct bench *b, unsigned sessions, struct figures *f)
