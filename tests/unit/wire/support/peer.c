@@ -172,7 +172,7 @@ struct peer_sockets peer_count_sockets(void)
 	struct peer_sockets found = {0};
 
 	for (int fd = 0; fd < DESCRIPTORS; fd++) {
-		struct sockaddr_storage far;
+		struct sockaddr_storage far = {0};
 		socklen_t far_len = sizeof(far);
 		int nodelay = 0;
 		socklen_t len = sizeof(nodelay);
