@@ -69,10 +69,32 @@ static enum exit_status fail(enum exit_status status, const char *text)
 }
 
 /* service/redis's events, from any thread. */
-static void log_redis_event(void *owner, bool is_problem, const char *event, const char *text)
+static void log_redis_event(void *owner, const struct redis_event *e)
 {
+	const struct {
+		const char *name;
+		const char *text;
+	} texts[] = {{"node", e->node},	  {"from", e->from}, {"version", e->version},
+		     {"error", e->error}, {"text", e->text}};
+	const struct {
+		const char *name;
+		uint64_t number;
+	} numbers[] = {{"attempt", e->attempt}, {"slots", e->slots}, {"commands", e->commands},
+		       {"took_ms", e->took_ms}, {"not_logged", e->not_logged}};
+	struct log_field fields[sizeof(texts) / sizeof(texts[0]) + sizeof(numbers) / sizeof(numbers[0])];
+	size_t count = 0;
+
 	(void)owner;
-	log_event(is_problem ? LOG_WARN : LOG_INFO, event, LOG_STR("text", text));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].text != NULL)
+			fields[count++] = LOG_STR(texts[i].name, texts[i].text);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i].number != 0)
+			fields[count++] = LOG_UINT(numbers[i].name, numbers[i].number);
+	log_write(e->kind == REDIS_EVENT_PROBLEM  ? LOG_WARN
+		  : e->kind == REDIS_EVENT_DETAIL ? LOG_DEBUG
+						  : LOG_INFO,
+		  e->name, fields, count);
 }
 
 static enum status_code allow_files(const struct config *c, struct status *st)

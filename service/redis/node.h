@@ -116,6 +116,9 @@ void node_tick(struct node *n, enum node_want want, uint64_t now_ms);
 uint32_t node_ready_count(const struct node *n);
 uint32_t node_retry_after_ms(const struct node *n, uint64_t now_ms);
 
+/* As connection_last_failure, of the first that has failed. */
+bool node_last_failure(const struct node *n, struct connection_failure *ret);
+
 /* Ends the connections that are open, the lane's and the subscription's too; they are dialed anew. */
 void node_drop(struct node *n);
 /* The same, but spares the one that is just being greeted. */
