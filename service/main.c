@@ -40,6 +40,8 @@ enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 #define LINKS_GONE_MS 1000
 /* A Redis URL in a log line, which holds 1024 bytes in all; a longer one is cut. */
 #define LOG_URL_BYTES 256
+/* At the start few are known, those that matter in front. */
+#define REDIS_NODES_SHOWN 32
 /* Realms and classes as the domain holds them, for the largest configuration: 1024 realms of 32 classes. */
 #define REALMS_ARENA_BYTES (4UL * 1024 * 1024)
 
@@ -313,12 +315,27 @@ static enum status_code listen_on(struct service *s, const struct config_listene
 	return code;
 }
 
+static void warn_of_redis(const struct service *s)
+{
+	static const char text[] = "not reached yet; calls are answered UNAVAILABLE until it is";
+	struct store_node nodes[REDIS_NODES_SHOWN];
+	const size_t known = store_nodes(redis_store(s->redis), nodes, REDIS_NODES_SHOWN);
+
+	for (size_t i = 0; i < known && i < REDIS_NODES_SHOWN; i++) {
+		if (nodes[i].error[0] == 0)
+			continue;
+		log_event(LOG_WARN, "redis_unavailable", LOG_STR("node", nodes[i].address),
+			  LOG_STR("error", nodes[i].error), LOG_STR("text", text));
+		return;
+	}
+	log_event(LOG_WARN, "redis_unavailable", LOG_STR("text", text));
+}
+
 /* Waits a moment for Redis, so that the first calls are not refused; one that is down is no reason not to start. */
 static void await_redis(struct service *s)
 {
 	if (!redis_wait_ready(s->redis, s->config->redis.connect_timeout_ms))
-		log_event(LOG_WARN, "redis_unavailable",
-			  LOG_STR("text", "not reached yet; calls are answered UNAVAILABLE until it is"));
+		warn_of_redis(s);
 }
 
 static enum status_code service_start(struct service *s, struct status *st)

@@ -172,8 +172,10 @@ static void take_range_locked(struct topology *t, const struct map_range *range,
 	for (size_t i = 0; i < range->replica_count; i++) {
 		struct node *replica = topology_node_locked(t, &range->replicas[i], now_ms);
 
-		if (replica != NULL && replica != n)
-			replica->primary = n;
+		if (replica == NULL || replica == n)
+			continue;
+		replica->primary = n;
+		replica->replica_ms = now_ms;
 	}
 }
 

@@ -108,7 +108,13 @@ static void state(void *self, struct store_state *ret)
 {
 	redis *r = self;
 
+	struct journal_state kept;
+
 	topology_get_state(r->topology, ret);
+	journal_get_state(r->journal, &kept);
+	ret->journal_entries = kept.entries;
+	ret->journal_bytes = kept.bytes;
+	ret->pending = pending_count(r->pending);
 }
 
 static size_t nodes(void *self, struct store_node *ret, size_t max)

@@ -182,6 +182,7 @@ static struct node *reuse_locked(struct topology *t, const char *url, uint64_t n
 		node_set_url(n, url);
 		n->info = (struct info){0};
 		n->primary = NULL;
+		n->replica_ms = 0;
 		n->predecessor = NULL;
 		n->heir = NULL;
 		n->gone_ms = 0;
@@ -267,26 +268,17 @@ static bool is_another_run(const struct node *n, const struct info *info)
 	return strcmp(n->info.run_id, info->run_id) != 0;
 }
 
-/* The address leads to another server now: what is still open leads to the one before. */
-static void leave_former_run(struct node *n, const struct info *info)
-{
-	bool is_former;
-
-	topology_lock(n->topology);
-	is_former = info->run_id[0] != '\0' && n->info.run_id[0] != '\0' && is_another_run(n, info);
-	topology_unlock(n->topology);
-	if (is_former)
-		node_leave_former_run(n);
-}
-
 void topology_greeted(struct node *n, const struct greeting_result *greeted)
 {
 	struct topology *t = n->topology;
 	uint64_t now_ms = clock_mono_ms();
 
-	leave_former_run(n, &greeted->info);
 	topology_lock(t);
 	if (is_another_run(n, &greeted->info)) {
+		/* The address leads to another server now: what is still open leads to the one before, and must not get
+		 * what is carried out again. */
+		if (greeted->info.run_id[0] != '\0' && n->info.run_id[0] != '\0')
+			node_leave_former_run(n);
 		n->is_another_run = n->is_joined;
 		n->replay_tries = 0;
 		/* What has been carried out again went to the former run. */

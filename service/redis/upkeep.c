@@ -200,6 +200,7 @@ void upkeep_tick(struct node *n, uint64_t now_ms)
 
 	topology_lock(t);
 	want = want_of_locked(n, now_ms);
+	n->want = want;
 	topology_unlock(t);
 	node_tick(n, want, now_ms);
 	lane_tick(n->lane, want, now_ms);
