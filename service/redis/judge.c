@@ -18,8 +18,7 @@ static bool has_right_role(const struct topology *t, const struct node *n)
 	return n->info.role != ROLE_REPLICA;
 }
 
-/* NULL: it is what the URL says, as far as it tells. */
-static const char *wrong_kind(const struct topology *t, const struct node *n)
+const char *topology_wrong_kind(const struct topology *t, const struct node *n)
 {
 	if (n->info.kind == KIND_SENTINEL)
 		return "it is a Sentinel: redis.url must be redis+sentinel://host,.../name";
@@ -32,7 +31,7 @@ static const char *wrong_kind(const struct topology *t, const struct node *n)
 
 static bool is_well_locked(const struct topology *t, const struct node *n, uint64_t now_ms)
 {
-	if (wrong_kind(t, n) != NULL || !has_right_role(t, n) || n->is_clusterdown ||
+	if (topology_wrong_kind(t, n) != NULL || !has_right_role(t, n) || n->is_clusterdown ||
 	    n->breaker.state != BREAKER_CLOSED || node_ready_count(n) == 0)
 		return false;
 	return t->election == NULL || election_confirms_locked(t->election, n, now_ms);
@@ -46,7 +45,7 @@ static bool is_overdue_locked(const struct topology *t, const struct node *n, ui
 		return now_ms >= n->gone_ms + t->options->failover_wait_ms;
 	/* It never served, nor is it the successor of one that did. */
 	if (node_ready_count(n) > 0)
-		return wrong_kind(t, n) != NULL || !has_right_role(t, n);
+		return topology_wrong_kind(t, n) != NULL || !has_right_role(t, n);
 	node_look(n, now_ms, &view);
 	return view.failures > 0;
 }
@@ -141,8 +140,8 @@ static const char *judgement_of_locked(const struct topology *t, const struct no
 		return "it does not answer";
 	if (n->is_clusterdown)
 		return "the cluster is down";
-	if (wrong_kind(t, n) != NULL)
-		return wrong_kind(t, n);
+	if (topology_wrong_kind(t, n) != NULL)
+		return topology_wrong_kind(t, n);
 	if (n->info.role == ROLE_REPLICA)
 		return "it is a replica";
 	if (!has_right_role(t, n))

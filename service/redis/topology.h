@@ -129,6 +129,8 @@ void topology_greeted(struct node *n, const struct greeting_result *greeted);
 /* After facts have changed. */
 void topology_judge_locked(struct topology *t, struct node *n, uint64_t now_ms);
 void topology_judge_all_locked(struct topology *t, uint64_t now_ms);
+/* What kind of server the URL takes it for, and it is not: a sentence; NULL: it is one, as far as it tells. */
+const char *topology_wrong_kind(const struct topology *t, const struct node *n);
 /* Somebody who owns slots is not serving, or slots have no owner. */
 bool topology_is_troubled_locked(const struct topology *t);
 /* A line for people: host:port or path. */

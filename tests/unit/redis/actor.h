@@ -17,6 +17,7 @@ struct actor {
 	void *owner;
 	const char *role; /* "master" or "slave" */
 	atomic_uint run;  /* shown as run_id: another number is another run */
+	atomic_uint offset; /* in the stream of replication, which is one for all actors */
 	uint16_t port;
 	char address[32];     /* 127.0.0.1:port */
 	atomic_uint commands; /* that `play` got */
