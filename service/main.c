@@ -76,13 +76,16 @@ static void log_redis_event(void *owner, const struct redis_event *e)
 	const struct {
 		const char *name;
 		const char *text;
-	} texts[] = {{"node", e->node},	  {"from", e->from}, {"version", e->version},
-		     {"error", e->error}, {"text", e->text}};
+	} texts[] = {
+	    {"node", e->node}, {"from", e->from}, {"version", e->version}, {"error", e->error}, {"text", e->text}};
 	const struct {
 		const char *name;
 		uint64_t number;
-	} numbers[] = {{"attempt", e->attempt}, {"slots", e->slots}, {"commands", e->commands},
-		       {"took_ms", e->took_ms}, {"not_logged", e->not_logged}};
+	} numbers[] = {{"attempt", e->attempt},
+		       {"slots", e->slots},
+		       {"commands", e->commands},
+		       {"took_ms", e->took_ms},
+		       {"not_logged", e->not_logged}};
 	struct log_field fields[sizeof(texts) / sizeof(texts[0]) + sizeof(numbers) / sizeof(numbers[0])];
 	size_t count = 0;
 

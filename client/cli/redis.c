@@ -181,10 +181,11 @@ static void explain_sentinels(const lk_redis_status *status)
 		reached += lk_redis_node_connections_ready(node) > 0;
 	}
 	if (known > 0 && reached == 0)
-		(void)fprintf(stderr,
-			      "latchkey: none of the %zu Sentinels answers: a primary that none of them confirms is not "
-			      "used for longer than redis.unconfirmed_ms\n",
-			      known);
+		(void)fprintf(
+		    stderr,
+		    "latchkey: none of the %zu Sentinels answers: a primary that none of them confirms is not "
+		    "used for longer than redis.unconfirmed_ms\n",
+		    known);
 }
 
 /* The exit status, where the result was written with that one. */

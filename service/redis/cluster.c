@@ -202,13 +202,13 @@ static void take_answer_locked(struct cluster *c, struct inquiry *q, uint64_t no
 		const char *wrong_kind = topology_wrong_kind(c->topology, q->node);
 
 		topology_note_locked(c->topology, &(struct redis_event){
-							.kind = REDIS_EVENT_PROBLEM,
-							.name = "redis_map_unknown",
-							.node = topology_name_of(q->node),
-							.error = wrong_kind != NULL ? wrong_kind : q->error,
-							.text = reason_remedy(q->error),
-							.attempt = ++c->failures,
-						    });
+						      .kind = REDIS_EVENT_PROBLEM,
+						      .name = "redis_map_unknown",
+						      .node = topology_name_of(q->node),
+						      .error = wrong_kind != NULL ? wrong_kind : q->error,
+						      .text = reason_remedy(q->error),
+						      .attempt = ++c->failures,
+						  });
 		return;
 	}
 	c->failures = 0;

@@ -69,13 +69,13 @@ static void on_done(void *owner, size_t carried_out, size_t failed)
 		if (failed > 0 && n->is_joined) {
 			metric_add(METRIC_REDIS_REPLAY_FAILED, failed);
 			topology_note_locked(t, &(struct redis_event){
-							.kind = REDIS_EVENT_PROBLEM,
-							.name = "redis_replay_failed",
-							.node = topology_name_of(n),
-							.text = "so many acknowledged commands could not be carried "
-								"out again",
-							.commands = failed,
-						    });
+						    .kind = REDIS_EVENT_PROBLEM,
+						    .name = "redis_replay_failed",
+						    .node = topology_name_of(n),
+						    .text = "so many acknowledged commands could not be carried "
+							    "out again",
+						    .commands = failed,
+						});
 		}
 	}
 	topology_judge_locked(t, n, now_ms);

@@ -59,7 +59,7 @@ struct node {
 
 	struct breaker breaker;
 	enum node_want want; /* as of the last tick */
-	uint64_t answers; /* that the breaker knows of */
+	uint64_t answers;    /* that the breaker knows of */
 	bool is_another_run;
 	bool is_clusterdown;
 	bool is_confirmed; /* cluster: by its own map, since it is joining */

@@ -142,7 +142,7 @@ static size_t arrange_locked(struct topology *t, struct place *places)
 		places[count++] = (struct place){
 		    .node = n,
 		    .is_owner = is_owner,
-		    .first_slot = is_owner		? first_slot_of(t, n)
+		    .first_slot = is_owner	       ? first_slot_of(t, n)
 				  : n->primary != NULL ? first_slot_of(t, n->primary)
 						       : NO_SLOT,
 		};

@@ -8,7 +8,8 @@
 
 #define CERTIFICATES                                                                                                   \
 	"check redis.tls_ca (it must have signed the server's certificate), redis.tls_server_name (a name in that "    \
-	"certificate) and redis.tls_cert (the server may demand one); if the port speaks no TLS, redis.url must begin " \
+	"certificate) and redis.tls_cert (the server may demand one); if the port speaks no TLS, redis.url must "      \
+	"begin "                                                                                                       \
 	"with redis, not rediss"
 #define MAYBE_PLAIN                                                                                                    \
 	"the server may demand a client certificate (redis.tls_cert, redis.tls_key), or its port speaks no TLS: then " \

@@ -28,7 +28,7 @@ struct member {
 	bool is_proven;	    /* has answered since it was connected */
 	bool is_identified; /* since it was connected: `id` is its own, or it tells none */
 	bool is_listening;
-	bool has_failed; /* not connected, and not for want of an attempt */
+	bool has_failed;		 /* not connected, and not for want of an attempt */
 	char error[GREETING_TEXT_BYTES]; /* why it is not connected, if it was tried */
 	bool wants_lists;
 	uint32_t polls;

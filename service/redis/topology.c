@@ -206,11 +206,11 @@ struct node *topology_node_locked(struct topology *t, const struct address *addr
 			n = reuse_locked(t, url, now_ms);
 		if (n == NULL) {
 			topology_note_locked(t, &(struct redis_event){
-							.kind = REDIS_EVENT_PROBLEM,
-							.name = "redis_too_many_nodes",
-							.node = address_in_url(url),
-							.text = "is not used: 256 nodes are known and in use already",
-						    });
+						    .kind = REDIS_EVENT_PROBLEM,
+						    .name = "redis_too_many_nodes",
+						    .node = address_in_url(url),
+						    .text = "is not used: 256 nodes are known and in use already",
+						});
 			return NULL;
 		}
 		n->address = *address;

@@ -119,13 +119,13 @@ static void tend_breaker_locked(struct topology *t, struct node *n, uint64_t now
 	if (breaker_waited(&n->breaker, view.oldest_ms, now_ms) && n->breaker.openings == 1) {
 		metric_add(METRIC_REDIS_BREAKER_OPENED, 1);
 		topology_note_locked(t, &(struct redis_event){
-						.kind = REDIS_EVENT_PROBLEM,
-						.name = "redis_breaker_opened",
-						.node = topology_name_of(n),
-						.error = "no answer",
-						.commands = view.in_flight,
-						.took_ms = t->options->breaker_ms,
-					    });
+					    .kind = REDIS_EVENT_PROBLEM,
+					    .name = "redis_breaker_opened",
+					    .node = topology_name_of(n),
+					    .error = "no answer",
+					    .commands = view.in_flight,
+					    .took_ms = t->options->breaker_ms,
+					});
 	}
 }
 

@@ -38,7 +38,8 @@ static const struct {
     /* Not UNAVAILABLE: trying again does not help before somebody acts. */
     {"NOAUTH", STATUS_INTERNAL, 0, "Redis demands a password: set redis.user and redis.password_file"},
     {"WRONGPASS", STATUS_INTERNAL, 0, "Redis does not accept the password: check redis.user and redis.password_file"},
-    {"NOPERM", STATUS_INTERNAL, 0, "Redis's ACL does not allow the command: give redis.user the rights that docs/operations.md lists"},
+    {"NOPERM", STATUS_INTERNAL, 0,
+     "Redis's ACL does not allow the command: give redis.user the rights that docs/operations.md lists"},
     /* All keys of a command share a hash tag. */
     {"CROSSSLOT", STATUS_INTERNAL, 0, "Redis refused the keys as of different slots: please report this defect"},
 };
@@ -80,8 +81,8 @@ static bool is_about_rights(span text)
 
 static enum status_code refused(const struct store_result *result, struct status *st)
 {
-	const span word = is_about_rights(outcome_error_words(result)) ? SPAN_LIT("NOPERM")
-								       : outcome_error_word(result);
+	const span word =
+	    is_about_rights(outcome_error_words(result)) ? SPAN_LIT("NOPERM") : outcome_error_word(result);
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (!span_eq(word, span_str(refusals[i].word)))

@@ -103,6 +103,7 @@ static void peek_nothing(redis *r)
 static void survives_script_flush(void **state)
 {
 	static struct scene s;
+	struct store_node node;
 	uint64_t reloads;
 
 	(void)state;
@@ -115,6 +116,9 @@ static void survives_script_flush(void **state)
 		peek_nothing(s.redis);
 		assert_int_equal(metric_get(METRIC_REDIS_SCRIPT_RELOADS), reloads + 1);
 	}
+	/* NOSCRIPT is none. */
+	assert_int_equal(store_nodes(redis_store(s.redis), &node, 1), 1);
+	assert_int_equal(node.errors, 0);
 	end_scene(&s);
 }
 
@@ -254,6 +258,7 @@ static void brings_back_what_a_restart_lost(void **state)
 	static struct scene s;
 	static struct call calls[500];
 	static char words[500][32];
+	struct store_state st;
 
 	(void)state;
 	start_scene(&s, NULL);
@@ -269,6 +274,9 @@ static void brings_back_what_a_restart_lost(void **state)
 		call_await(&calls[i]);
 		assert_true(store_keep(redis_store(s.redis), &calls[i].op, &calls[i].op.command, 60000));
 	}
+	store_get_state(redis_store(s.redis), &st);
+	assert_int_equal(st.journal_entries, 500);
+	assert_true(st.journal_bytes > 0);
 	redis_server_kill(&s.server);
 	redis_server_start(&s.server);
 	for (size_t i = 0; i < 500; i++) {
@@ -446,6 +454,7 @@ static void waits_for_a_restart(void **state)
 static void carries_out_what_is_pending(void **state)
 {
 	static struct scene s;
+	struct store_state st;
 	struct call c;
 
 	(void)state;
@@ -454,6 +463,8 @@ static void carries_out_what_is_pending(void **state)
 	freeReplyObject(redis_server_command(&s.server, "CONFIG SET maxmemory 1"));
 	call_init_write(&c, "SET k v");
 	store_pend(redis_store(s.redis), &c.op.command, 60000);
+	store_get_state(redis_store(s.redis), &st);
+	assert_int_equal(st.pending, 1);
 	call_expect(s.redis, "SET other v", STORE_REFUSED, NULL);
 	freeReplyObject(redis_server_command(&s.server, "CONFIG SET maxmemory 0"));
 	assert_becomes(({

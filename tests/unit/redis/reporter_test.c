@@ -49,8 +49,8 @@ static bool fails(struct scene *s, const char *node, const char *error, uint64_t
 
 static enum redis_event_kind recovers(struct scene *s, const char *name, const char *node, uint64_t now_ms)
 {
-	reporter_tell(&s->reporter,
-		      &(struct redis_event){.kind = REDIS_EVENT_RECOVERY, .name = name, .node = node}, now_ms);
+	reporter_tell(&s->reporter, &(struct redis_event){.kind = REDIS_EVENT_RECOVERY, .name = name, .node = node},
+		      now_ms);
 	return s->last.kind;
 }
 

@@ -1,8 +1,12 @@
 /* What is said when something is configured wrongly: each message names what to change. */
 
+#include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "call.h"
@@ -238,6 +242,59 @@ static long long connections_made(redisContext *observer)
 
 /* Nobody lets us in: after the n-th failure the pause is at least half of what redis/backoff.h says,
  * whatever the machine is busy with. */
+enum { ATTEMPTS = 8, PAUSES_MS = 25 + 50 + 100 + 200 + 400 + 800 + 1000 };
+
+static void a_seed_that_hangs_up_is_left_alone(void **state)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const uint64_t began_ms = clock_mono_ms();
+	static struct scene s;
+
+	(void)state;
+	s = (struct scene){.events = EVENTS_INIT};
+	assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, ATTEMPTS), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	open_at(&s, "redis+cluster://127.0.0.1:%u", ntohs(address.sin_port));
+	for (int i = 0; i < ATTEMPTS; i++) {
+		struct pollfd polled = {.fd = listener, .events = POLLIN};
+
+		assert_int_equal(poll(&polled, 1, BOUND_MS), 1);
+		assert_int_equal(close(accept4(listener, NULL, NULL, SOCK_CLOEXEC)), 0);
+	}
+	assert_true(clock_mono_ms() - began_ms >= PAUSES_MS);
+	redis_close(&s.redis);
+	assert_int_equal(close(listener), 0);
+}
+
+/* It owns slots, and commands wait for it: yet no haste makes a password right. */
+static void a_primary_that_locks_us_out_is_left_alone(void **state)
+{
+	static struct scene s;
+	redisContext *observer;
+	uint64_t began_ms;
+	long long before;
+
+	(void)state;
+	start_server(&s, NULL);
+	observer = redis_server_connect(&s.server);
+	s.options = options_for_failover(s.server.url, &s.events);
+	s.redis = open_ready(&s.options);
+	freeReplyObject(redisCommand(observer, "CONFIG SET requirepass s3cret"));
+	before = connections_made(observer);
+	began_ms = clock_mono_ms();
+	freeReplyObject(redisCommand(observer, "CLIENT KILL TYPE normal"));
+	assert_becomes(connections_made(observer) >= before + ATTEMPTS, BOUND_MS);
+	assert_true(clock_mono_ms() - began_ms >= PAUSES_MS);
+	assert_true(events_have(&s.events, "redis_primary_lost"));
+	freeReplyObject(redisCommand(observer, "CONFIG SET requirepass %s", ""));
+	assert_true(redis_wait_ready(s.redis, BOUND_MS));
+	redisFree(observer);
+	end_scene(&s);
+}
+
 static void a_seed_that_refuses_is_left_alone(void **state)
 {
 	static struct scene s;
@@ -252,8 +309,8 @@ static void a_seed_that_refuses_is_left_alone(void **state)
 	before = connections_made(observer);
 	began_ms = clock_mono_ms();
 	open_at(&s, "redis+cluster://:wrong@127.0.0.1:%u", s.server.port);
-	assert_becomes(connections_made(observer) >= before + 8, BOUND_MS);
-	assert_true(clock_mono_ms() - began_ms >= 25 + 50 + 100 + 200 + 400 + 800 + 1000);
+	assert_becomes(connections_made(observer) >= before + ATTEMPTS, BOUND_MS);
+	assert_true(clock_mono_ms() - began_ms >= PAUSES_MS);
 	assert_true(events_have(&s.events, "check redis.user and redis.password_file"));
 	redisFree(observer);
 	end_scene(&s);
@@ -273,6 +330,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(a_server_url_names_a_sentinel),
 	    cmocka_unit_test(an_acl_hides_every_role_from_sentinel_mode),
 	    cmocka_unit_test(a_seed_that_refuses_is_left_alone),
+	    cmocka_unit_test(a_seed_that_hangs_up_is_left_alone),
+	    cmocka_unit_test(a_primary_that_locks_us_out_is_left_alone),
 	};
 
 	if (argc > 1)
