@@ -232,7 +232,7 @@ static bool says_that_no_sentinel_answers(const char *url)
 	bool says;
 
 	cli_run(&r, url, "redis", NULL);
-	says = r.status == CLI_UNAVAILABLE && strstr(r.err, "none of the 3 Sentinels answers") != NULL;
+	says = r.status == CLI_UNSERVED && strstr(r.err, "none of the 3 Sentinels answers") != NULL;
 	run_result_free(&r);
 	return says;
 }
