@@ -41,6 +41,8 @@ enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 #define LINKS_GONE_MS 1000
 /* A Redis URL in a log line, which holds 1024 bytes in all; a longer one is cut. */
 #define LOG_URL_BYTES 256
+/* At the start few are known, those that matter in front. */
+#define REDIS_NODES_SHOWN 32
 /* Realms and classes as the domain holds them, for the largest configuration: 1024 realms of 32 classes. */
 #define REALMS_ARENA_BYTES (4UL * 1024 * 1024)
 
@@ -72,10 +74,35 @@ static enum exit_status fail(enum exit_status status, const char *text)
 }
 
 /* service/redis's events, from any thread. */
-static void log_redis_event(void *owner, bool is_problem, const char *event, const char *text)
+static void log_redis_event(void *owner, const struct redis_event *e)
 {
+	const struct {
+		const char *name;
+		const char *text;
+	} texts[] = {
+	    {"node", e->node}, {"from", e->from}, {"version", e->version}, {"error", e->error}, {"text", e->text}};
+	const struct {
+		const char *name;
+		uint64_t number;
+	} numbers[] = {{"attempt", e->attempt},
+		       {"slots", e->slots},
+		       {"commands", e->commands},
+		       {"took_ms", e->took_ms},
+		       {"not_logged", e->not_logged}};
+	struct log_field fields[sizeof(texts) / sizeof(texts[0]) + sizeof(numbers) / sizeof(numbers[0])];
+	size_t count = 0;
+
 	(void)owner;
-	log_event(is_problem ? LOG_WARN : LOG_INFO, event, LOG_STR("text", text));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].text != NULL)
+			fields[count++] = LOG_STR(texts[i].name, texts[i].text);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i].number != 0)
+			fields[count++] = LOG_UINT(numbers[i].name, numbers[i].number);
+	log_write(e->kind == REDIS_EVENT_PROBLEM  ? LOG_WARN
+		  : e->kind == REDIS_EVENT_DETAIL ? LOG_DEBUG
+						  : LOG_INFO,
+		  e->name, fields, count);
 }
 
 static enum status_code allow_files(const struct config *c, struct status *st)
@@ -259,12 +286,27 @@ static enum status_code listen_on(struct service *s, const struct config_listene
 	return code;
 }
 
+static void warn_of_redis(const struct service *s)
+{
+	static const char text[] = "not reached yet; calls are answered UNAVAILABLE until it is";
+	struct store_node nodes[REDIS_NODES_SHOWN];
+	const size_t known = store_nodes(redis_store(s->redis), nodes, REDIS_NODES_SHOWN);
+
+	for (size_t i = 0; i < known && i < REDIS_NODES_SHOWN; i++) {
+		if (nodes[i].error[0] == 0)
+			continue;
+		log_event(LOG_WARN, "redis_unavailable", LOG_STR("node", nodes[i].address),
+			  LOG_STR("error", nodes[i].error), LOG_STR("text", text));
+		return;
+	}
+	log_event(LOG_WARN, "redis_unavailable", LOG_STR("text", text));
+}
+
 /* Waits a moment for Redis, so that the first calls are not refused; one that is down is no reason not to start. */
 static void await_redis(struct service *s)
 {
 	if (!redis_wait_ready(s->redis, s->config->redis.connect_timeout_ms))
-		log_event(LOG_WARN, "redis_unavailable",
-			  LOG_STR("text", "not reached yet; calls are answered UNAVAILABLE until it is"));
+		warn_of_redis(s);
 }
 
 static enum status_code service_start(struct service *s, struct status *st)

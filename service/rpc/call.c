@@ -300,7 +300,8 @@ static void report_refused(struct call *call, const struct store_result *result)
 	if (!gate_pass(&call->group->core->refused_commands, clock_mono_ms(), &held_back))
 		return;
 	log_event(LOG_ERROR, "redis_refused", LOG_SPAN("method", call->method->path),
-		  LOG_SPAN("error", outcome_error_word(result)), LOG_SPAN("traceparent", trace),
+		  LOG_STR("node", result->node == NULL ? "" : result->node),
+		  LOG_SPAN("error", outcome_error_words(result)), LOG_SPAN("traceparent", trace),
 		  LOG_UINT("not_logged", held_back));
 }
 
