@@ -422,10 +422,11 @@ struct ear {
 	char words[256];
 };
 
-static void on_heard(void *owner, span message)
+static void on_heard(void *owner, uint64_t source, span message)
 {
 	struct ear *e = owner;
 
+	(void)source;
 	pthread_mutex_lock(&e->lock);
 	(void)snprintf(e->words, sizeof(e->words), "%.*s", SPAN_FMT(message));
 	pthread_mutex_unlock(&e->lock);
