@@ -51,6 +51,7 @@ METHOD_OF_SESSIONS(sessions_update)
 METHOD_OF_SESSIONS(sessions_revoke)
 METHOD_OF_SESSIONS(sessions_revoke_user)
 METHOD_OF_SESSIONS(sessions_list)
+METHOD_OF_SESSIONS(sessions_verify)
 #undef METHOD_OF_SESSIONS
 enum status_code sessions_watch_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code sessions_watch_poll(struct call *call, bool is_last, struct status *st) MUST_CHECK;
