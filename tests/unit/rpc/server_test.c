@@ -280,7 +280,7 @@ static void test_methods(void **state)
 	for (size_t i = 0; i < methods->n_methods; i++)
 		served += methods->methods[i]->served ? 1 : 0;
 	assert_int_equal(methods->n_methods, 20);
-	assert_int_equal(served, 15);
+	assert_int_equal(served, 16);
 	body_free(methods);
 	reply_free(&frame);
 }
