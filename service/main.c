@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "config/url.h"
 #include "crypto/keyring.h"
+#include "keyring_file.h"
 #include "ops/args.h"
 #include "ops/harden.h"
 #include "ops/signals.h"
@@ -50,6 +51,8 @@ _Static_assert(CONFIG_CLASS_NAME_BYTES_MAX == CLASS_NAME_BYTES_MAX, "config lets
 _Static_assert(CONFIG_SESSIONS_MAX_MAX == SESSIONS_MAX_MAX, "config lets through what the domain takes");
 _Static_assert((int)CONFIG_EVICT_OLDEST == (int)AT_CAP_EVICT_OLDEST, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_REFUSE == (int)AT_CAP_REFUSE, "at_cap is handed over as it is");
+_Static_assert((int)CONFIG_EVICT_LRU == (int)AT_CAP_EVICT_LRU, "at_cap is handed over as it is");
+_Static_assert(CONFIG_GRACE_S_MAX == GRACE_S_MAX, "config lets through what the domain takes");
 _Static_assert(sizeof(struct session_class) * CONFIG_REALMS_MAX * CONFIG_CLASSES_MAX < REALMS_ARENA_BYTES,
 	       "the largest configuration fits");
 
@@ -115,50 +118,12 @@ static enum status_code prepare_state_dir(const struct config *c, struct status 
 	return is_used ? state_dir_prepare(c->state_dir, st) : STATUS_OK;
 }
 
-/* A keyring is made at the first start only. Where the embedded Redis has data already it is no first start, and other
- * keys would log everybody out and leave the data unreadable for good. */
-static enum status_code make_keyring(const struct config *c, const char *path, struct status *st)
-{
-	char data[PATH_MAX];
-	enum status_code code;
-
-	if (snprintf(data, sizeof(data), "%s/redis", c->state_dir) < (int)sizeof(data) && path_exists(data))
-		return status_set(st, STATUS_FAILED_PRECONDITION,
-				  "%s is missing, but %s has data sealed under it: restore it, or remove the data",
-				  path, data);
-	code = keyring_create(path, st);
-	if (code == STATUS_OK)
-		log_event(LOG_INFO, "keyring_created", LOG_STR("file", path),
-			  LOG_STR("advice", "back it up; every instance on the same Redis needs this same file"));
-	return code == STATUS_ALREADY_EXISTS ? STATUS_OK : code;
-}
-
-static enum status_code load_keyring(struct service *s, struct status *st)
-{
-	const struct config *c = s->config;
-	char path[PATH_MAX];
-	enum status_code code;
-
-	if (c->keyring != NULL && !path_exists(c->keyring))
-		return status_set(
-		    st, STATUS_FAILED_PRECONDITION,
-		    "keyring %s does not exist: restore it, or let latchkeyd --new-keyring write a new one",
-		    c->keyring);
-	if (c->keyring != NULL)
-		return keyring_load(c->keyring, &s->keys, st);
-	if (snprintf(path, sizeof(path), "%s/keyring", c->state_dir) >= (int)sizeof(path))
-		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "state_dir is too long: %d bytes with /keyring behind it", PATH_MAX - 1);
-	if (!path_exists(path) && (code = make_keyring(c, path, st)) != STATUS_OK)
-		return code;
-	return keyring_load(path, &s->keys, st);
-}
-
 static bool fill_realm(arena *memory, const struct config_realm *from, struct session_realm *to)
 {
 	to->name = span_str(from->name);
 	to->wait_replicas = from->wait_replicas;
 	to->wait_ms = from->wait_ms;
+	to->has_events = from->events != 0;
 	to->class_count = from->class_count;
 	to->classes = arena_array(memory, from->class_count, sizeof(*to->classes));
 	if (to->classes == NULL)
@@ -171,7 +136,10 @@ static bool fill_realm(arena *memory, const struct config_realm *from, struct se
 								.absolute_timeout_s = class->absolute_timeout_s,
 								.sessions_max = class->sessions_max,
 								.at_cap = (enum at_cap) class->at_cap,
-								.tombstone_s = class->tombstone_s};
+								.tombstone_s = class->tombstone_s,
+								.touch_interval_s = class->touch_interval_s,
+								.grace_s = class->grace_s,
+								.privileged_s = class->privileged_s};
 	}
 	return true;
 }
@@ -346,7 +314,8 @@ static enum status_code service_start(struct service *s, struct status *st)
 	enum status_code code;
 
 	if ((code = harden_process(st)) != STATUS_OK || (code = allow_files(s->config, st)) != STATUS_OK ||
-	    (code = prepare_state_dir(s->config, st)) != STATUS_OK || (code = load_keyring(s, st)) != STATUS_OK ||
+	    (code = prepare_state_dir(s->config, st)) != STATUS_OK ||
+	    (code = keyring_file_load(s->config, &s->keys, st)) != STATUS_OK ||
 	    (code = make_realms(s, st)) != STATUS_OK || (code = make_redis_tls(s, st)) != STATUS_OK ||
 	    (code = open_redis(s, st)) != STATUS_OK || (code = open_rpc(s, st)) != STATUS_OK)
 		return code;
@@ -379,7 +348,7 @@ static void log_change(void *owner, const char *path, bool is_reloadable)
 }
 
 /* The configuration in force stays the one of the start, but for the one reloadable key. */
-static void reload(struct service *s)
+static void reload_config(struct service *s)
 {
 	struct config *new = NULL;
 	struct config_error error;
@@ -393,6 +362,13 @@ static void reload(struct service *s)
 	config_compare(s->config, new, log_change, NULL);
 	s->config->log_level = new->log_level;
 	config_free(&new);
+}
+
+/* The keyring even when the configuration is refused: its file is the one that was named at the start. */
+static void reload(struct service *s)
+{
+	reload_config(s);
+	keyring_file_reload(s->config, &s->keys, s->rpc);
 }
 
 static void sleep_ms(uint32_t ms)
@@ -471,6 +447,29 @@ static enum exit_status new_keyring(const char *path)
 	return EXIT_DONE;
 }
 
+static enum exit_status add_key(const char *path)
+{
+	struct status st;
+	uint16_t id;
+
+	if (harden_process(&st) != STATUS_OK || keyring_add_key(path, &id, &st) != STATUS_OK)
+		return fail(EXIT_FAILED, st.text);
+	printf("added key %u to %s, behind the others; give the file to every instance and send each SIGHUP, then "
+	       "--promote-key %u\n",
+	       id, path, id);
+	return EXIT_DONE;
+}
+
+static enum exit_status promote_key(const char *path, uint16_t id)
+{
+	struct status st;
+
+	if (harden_process(&st) != STATUS_OK || keyring_promote_key(path, id, &st) != STATUS_OK)
+		return fail(EXIT_FAILED, st.text);
+	printf("key %u is the first of %s; give the file to every instance and send each SIGHUP\n", id, path);
+	return EXIT_DONE;
+}
+
 /* What the configuration names outside itself, as far as it can be told without starting anything. */
 static bool check_references(const struct config *c, struct config_error *error)
 {
@@ -514,8 +513,16 @@ int main(int argc, char **argv)
 	args = args_parse(argc, argv);
 	if (!crypto_start())
 		return fail(EXIT_FAILED, "libsodium cannot start: no randomness to be had");
-	if (args.action == ARGS_NEW_KEYRING)
+	switch (args.action) {
+	case ARGS_NEW_KEYRING:
 		return new_keyring(args.keyring);
+	case ARGS_ADD_KEY:
+		return add_key(args.keyring);
+	case ARGS_PROMOTE_KEY:
+		return promote_key(args.keyring, args.key);
+	default:
+		break;
+	}
 	if (!config_load(args.config_file == NULL ? config_find_file(environ) : args.config_file, environ, &c, &error))
 		return fail(EXIT_USAGE, error.text);
 	if (args.action != ARGS_PRINT_CONFIG && !check_references(c, &error)) {

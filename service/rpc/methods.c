@@ -24,7 +24,7 @@
 /* Sorted by path (length, then bytes), for the search. */
 static const struct method methods[] = {
     METHOD("/latchkey.v1.Server/Info", server_info_request, server_info_response, AT_ONCE(server_info)),
-    METHOD("/latchkey.v1.Server/Keys", server_keys_request, server_keys_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Server/Keys", server_keys_request, server_keys_response, AT_ONCE(server_keys)),
     METHOD("/latchkey.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
     METHOD("/latchkey.v1.Health/Watch", health_check_request, health_check_response, NOT_SERVED),
     METHOD("/latchkey.v1.Server/Redis", server_redis_request, server_redis_response, AT_ONCE(server_redis)),
@@ -43,7 +43,7 @@ static const struct method methods[] = {
     METHOD("/latchkey.v1.Sessions/Rotate", rotate_session_request, rotate_session_response, NOT_SERVED, MUTATING),
     METHOD("/latchkey.v1.Sessions/Update", update_session_request, update_session_response, SERVED(sessions_update),
 	   MUTATING),
-    METHOD("/latchkey.v1.Sessions/Verify", verify_sessions_request, verify_sessions_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Sessions/Verify", verify_sessions_request, verify_sessions_response, SERVED(sessions_verify)),
     METHOD("/latchkey.v1.Sessions/GetMany", get_many_sessions_request, get_many_sessions_response,
 	   SERVED(sessions_get_many), .read_only = sessions_get_read_only),
     METHOD("/latchkey.v1.Sessions/RevokeUser", revoke_user_request, revoke_user_response, SERVED(sessions_revoke_user),

@@ -36,6 +36,7 @@ enum status_code server_policy_plan(struct call *call, struct status *st) MUST_C
 enum status_code server_stats_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_methods_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_redis_plan(struct call *call, struct status *st) MUST_CHECK;
+enum status_code server_keys_plan(struct call *call, struct status *st) MUST_CHECK;
 
 #define METHOD_OF_SESSIONS(name)                                                                                       \
 	enum status_code name##_plan(struct call *call, struct status *st) MUST_CHECK;                                 \
@@ -48,6 +49,7 @@ METHOD_OF_SESSIONS(sessions_update)
 METHOD_OF_SESSIONS(sessions_revoke)
 METHOD_OF_SESSIONS(sessions_revoke_user)
 METHOD_OF_SESSIONS(sessions_list)
+METHOD_OF_SESSIONS(sessions_verify)
 #undef METHOD_OF_SESSIONS
 bool sessions_get_read_only(struct call *call, struct task *task) MUST_CHECK;
 bool sessions_revoke_pend(struct call *call, struct task *task) MUST_CHECK;

@@ -1,11 +1,12 @@
 #!lua
 -- Appends one sealed change to a living session and slides its idle timeout. Never revives a dead one.
--- KEYS    1 session  [2 idempotency]
+-- KEYS    1 session  [2 idempotency]; besides it the user's index
 -- ARGV    1 time to live, ms  2 expected version or ''  3 delta  4 deltas max  5 record bytes max
 --         6 attributes added  7 attributes max  8 bytes of text added  9 bytes of text max
---         10 announcement, or ''  [11 time to remember the answer, ms  12 fingerprint]
+--         10 number of the first key: a record under a lower one is not appended to; 0: it is
+--         11 announcement, or ''  [12 time to remember the answer, ms  13 fingerprint]
 -- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version, record},
---         {'conflict', version stored}, or {'full', value}: no room, the record must be written anew
+--         {'conflict', version stored}, or {'full', value}: no room, or an earlier key, and the record must be written anew
 -- Cost    O(bytes of the record)
 -- Again   A second run, after a first whose answer was lost, finds its own delta and answers as the first did. Had the
 --         record been written anew in between, only an idempotency key would tell.
@@ -25,6 +26,19 @@ local function version_made_before()
 		at = behind
 	end
 	return nil
+end
+
+-- An entry that the index has lost comes back when its session is written. What goes wrong here must not undo that, nor
+-- a cluster that moves the slot and has the index elsewhere already. The index may live for longer than it must.
+local function heal_index(record)
+	local index, name = 'lk1:u:' .. session:sub(7, 24), session:sub(26)
+	if redis.pcall('ZSCORE', index, name) then return end
+	local created, lifetime = struct.unpack('>I8', record, 20), struct.unpack('>I4', record, 45)
+	local left = redis.pcall('PTTL', index)
+	redis.pcall('ZADD', index, 'NX', string.format('%.0f', (math.floor(created / 1000) + lifetime) * 1000), name)
+	if type(left) == 'number' and left ~= -1 and left < lifetime * 1000 then
+		redis.pcall('PEXPIRE', index, lifetime * 1000)
+	end
 end
 
 local made = version_made_before()
@@ -47,7 +61,7 @@ local deltas = value:byte(36) + 1
 local attributes = struct.unpack('>I2', value, 41) + tonumber(ARGV[6])
 local text = struct.unpack('>I2', value, 43) + tonumber(ARGV[8])
 if deltas > tonumber(ARGV[4]) or attributes > tonumber(ARGV[7]) or text > tonumber(ARGV[9])
-	or #value + #ARGV[3] > tonumber(ARGV[5]) then
+	or #value + #ARGV[3] > tonumber(ARGV[5]) or struct.unpack('>I2', value, 2) < tonumber(ARGV[10]) then
 	return {'full', value}
 end
 
@@ -57,7 +71,8 @@ redis.call('SETRANGE', session, 3, struct.pack('>I8', version))
 redis.call('SETRANGE', session, 35, string.char(deltas))
 redis.call('SETRANGE', session, 40, struct.pack('>I2I2', attributes, text))
 redis.call('PEXPIRE', session, ARGV[1])
-if memory then redis.call('SET', memory, ARGV[12] .. struct.pack('>I8', version), 'PX', ARGV[11]) end
+heal_index(value)
+if memory then redis.call('SET', memory, ARGV[13] .. struct.pack('>I8', version), 'PX', ARGV[12]) end
 -- An ACL without the channel must not undo what is done.
-if ARGV[10] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[10]) end
+if ARGV[11] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[11]) end
 return {'ok', version}

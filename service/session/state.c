@@ -51,6 +51,7 @@ struct record_place place_of(const struct session_env *env, const struct session
 	    .key = s->key,
 	    .id = span_of(s->token.id, sizeof(s->token.id)),
 	    .created_s = s->token.created_s,
+	    .now_ms = env->now_ms,
 	};
 }
 
@@ -240,6 +241,8 @@ void info_fill(const struct session_env *env, const struct handle *h, const stru
 	};
 	if (ret->authentication.at_ms == 0)
 		ret->authentication.at_ms = header->created_ms;
+	if (class != NULL && class->policy.privileged_s > 0)
+		ret->privileged_until_ms = ret->authentication.at_ms + class->policy.privileged_s * 1000ULL;
 	handle_print(h, ret->handle);
 }
 

@@ -22,7 +22,9 @@ struct create_state {
 
 struct get_state {
 	const struct session_get_request *req;
-	bool is_peek; /* asked for, or all that Redis does now */
+	bool is_peek;  /* asked for, or all that Redis does now */
+	bool is_touch; /* some class of the realm has a touch interval */
+	bool has_slid; /* as far as is known, once it is answered */
 };
 
 struct update_state {
@@ -32,7 +34,8 @@ struct update_state {
 	span rewritten; /* the record with it, when it had to be written anew */
 	span idempotency_key_name;
 	uint8_t fingerprint[16];
-	bool is_wide; /* up to what readers can take may be appended */
+	bool is_wide;	   /* up to what readers can take may be appended, and under whatever key */
+	bool is_resealing; /* `rewritten` brings the record under the first key */
 	unsigned steps;
 };
 
@@ -45,6 +48,13 @@ struct revoke_state {
 
 struct list_state {
 	const struct session_list_request *req;
+};
+
+struct verify_state {
+	span names; /* of the sessions that must have an entry, one behind the other */
+	span cursor_score;
+	span cursor_name;
+	struct session_verify_result sum;
 };
 
 struct revoke_user_state {
@@ -75,6 +85,7 @@ struct session_state {
 		struct update_state update;
 		struct revoke_state revoke;
 		struct list_state list;
+		struct verify_state verify;
 		struct revoke_user_state revoke_user;
 	};
 };
