@@ -141,6 +141,7 @@ DEFINE_CALL(list)
 DEFINE_STEPPED_CALL(create)
 DEFINE_STEPPED_CALL(get)
 DEFINE_STEPPED_CALL(update)
+DEFINE_STEPPED_CALL(rotate)
 DEFINE_STEPPED_CALL(revoke_user)
 
 span token_of(const struct held_token *t)

@@ -34,6 +34,8 @@ enum status_code do_create(struct stage *s, const struct session_create_request 
 enum status_code do_get(struct stage *s, const struct session_get_request *req, struct session_get_result *ret);
 enum status_code do_update(struct stage *s, const struct session_update_request *req,
 			   struct session_update_result *ret);
+enum status_code do_rotate(struct stage *s, const struct session_rotate_request *req,
+			   struct session_rotate_result *ret);
 enum status_code do_revoke(struct stage *s, const struct session_revoke_request *req,
 			   struct session_revoke_result *ret);
 enum status_code do_revoke_user(struct stage *s, const struct session_revoke_user_request *req,
