@@ -21,7 +21,7 @@ local function bury(name)
 		answer = 'done'
 	end
 	redis.call('ZREM', index, name)
-	return head:byte(1) == 3 and head:sub(22, 43) or nil
+	return head:byte(1) == 3 and #head == 43 and head:sub(22, 43) or nil
 end
 
 local hops = tonumber(ARGV[6])

@@ -13,21 +13,23 @@
 local session, index, memory = KEYS[1], KEYS[2], KEYS[3]
 local tombstone, lives, prefix = ARGV[2], ARGV[3], ARGV[4]
 
+local function is_forward(value) return value:byte(1) == 3 and #value >= 43 end
+
 local start = redis.call('GET', session)
 if not start then return {'gone'} end
 if start:byte(1) == 2 then return {'dead', start} end
-if start:byte(1) ~= 3 or #start < 43 then return {'changed'} end
+if not is_forward(start) then return {'changed'} end
 local remembered = memory and redis.call('GET', memory)
 if remembered then return {'replay', remembered, start} end
 if struct.unpack('>I8', start, 12) > tonumber(ARGV[5]) then return {'changed'} end
 
 local names, head = {ARGV[1]}, start
-while head:byte(1) == 3 and #names <= tonumber(ARGV[7]) do
+while is_forward(head) and #names <= tonumber(ARGV[7]) do
 	names[#names + 1] = head:sub(22, 43)
 	head = redis.call('GETRANGE', prefix .. names[#names], 0, 42)
 end
 local last = names[#names]
-if head == '' or head:byte(1) == 3 then return {'gone'} end
+if head == '' or is_forward(head) then return {'gone'} end
 if head ~= tombstone then
 	if head:byte(1) == 2 then
 		-- What ended it is told without a walk the next time.

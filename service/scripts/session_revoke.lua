@@ -11,18 +11,20 @@
 local prefix, tombstone, lives = ARGV[8], ARGV[2], tonumber(ARGV[3])
 local names, head = {ARGV[1]}, redis.call('GETRANGE', KEYS[1], 0, 42)
 
+local function is_forward(value) return value:byte(1) == 3 and #value >= 43 end
+
 -- Whoever has a handle only has shown nothing: it must name a living session of the realm, or a forward of it.
 local function is_of_realm()
 	local format = head:byte(1)
-	return format == 1 and head:sub(28, 29) == ARGV[5] or format == 3 and head:sub(20, 21) == ARGV[5]
+	return format == 1 and head:sub(28, 29) == ARGV[5] or is_forward(head) and head:sub(20, 21) == ARGV[5]
 end
 
 if ARGV[4] == 'handle' and head:byte(1) ~= 2 and not is_of_realm() then return {-1} end
-while head:byte(1) == 3 and #names <= tonumber(ARGV[9]) do
+while is_forward(head) and #names <= tonumber(ARGV[9]) do
 	names[#names + 1] = head:sub(22, 43)
 	head = redis.call('GETRANGE', prefix .. names[#names], 0, 42)
 end
-if head:byte(1) == 3 then return {-2} end
+if is_forward(head) then return {-2} end
 
 local last, all = names[#names], table.concat(names)
 if head == tombstone then return {1, all} end

@@ -63,7 +63,7 @@ end
 local function follow(name)
 	for _ = 0, tonumber(ARGV[12]) do
 		local head = name ~= '' and redis.pcall('GETRANGE', prefix .. name, 0, 42)
-		if type(head) ~= 'string' or head:byte(1) ~= 3 then break end
+		if type(head) ~= 'string' or head:byte(1) ~= 3 or #head < 43 then break end
 		name = head:sub(22, 43)
 	end
 	return name

@@ -4,23 +4,29 @@
 #include "session/redo.h"
 
 /* Of several forwards the weakest counts. */
-static void narrow(struct lineage_state *l, const struct session_authentication *a)
+static bool narrow(arena *where, const struct session_authentication *a, struct lineage_state *l)
 {
-	if (l->hops == 0) {
-		l->authentication = *a;
-		return;
+	struct session_authentication *limit = l->authentication;
+
+	if (limit == NULL) {
+		limit = arena_alloc(where, sizeof(*limit));
+		if (limit == NULL)
+			return false;
+		*limit = *a;
+		l->authentication = limit;
 	}
-	if (a->aal < l->authentication.aal)
-		l->authentication.aal = a->aal;
-	if (a->at_ms < l->authentication.at_ms)
-		l->authentication.at_ms = a->at_ms;
+	if (a->aal < limit->aal)
+		limit->aal = a->aal;
+	if (a->at_ms < limit->at_ms)
+		limit->at_ms = a->at_ms;
+	return true;
 }
 
 void lineage_limit(const struct session_state *s, uint64_t created_ms, struct session_authentication *a)
 {
-	const struct session_authentication *limit = &s->lineage.authentication;
+	const struct session_authentication *limit = s->lineage.authentication;
 
-	if (s->lineage.hops == 0)
+	if (limit == NULL)
 		return;
 	if (a->at_ms == 0)
 		a->at_ms = created_ms;
@@ -52,9 +58,8 @@ static enum status_code go_to(const struct session_env *env, const struct forwar
 		s->decided = outcome_closed(RECORD_UNREADABLE);
 		return STATUS_OK;
 	}
-	if (!state_become(env, &next, s))
+	if (!state_become(env, &next, s) || !narrow(env->arena, &inside->authentication, &s->lineage))
 		return no_memory(st);
-	narrow(&s->lineage, &inside->authentication);
 	s->lineage.successor = span_of(text, TOKEN_CHARS);
 	if (s->lineage.hops++ == 0)
 		metric_add(METRIC_FORWARDS_FOLLOWED, 1);

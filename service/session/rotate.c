@@ -144,10 +144,13 @@ static enum status_code make_successor(const struct session_env *env, const stru
 	    .idle_expires_ms = env->now_ms + successor->record_ms,
 	    .expires_ms = token_deadline_ms(&successor->token),
 	};
+	struct session_info *info = arena_alloc(env->arena, sizeof(*info));
 	struct record_header header = r->header;
 	struct metadata metadata = *old;
 	enum status_code code;
 
+	if (info == NULL)
+		return no_memory(st);
 	header.issued_ms = env->now_ms;
 	if (s->rotate.req->has_authentication)
 		metadata.authentication = dated(&s->rotate.req->authentication, env->now_ms);
@@ -155,7 +158,8 @@ static enum status_code make_successor(const struct session_env *env, const stru
 	if (code == STATUS_OK)
 		code = make_forward(env, s, &r->header, &old->authentication, &successor->handle, st);
 	if (code == STATUS_OK)
-		info_fill(env, &successor->handle, &header, &metadata, &times, &s->rotate.info);
+		info_fill(env, &successor->handle, &header, &metadata, &times, info);
+	s->rotate.info = info;
 	return code;
 }
 
@@ -251,7 +255,7 @@ static enum status_code answer_stored(const struct session_env *env, struct sess
 	    !redo_restore(env, s, s->rotate.record, REDO_RECORD, plan))
 		return no_memory(st);
 	metric_add(METRIC_SESSIONS_ROTATED, 1);
-	*ret = (struct session_rotate_result){.outcome = outcome_valid(), .info = s->rotate.info};
+	*ret = (struct session_rotate_result){.outcome = outcome_valid(), .info = *s->rotate.info};
 	fill_token(env, &s->token, ret);
 	return STATUS_OK;
 }
@@ -347,6 +351,11 @@ static enum status_code take_value(const struct session_env *env, struct session
 	return STATUS_OK;
 }
 
+static bool is_value(const struct store_reply *reply)
+{
+	return reply != NULL && (reply->type == STORE_STRING || reply->type == STORE_NIL);
+}
+
 static enum status_code key_is_used(struct status *st)
 {
 	return status_set(st, STATUS_ALREADY_EXISTS,
@@ -382,7 +391,7 @@ static enum status_code take_remembered(const struct session_env *env, struct se
 	struct session_state *s = plan->state;
 	enum status_code code;
 
-	if (reply->type != STORE_NIL && reply->type != STORE_STRING)
+	if (!is_value(reply))
 		return reply_odd(st, "SET");
 	if (reply->type == STORE_STRING && !is_our_request(s, reply->string))
 		return key_is_used(st);
@@ -433,7 +442,7 @@ enum status_code session_rotate_answer(const struct session_env *env, struct ses
 	}
 	switch (s->rotate.step) {
 	case ROTATE_READ:
-		if (reply->type != STORE_STRING && reply->type != STORE_NIL)
+		if (!is_value(reply))
 			return reply_odd(st, "GETEX");
 		return take_value(env, plan, reply, ret_next, ret, st);
 	case ROTATE_STORE:

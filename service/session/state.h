@@ -56,14 +56,15 @@ struct rotate_state {
 	struct token successor;
 	span record;
 	span forward;
-	struct session_info info;
+	const struct session_info *info;
 };
 
 /* Of a token that was rotated: see lineage.h. */
 struct lineage_state {
 	unsigned hops;	/* forwards followed */
 	span successor; /* the token that the state is about now, as text; empty: no hop */
-	struct session_authentication authentication; /* what the token shown is worth at most */
+	/* What the token shown is worth at most; NULL: no hop. */
+	struct session_authentication *authentication;
 	uint8_t tombstone[TOMBSTONE_BYTES];
 	uint64_t tombstone_ms;
 };
