@@ -41,17 +41,20 @@ bool redo_forward(const struct session_env *env, const struct session_state *s, 
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_FORWARD, true);
 	uint64_t lives_ms;
 	span index;
+	span name;
 
 	if (env->now_ms >= token_deadline_ms(&s->token))
 		return true;
 	lives_ms = token_record_ms(&s->token, env->now_ms);
-	if (!key_of_index(env->arena, &s->handle, &index))
+	/* The state goes on to be that of the successor. */
+	if (!key_of_index(env->arena, &s->handle, &index) ||
+	    !arena_copy(env->arena, span_of(s->handle.name, NAME_CHARS), &name))
 		return false;
 	command_key(&w, s->key);
 	command_key(&w, index);
 	command_arg(&w, forward);
 	command_number(&w, lives_ms);
-	command_arg(&w, span_of(s->handle.name, NAME_CHARS));
+	command_arg(&w, name);
 	/* Longer than any redo of the old record may be carried out: where a tombstone was meanwhile, and is no more, a
 	 * forward does no harm, for it leads to what is dead. */
 	return command_end_redo(&w, lives_ms, plan);

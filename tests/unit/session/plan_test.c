@@ -314,7 +314,7 @@ static void feed_revoke(struct desk *d, const struct store_reply *reply)
 	if (code == STATUS_OK)
 		assert_true(reply->elements[0]->type == STORE_INTEGER && reply->elements[1] == &name);
 	else
-		assert_true(code == STATUS_INTERNAL || code == STATUS_NOT_FOUND);
+		assert_true(code == STATUS_INTERNAL || code == STATUS_NOT_FOUND || code == STATUS_FAILED_PRECONDITION);
 }
 
 static void feed_rotate(struct desk *d, const struct store_reply *reply)

@@ -56,6 +56,8 @@ span handle_text(const struct held_token *t);
 
 /* Fails the test unless it works. */
 struct held_token login(struct stage *s, const char *user, const char *class_name);
+struct held_token rotate(struct stage *s, const struct held_token *t);
+struct held_token rotate_within(struct stage *s, const struct held_token *t, uint32_t grace_s);
 struct session_outcome look(struct stage *s, const struct held_token *t);
 bool is_valid(struct stage *s, const struct held_token *t);
 /* Sets one attribute; the version. */
