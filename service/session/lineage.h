@@ -7,8 +7,8 @@
 #include "session/forward.h"
 #include "session/state.h"
 
-/* Forwards from a token that is in its grace to the session that lives, one round trip each: a rotation every third of a
- * second of a ten-second grace. */
+/* Forwards from a token that is in its grace to the session that lives, one round trip each: a rotation every ten seconds
+ * in the longest grace. */
 #define FORWARD_HOPS_MAX 32
 /* Forwards that a script follows by their names: two commands each, 1.5 us measured, and the same again when they are
  * buried: some 2 ms in all. At one rotation in ten minutes they reach back for a week. */

@@ -22,7 +22,9 @@ struct create_state {
 
 struct get_state {
 	const struct session_get_request *req;
-	bool is_peek; /* asked for, or all that Redis does now */
+	bool is_peek;  /* asked for, or all that Redis does now */
+	bool is_touch; /* some class of the realm has a touch interval */
+	bool has_slid; /* as far as is known, once it is answered */
 };
 
 struct update_state {
@@ -73,6 +75,13 @@ struct list_state {
 	const struct session_list_request *req;
 };
 
+struct verify_state {
+	span names; /* of the sessions that must have an entry, one behind the other */
+	span cursor_score;
+	span cursor_name;
+	struct session_verify_result sum;
+};
+
 struct revoke_user_state {
 	enum session_reason reason;
 	uint8_t tombstone[TOMBSTONE_BYTES];
@@ -103,6 +112,7 @@ struct session_state {
 		struct rotate_state rotate;
 		struct revoke_state revoke;
 		struct list_state list;
+		struct verify_state verify;
 		struct revoke_user_state revoke_user;
 	};
 };

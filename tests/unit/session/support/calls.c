@@ -143,6 +143,7 @@ DEFINE_STEPPED_CALL(get)
 DEFINE_STEPPED_CALL(update)
 DEFINE_STEPPED_CALL(rotate)
 DEFINE_STEPPED_CALL(revoke_user)
+DEFINE_STEPPED_CALL(verify)
 
 span token_of(const struct held_token *t)
 {
