@@ -3,8 +3,8 @@
 -- KEYS    1 session  2 successor  3 index  [4 idempotency]
 -- ARGV    1 version of the record that was read, and 2 the 16 bytes that it ends with  3 successor's record
 --         4 its time to live, ms  5 absolute deadline, ms  6 now, ms  7 name  8 successor's name  9 forward
---         10 its time to live, ms  11 head of the announcement, or ''
---         [12 time to remember the answer, ms  13 fingerprint]
+--         10 its time to live, ms  11 announcement  12 head of the one for those who watch, or ''
+--         [13 time to remember the answer, ms  14 fingerprint]
 -- Returns {'ok'}; {'other', value or nil}: not what was read is there now; {'used'}: the idempotency key is, for
 --         another request
 -- Cost    O(bytes of the record), O(log n)
@@ -14,7 +14,7 @@ local value = redis.call('GET', session)
 if value == ARGV[9] then return {'ok'} end
 
 local remembered = memory and redis.call('GET', memory)
-if remembered and remembered ~= ARGV[13] then return {'used'} end
+if remembered and remembered ~= ARGV[14] then return {'used'} end
 
 -- Versions count in each history; sealed parts, and so their ends, are never the same twice.
 local function is_what_was_read()
@@ -31,7 +31,8 @@ redis.call('ZREM', index, ARGV[7])
 local left, wanted = redis.call('PTTL', index), tonumber(ARGV[5]) - tonumber(ARGV[6])
 redis.call('ZADD', index, ARGV[5], ARGV[8])
 if left == -2 or (left >= 0 and left < wanted) then redis.call('PEXPIRE', index, wanted) end
-if memory then redis.call('SET', memory, ARGV[13], 'PX', ARGV[12]) end
+if memory then redis.call('SET', memory, ARGV[14], 'PX', ARGV[13]) end
 -- An ACL without the channel must not undo what is done.
-if ARGV[11] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[11] .. ARGV[7] .. ARGV[8]) end
+redis.pcall('PUBLISH', 'lk1:e', ARGV[11])
+if ARGV[12] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[12] .. ARGV[7] .. ARGV[8]) end
 return {'ok'}

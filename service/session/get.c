@@ -282,11 +282,15 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 		*ret = decided(s, outcome);
 		return STATUS_OK;
 	}
+	if (value->type == STORE_STRING && is_forward(value->string))
+		return follow(env, plan, value->string, ret_next, ret, st);
+	if ((value->type == STORE_NIL || is_record(value->string)) && is_forward_missing(env, &s->handle)) {
+		*ret = decided(s, (struct session_outcome){.verdict = VERDICT_UNKNOWN});
+		return STATUS_OK;
+	}
 	if (value->type == STORE_NIL) {
 		*ret = (struct session_get_result){.outcome = outcome_gone(env, s)};
 		return STATUS_OK;
 	}
-	if (is_forward(value->string))
-		return follow(env, plan, value->string, ret_next, ret, st);
 	return judge(env, s, value->string, left_ms, ret, st);
 }

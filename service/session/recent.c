@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "base/metrics.h"
+#include "session/session.h"
 
 #define BUCKETS RECENT_MAX
 #define MASK	(RECENT_MAX - 1)
@@ -168,6 +169,10 @@ static void put(struct ring *r, const char *handle, const struct recent_end *end
 	e = find(r, handle);
 	if (e != NULL) {
 		/* The first reason stands, as in the store. */
+		if (e->reason == REASON_ROTATED) {
+			e->reason = end->reason;
+			e->at_ms = end->at_ms;
+		}
 		if (e->until_ms < until_ms)
 			e->until_ms = until_ms;
 		return;
@@ -218,9 +223,14 @@ static bool find_in(recent *r, struct ring *ring, const char *handle, uint64_t m
 
 bool recent_find(recent *r, const char handle[static RECENT_HANDLE_BYTES], uint64_t mono_ms, struct recent_end *ret)
 {
+	bool is_found;
+
 	if (r == NULL)
 		return false;
-	return find_in(r, &r->usual, handle, mono_ms, ret) || find_in(r, &r->pending, handle, mono_ms, ret);
+	is_found = find_in(r, &r->usual, handle, mono_ms, ret);
+	if (is_found && ret->reason != REASON_ROTATED)
+		return true;
+	return find_in(r, &r->pending, handle, mono_ms, ret) || is_found;
 }
 
 size_t recent_count(const recent *r)

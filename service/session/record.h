@@ -68,6 +68,8 @@ struct record_place {
 	uint64_t created_s; /* as in the token */
 };
 
+bool is_record(span value);
+
 /* Takes a value apart. UNREADABLE and NEWER too. Everything is borrowed from the value. */
 enum record_result record_split(span value, struct record *ret) MUST_CHECK;
 /* The same for a value that was cut off after the metadata: data and deltas are empty. */

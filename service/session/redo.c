@@ -55,6 +55,7 @@ bool redo_forward(const struct session_env *env, const struct session_state *s, 
 	command_arg(&w, forward);
 	command_number(&w, lives_ms);
 	command_arg(&w, name);
+	command_number(&w, LINEAGE_HOPS_MAX);
 	/* Longer than any redo of the old record may be carried out: where a tombstone was meanwhile, and is no more, a
 	 * forward does no harm, for it leads to what is dead. */
 	return command_end_redo(&w, lives_ms, plan);
@@ -158,10 +159,26 @@ void remember_end(const struct session_env *env, const struct session_state *s, 
 	remember(env->recent, &n, env->mono_ms);
 }
 
+void remember_rotated(const struct session_env *env, const struct session_state *s)
+{
+	const struct announcement n = {
+	    .reason = REASON_ROTATED,
+	    .at_ms = env->now_ms,
+	    .tag = span_of(s->handle.tag, USER_TAG_CHARS),
+	    .names = span_of(s->handle.name, NAME_CHARS),
+	};
+
+	remember(env->recent, &n, env->mono_ms);
+}
+
 void session_hear(const struct session_ears *ears, span message, uint64_t mono_ms)
 {
 	struct announcement n;
 
+	if (announcement_read_rotated(message, &n)) {
+		remember(ears->recent, &n, mono_ms);
+		return;
+	}
 	if (!announcement_read(message, &n))
 		return;
 	if (announcement_is_end(&n))

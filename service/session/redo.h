@@ -55,4 +55,7 @@ span pending_write(const struct session_env *env, const struct session_state *s,
 void remember_end(const struct session_env *env, const struct session_state *s, const struct redo_end *end,
 		  uint64_t lives_ms);
 
+/* And that the state's session was rotated, as those hear of it who hear announcement_rotated. */
+void remember_rotated(const struct session_env *env, const struct session_state *s);
+
 #endif

@@ -169,12 +169,14 @@ static enum status_code plan_store(const struct session_env *env, struct session
 {
 	const bool is_remembered = s->rotate.idempotency_key_name.len > 0;
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_ROTATE, true);
+	const span announced = announcement_rotated(env->arena, env, &s->handle);
 	span rotated = SPAN_EMPTY;
 	span index;
 
 	if (env->realm->has_events)
 		rotated = announcement_head(env->arena, env, &s->handle, EVENT_ROTATED, REASON_NONE, env->now_ms);
-	if ((env->realm->has_events && rotated.len == 0) || !key_of_index(env->arena, &s->handle, &index))
+	if (announced.len == 0 || (env->realm->has_events && rotated.len == 0) ||
+	    !key_of_index(env->arena, &s->handle, &index))
 		return no_memory(st);
 	s->rotate.step = ROTATE_STORE;
 	command_key(&w, s->key);
@@ -192,6 +194,7 @@ static enum status_code plan_store(const struct session_env *env, struct session
 	command_arg(&w, span_of(successor->handle.name, NAME_CHARS));
 	command_arg(&w, s->rotate.forward);
 	command_number(&w, token_record_ms(&s->token, env->now_ms));
+	command_arg(&w, announced);
 	command_arg(&w, rotated);
 	if (is_remembered) {
 		command_number(&w, IDEMPOTENCY_S * 1000ULL);
@@ -250,6 +253,7 @@ static enum status_code answer_stored(const struct session_env *env, struct sess
 {
 	struct session_state *s = plan->state;
 
+	remember_rotated(env, s);
 	/* The successor comes back first: a forward to nothing is of no use. */
 	if (!redo_forward(env, s, s->rotate.forward, plan) || !state_become(env, &s->rotate.successor, s) ||
 	    !redo_restore(env, s, s->rotate.record, REDO_RECORD, plan))
@@ -332,10 +336,12 @@ static enum status_code take_value(const struct session_env *env, struct session
 	struct record record;
 	enum status_code code;
 
-	if (value->type == STORE_NIL)
-		outcome = outcome_gone(env, s);
-	else if (is_forward(value->string))
+	if (value->type == STORE_STRING && is_forward(value->string))
 		return follow(env, plan, value->string, false, ret_next, ret, st);
+	if ((value->type == STORE_NIL || is_record(value->string)) && is_forward_missing(env, &s->handle))
+		outcome = (struct session_outcome){.verdict = VERDICT_UNKNOWN};
+	else if (value->type == STORE_NIL)
+		outcome = outcome_gone(env, s);
 	else
 		outcome = outcome_of_value(value->string, &record);
 	if (outcome.verdict == VERDICT_VALID && s->lineage.hops > 0)

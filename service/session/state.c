@@ -191,15 +191,31 @@ struct session_outcome outcome_gone(const struct session_env *env, const struct 
 	return outcome_invalid(env->now_ms >= idle_from_ms ? REASON_IDLE_TIMEOUT : REASON_NOT_FOUND_IN_STORE);
 }
 
-bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret)
+static bool find_recent(const struct session_env *env, const struct handle *h, struct recent_end *ret)
 {
 	char handle[HANDLE_CHARS];
-	struct recent_end end;
 
 	if (env->recent == NULL || recent_count(env->recent) == 0)
 		return false;
 	handle_print(h, handle);
-	if (!recent_find(env->recent, handle, env->mono_ms, &end))
+	return recent_find(env->recent, handle, env->mono_ms, ret);
+}
+
+bool is_forward_missing(const struct session_env *env, const struct handle *h)
+{
+	struct recent_end end;
+
+	if (!env->is_unsettled || !find_recent(env, h, &end) || end.reason != REASON_ROTATED)
+		return false;
+	metric_add(METRIC_SESSIONS_UNSETTLED, 1);
+	return true;
+}
+
+bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret)
+{
+	struct recent_end end;
+
+	if (!find_recent(env, h, &end) || end.reason == REASON_ROTATED)
 		return false;
 	*ret = outcome_invalid((enum session_reason)end.reason);
 	ret->revoked_at_ms = end.at_ms;

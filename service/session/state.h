@@ -168,6 +168,9 @@ struct session_outcome outcome_invalid(enum session_reason reason);
 struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s);
 /* That a session of this age is missing may mean that it is not there yet. */
 bool is_missing_unproven(const struct session_env *env, const struct token *t);
+/* What was found in the session's place, or that nothing was, is from before it was rotated: the forward is yet to be
+ * brought back, and with it an end perhaps. Not to be asked of a forward or a tombstone. */
+bool is_forward_missing(const struct session_env *env, const struct handle *h);
 /* Whether it was revoked a moment ago. */
 bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret);
 /* A part did not open. NO_MEMORY is not for here. */

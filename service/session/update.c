@@ -397,6 +397,11 @@ enum status_code session_update_answer(const struct session_env *env, struct ses
 	}
 	if (plan->command.script == STORE_SCRIPT_SESSION_REUSE)
 		return answer_end(env, plan, reply, ret, st);
+	/* Not acknowledged, so that it is asked again: where the forward will be, the change would be lost. */
+	if ((span_eq(word, SPAN_LIT("ok")) || span_eq(word, SPAN_LIT("none"))) && is_forward_missing(env, &s->handle)) {
+		*ret = (struct session_update_result){.outcome.verdict = VERDICT_UNKNOWN};
+		return STATUS_OK;
+	}
 	if (span_eq(word, SPAN_LIT("ok")) && version != NULL)
 		return answer_done(env, s, (uint64_t)version->integer, plan, ret, st);
 	if (span_eq(word, SPAN_LIT("none"))) {

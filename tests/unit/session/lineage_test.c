@@ -387,49 +387,70 @@ static void a_revocation_tells_the_same_again(void **state)
 
 /* ---- Announcements ---- */
 
-/* The next message; NULL when there is none. */
-static bool hear(redisContext *ear, struct announcement *ret, redisReply **reply)
+static redisReply *hear(redisContext *ear)
 {
-	struct timeval bound = {.tv_sec = 20};
+	const struct timeval bound = {.tv_sec = 20};
+	redisReply *reply = NULL;
 
 	(void)redisSetTimeout(ear, bound);
-	assert_int_equal(redisGetReply(ear, (void **)reply), REDIS_OK);
-	assert_int_equal((*reply)->elements, 3);
-	return announcement_read(span_of((*reply)->element[2]->str, (*reply)->element[2]->len), ret);
+	assert_int_equal(redisGetReply(ear, (void **)&reply), REDIS_OK);
+	assert_int_equal(reply->elements, 3);
+	return reply;
+}
+
+static span message_of(const redisReply *reply)
+{
+	return span_of(reply->element[2]->str, reply->element[2]->len);
+}
+
+static void expect_event(redisContext *ear, enum session_event_kind kind, size_t names, const struct held_token *first)
+{
+	redisReply *reply = hear(ear);
+	struct announcement n;
+
+	assert_true(announcement_read(message_of(reply), &n));
+	assert_int_equal(n.kind, kind);
+	assert_int_equal(n.names.len, names * 22);
+	assert_memory_equal(n.names.ptr, first->handle + 17, 22);
+	freeReplyObject(reply);
+}
+
+/* Every instance learns of it, and those who watch do not. */
+static void expect_rotation(redisContext *ear, const struct held_token *old)
+{
+	redisReply *reply = hear(ear);
+	struct recent_end end;
+	struct announcement n;
+	recent *r = recent_new(10000);
+
+	assert_false(announcement_read(message_of(reply), &n));
+	session_hear(&(struct session_ears){r}, message_of(reply), 0);
+	assert_true(recent_find(r, old->handle, 0, &end));
+	assert_int_equal(end.reason, REASON_ROTATED);
+	recent_free(&r);
+	freeReplyObject(reply);
 }
 
 static void rotations_and_ends_are_announced(void **state)
 {
 	struct stage *s = *state;
 	redisContext *ear = redisConnectUnix(s->redis.socket_path);
-	struct announcement n;
-	redisReply *reply;
 	struct held_token a;
 	struct held_token b;
 
 	freeReplyObject(redisCommand(ear, "SUBSCRIBE %s", STORE_CHANNEL));
 	a = login(s, "ann", "");
 	(void)rotate_within(s, &a, 0);
+	expect_rotation(ear, &a);
 	s->world.realm_list[0].has_events = true;
 	b = login(s, "bob", "");
 	(void)rotate_within(s, &b, 0);
 	s->world.realm_list[0].has_events = false;
-	assert_true(hear(ear, &n, &reply));
-	assert_int_equal(n.kind, EVENT_CREATED);
-	freeReplyObject(reply);
-	/* Only where there are events. */
-	assert_true(hear(ear, &n, &reply));
-	assert_int_equal(n.kind, EVENT_ROTATED);
-	assert_int_equal(n.names.len, 44);
-	assert_memory_equal(n.names.ptr, b.handle + 17, 22);
-	freeReplyObject(reply);
-	/* An end always is. */
+	expect_event(ear, EVENT_CREATED, 1, &b);
+	expect_rotation(ear, &b);
+	expect_event(ear, EVENT_ROTATED, 2, &b);
 	assert_int_equal(look(s, &a).reason, REASON_REUSE_DETECTED);
-	assert_true(hear(ear, &n, &reply));
-	assert_int_equal(n.kind, EVENT_REUSE_DETECTED);
-	assert_int_equal(n.reason, REASON_REUSE_DETECTED);
-	assert_int_equal(n.names.len, 44);
-	freeReplyObject(reply);
+	expect_event(ear, EVENT_REUSE_DETECTED, 2, &a);
 	redisFree(ear);
 }
 

@@ -249,6 +249,79 @@ static void an_end_follows_a_rotation_that_came_before_it(void **state)
 	free(shot);
 }
 
+/* A new primary knew nothing of the rotation when the session was ended there by its old id. */
+static void an_end_of_the_old_id_takes_the_successor_along(void **state)
+{
+	struct stage *s = *state;
+
+	for (int way = 0; way < 3; way++) {
+		const struct held_token a = login(s, "ann", "");
+		struct snapshot *shot = take_snapshot(s, &a);
+		const size_t first = s->kept_count;
+		const struct held_token b = rotate_within(s, &a, 0);
+		/* The first of both is brought back before or after; the second may have been rotated itself. */
+		const struct held_token c = way == 2 ? rotate_within(s, &b, 0) : b;
+
+		if (way < 2)
+			flush(s);
+		put_back(s, shot);
+		s->world.env.now_ms++;
+		if (way == 0)
+			assert_string_equal(redo(s, first), "done");
+		end(s, &a);
+		assert_string_equal(redo(s, first + 1), "done");
+		assert_string_equal(redo(s, first + 1), "there");
+		assert_string_equal(redo(s, first), "there");
+		assert_int_equal(look(s, &a).reason, REASON_LOGOUT);
+		assert_int_equal(look(s, &b).verdict, VERDICT_INVALID);
+		assert_int_equal(look(s, &c).reason, REASON_LOGOUT);
+		assert_int_equal(entries(s, &a), 0);
+		free(shot);
+	}
+}
+
+/* Until the forward is back, what the new primary has of the old id proves nothing: that the session lives, or not. */
+static void a_record_from_before_the_rotation_is_not_believed(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token a = login(s, "ann", "");
+	struct snapshot *shot = take_snapshot(s, &a);
+	const struct session_attribute set = {SPAN_LIT("k"), SPAN_LIT("v")};
+	const struct session_update_request update = {.token = token_of(&a), .set_count = 1, .set = &set};
+	const struct session_rotate_request turn = {.token = token_of(&a)};
+	struct session_update_result updated;
+	struct session_rotate_result turned;
+	struct held_token b;
+	size_t kept;
+
+	s->world.env.recent = recent_new(10000);
+	b = rotate(s, &a);
+	kept = s->kept_count;
+	for (int has_old = 0; has_old < 2; has_old++) {
+		flush(s);
+		if (has_old)
+			put_back(s, shot);
+		s->world.env.is_unsettled = true;
+		assert_int_equal(look(s, &a).verdict, VERDICT_UNKNOWN);
+		assert_int_equal(do_update(s, &update, &updated), STATUS_OK);
+		assert_int_equal(updated.outcome.verdict, VERDICT_UNKNOWN);
+		assert_int_equal(do_rotate(s, &turn, &turned), STATUS_OK);
+		assert_int_equal(turned.outcome.verdict, VERDICT_UNKNOWN);
+		assert_int_equal(s->kept_count, kept);
+		assert_string_equal(redo(s, 1), "done");
+		assert_string_equal(redo(s, 2), "done");
+		assert_true(is_valid(s, &a) && is_valid(s, &b));
+		s->world.env.is_unsettled = false;
+	}
+	/* An end is more than a rotation. */
+	end(s, &a);
+	flush(s);
+	put_back(s, shot);
+	assert_int_equal(look(s, &a).reason, REASON_LOGOUT);
+	recent_free(&s->world.env.recent);
+	free(shot);
+}
+
 /* Those who were not first are told the successor as well: they keep it too, for the first may never have been. */
 static void a_racer_keeps_what_it_was_told(void **state)
 {
@@ -288,6 +361,8 @@ int main(void)
 	    cmocka_unit_test_setup(what_is_there_is_left_alone, stage_reset),
 	    cmocka_unit_test_setup(a_rotation_comes_back_when_redis_is_full, stage_reset),
 	    cmocka_unit_test_setup(an_end_follows_a_rotation_that_came_before_it, stage_reset),
+	    cmocka_unit_test_setup(an_end_of_the_old_id_takes_the_successor_along, stage_reset),
+	    cmocka_unit_test_setup(a_record_from_before_the_rotation_is_not_believed, stage_reset),
 	    cmocka_unit_test_setup(a_racer_keeps_what_it_was_told, stage_reset),
 	    cmocka_unit_test_setup(a_forward_is_kept_as_long_as_it_lives, stage_reset),
 	};
