@@ -161,9 +161,10 @@ static void add(struct ring *r, const char *handle, const struct recent_end *end
 	atomic_fetch_add_explicit(&r->count, 1, memory_order_release);
 }
 
-static void put(struct ring *r, const char *handle, const struct recent_end *end, uint64_t until_ms, uint64_t mono_ms)
+static bool put(struct ring *r, const char *handle, const struct recent_end *end, uint64_t until_ms, uint64_t mono_ms)
 {
 	struct entry *e;
+	size_t count;
 
 	expire(r, mono_ms);
 	e = find(r, handle);
@@ -175,13 +176,17 @@ static void put(struct ring *r, const char *handle, const struct recent_end *end
 		}
 		if (e->until_ms < until_ms)
 			e->until_ms = until_ms;
-		return;
+		return true;
 	}
-	if (atomic_load_explicit(&r->count, memory_order_relaxed) == RECENT_MAX) {
+	count = atomic_load_explicit(&r->count, memory_order_relaxed);
+	if (end->reason == REASON_ROTATED && count >= RECENT_ROTATED_MAX)
+		return false;
+	if (count == RECENT_MAX) {
 		drop_oldest(r);
 		metric_add(METRIC_RECENT_DROPPED, 1);
 	}
 	add(r, handle, end, until_ms);
+	return true;
 }
 
 bool recent_put(recent *r, const char handle[static RECENT_HANDLE_BYTES], const struct recent_end *end,
@@ -196,7 +201,7 @@ bool recent_put(recent *r, const char handle[static RECENT_HANDLE_BYTES], const 
 	(void)pthread_mutex_lock(&r->lock);
 	has_room = allocate(ring);
 	if (has_room)
-		put(ring, handle, end, mono_ms + (lives_ms > r->lives_ms ? lives_ms : r->lives_ms), mono_ms);
+		has_room = put(ring, handle, end, mono_ms + (lives_ms > r->lives_ms ? lives_ms : r->lives_ms), mono_ms);
 	(void)pthread_mutex_unlock(&r->lock);
 	if (!has_room)
 		metric_add(METRIC_RECENT_DROPPED, 1);

@@ -18,6 +18,8 @@ typedef struct recent recent;
 /* At 64 bytes each 4 MiB, taken as they are needed; and as many that are pending. Beyond it the oldest is forgotten,
  * which is counted. */
 #define RECENT_MAX 65536
+/* Rotations, of which there may be one for each login, leave as much to the ends. */
+#define RECENT_ROTATED_MAX (RECENT_MAX / 2)
 /* How much longer than the store's replay window: a failover that began in it takes that long. */
 #define RECENT_SLACK_MS 5000
 

@@ -34,7 +34,7 @@
 /* What may come together when acknowledged updates are brought back on a primary that had lost a rewriting of the record
  * (session_reapply): as many as three rewritings of it merged, and twice a record's bytes. The next update merges them. */
 #define DELTAS_READ_MAX	      64
-#define RECORD_READ_BYTES_MAX (2 * RECORD_BYTES_MAX)
+#define RECORD_READ_BYTES_MAX (2UL * RECORD_BYTES_MAX)
 
 enum record_result { RECORD_OK, RECORD_UNREADABLE, RECORD_NEWER, RECORD_NO_MEMORY };
 

@@ -332,27 +332,29 @@ static enum status_code take_value(const struct session_env *env, struct session
 				   struct session_rotate_result *ret, struct status *st)
 {
 	struct session_state *s = plan->state;
+	const bool is_nothing = value->type == STORE_NIL;
 	struct session_outcome outcome;
 	struct record record;
 	enum status_code code;
 
-	if (value->type == STORE_STRING && is_forward(value->string))
+	if (!is_nothing && is_forward(value->string))
 		return follow(env, plan, value->string, false, ret_next, ret, st);
-	if ((value->type == STORE_NIL || is_record(value->string)) && is_forward_missing(env, &s->handle))
+	if ((is_nothing || is_record(value->string)) && is_forward_missing(env, &s->handle))
 		outcome = (struct session_outcome){.verdict = VERDICT_UNKNOWN};
-	else if (value->type == STORE_NIL)
-		outcome = outcome_gone(env, s);
 	else
-		outcome = outcome_of_value(value->string, &record);
-	if (outcome.verdict == VERDICT_VALID && s->lineage.hops > 0)
-		return answer_followed(env, plan, value->string, &record, ret, st);
-	if (outcome.verdict == VERDICT_VALID) {
-		code = rotate(env, value->string, &record, plan, &outcome, st);
-		if (code != STATUS_OK)
-			return code;
-		*ret_next = outcome.verdict == VERDICT_VALID ? PLAN_AGAIN : PLAN_DONE;
+		outcome = is_nothing ? outcome_gone(env, s) : outcome_of_value(value->string, &record);
+	if (is_nothing || outcome.verdict != VERDICT_VALID) {
+		*ret = (struct session_rotate_result){.outcome = outcome};
+		return STATUS_OK;
 	}
-	if (*ret_next == PLAN_DONE)
+	if (s->lineage.hops > 0)
+		return answer_followed(env, plan, value->string, &record, ret, st);
+	code = rotate(env, value->string, &record, plan, &outcome, st);
+	if (code != STATUS_OK)
+		return code;
+	if (outcome.verdict == VERDICT_VALID)
+		*ret_next = PLAN_AGAIN;
+	else
 		*ret = (struct session_rotate_result){.outcome = outcome};
 	return STATUS_OK;
 }
