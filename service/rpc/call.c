@@ -46,7 +46,7 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 	call->sent = sent;
 	call->timeout_ms = timeout_of(o, sent);
 	call->deadline_ms = group->arrived_ms + call->timeout_ms;
-	call->env = (struct session_env){.keys = o->keys, .arena = group->arena, .caller = SPAN_EMPTY};
+	call->env = (struct session_env){.keys = group->keys, .arena = group->arena, .caller = SPAN_EMPTY};
 	if (sent->has_idempotency_key)
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
 	call->env.recent = o->recent;
@@ -300,7 +300,8 @@ static void report_refused(struct call *call, const struct store_result *result)
 	if (!gate_pass(&call->group->core->refused_commands, clock_mono_ms(), &held_back))
 		return;
 	log_event(LOG_ERROR, "redis_refused", LOG_SPAN("method", call->method->path),
-		  LOG_SPAN("error", outcome_error_word(result)), LOG_SPAN("traceparent", trace),
+		  LOG_STR("node", result->node == NULL ? "" : result->node),
+		  LOG_SPAN("error", outcome_error_words(result)), LOG_SPAN("traceparent", trace),
 		  LOG_UINT("not_logged", held_back));
 }
 

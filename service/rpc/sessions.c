@@ -37,6 +37,8 @@ void sessions_count_outcome(struct call *call, const struct session_outcome *o, 
 		metric_add(METRIC_TOKENS_MALFORMED, 1);
 	if (o->reason == REASON_FORGED)
 		metric_add(METRIC_TOKENS_FORGED, 1);
+	if (o->reason == REASON_RETIRED_KEY)
+		metric_add(METRIC_TOKENS_RETIRED, 1);
 	if (o->reason == REASON_UNREADABLE)
 		report_unreadable(call, handle);
 }
