@@ -27,6 +27,7 @@
 #include "redis/redis.h"
 #include "redis/url.h"
 #include "rpc/server.h"
+#include "session/event_log.h"
 #include "session/policy.h"
 #include "session/recent.h"
 #include "session/session.h"
@@ -63,6 +64,7 @@ struct service {
 	struct session_realms realms;
 	wire_tls *redis_tls;
 	recent *recent;
+	event_log *events;
 	redis *redis;
 	rpc_server *rpc;
 };
@@ -202,11 +204,19 @@ static bool read_passwords(const struct config *c, struct passwords *ret, struct
 }
 
 /* What other instances, and this one, have announced. */
-static void hear(void *owner, span message)
+static void hear(void *owner, uint64_t source, span message)
 {
 	const struct service *s = owner;
 
-	session_hear(&(struct session_ears){.recent = s->recent}, message, clock_mono_ms());
+	session_hear(&(struct session_ears){.recent = s->recent, .events = s->events, .source = source}, message,
+		     clock_mono_ms());
+}
+
+static void hear_nothing(void *owner)
+{
+	const struct service *s = owner;
+
+	event_log_gap(s->events);
 }
 
 static enum status_code open_redis(struct service *s, struct status *st)
@@ -232,11 +242,13 @@ static enum status_code open_redis(struct service *s, struct status *st)
 				  .sentinel_user = c->redis.sentinel_user,
 				  .tls = s->redis_tls,
 				  .events = {.report = log_redis_event},
-				  .heard = hear};
+				  .heard = hear,
+				  .missed = hear_nothing};
 	enum status_code code;
 
 	s->recent = recent_new(c->redis.replay_window_ms);
-	if (s->recent == NULL)
+	s->events = event_log_new();
+	if (s->recent == NULL || s->events == NULL)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	o.heard_owner = s;
 	if (!read_passwords(c, &secret, &error))
@@ -255,6 +267,7 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 				      .keys = s->keys,
 				      .store = redis_store(s->redis),
 				      .recent = s->recent,
+				      .events = s->events,
 				      .replay_window_ms = c->redis.replay_window_ms,
 				      .timeout_default_ms = c->calls.timeout_default_ms,
 				      .timeout_max_ms = c->calls.timeout_max_ms,
@@ -400,6 +413,7 @@ static void service_free(struct service *s)
 	rpc_server_free(&s->rpc);
 	redis_close(&s->redis);
 	recent_free(&s->recent);
+	event_log_free(&s->events);
 	wire_tls_release(&s->redis_tls);
 	(void)wire_drain(LINKS_GONE_MS);
 	arena_free(&s->memory);

@@ -62,8 +62,12 @@ struct redis_options {
 	const char *sentinel_password;
 	wire_tls *tls; /* for rediss:// in all its forms; borrowed until redis_close */
 	struct redis_events events;
-	/* What was published on STORE_CHANNEL, perhaps more than once, perhaps by this instance. From any thread. */
-	void (*heard)(void *owner, span message);
+	/* What was published on STORE_CHANNEL, perhaps by this instance; perhaps more than once, each time by another
+	 * source, which is a connection to one server. From any thread. */
+	void (*heard)(void *owner, uint64_t source, span message);
+	/* Something may not have been heard: a connection has just begun to hear (all of what comes now is heard by it),
+	 * or hears no more; again, now and then, while it does not. From any thread. NULL: never mind. */
+	void (*missed)(void *owner);
 	void *heard_owner;
 };
 

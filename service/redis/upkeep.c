@@ -41,15 +41,25 @@ static enum node_want want_of_locked(const struct node *n, uint64_t now_ms)
 
 static void on_message(void *owner, span channel, span payload)
 {
-	const struct redis_options *o = ((struct node *)owner)->topology->options;
+	const struct node *n = owner;
+	const struct redis_options *o = n->topology->options;
 
 	(void)channel;
-	o->heard(o->heard_owner, payload);
+	o->heard(o->heard_owner, (uintptr_t)n, payload);
 }
 
-static void on_nothing(void *owner)
+static void tell_missed(const struct node *n)
 {
-	(void)owner;
+	const struct redis_options *o = n->topology->options;
+
+	if (o->missed != NULL)
+		o->missed(o->heard_owner);
+}
+
+/* Also at the very first time: others may have announced something before. */
+static void on_hearing(void *owner)
+{
+	tell_missed(owner);
 }
 
 static void on_deaf(void *owner, const char *why, const char *remedy)
@@ -58,14 +68,16 @@ static void on_deaf(void *owner, const char *why, const char *remedy)
 	const struct redis_events *events = &n->topology->options->events;
 	static const char meaning[] = "what other instances announce (channel " STORE_CHANNEL ") is not heard";
 
-	if (events->report != NULL)
-		events->report(events->owner, &(struct redis_event){
-						  .kind = REDIS_EVENT_PROBLEM,
-						  .name = "redis_deaf",
-						  .node = topology_name_of(n),
-						  .error = why,
-						  .text = remedy == NULL ? meaning : remedy,
-					      });
+	tell_missed(n);
+	if (events->report == NULL)
+		return;
+	events->report(events->owner, &(struct redis_event){
+					  .kind = REDIS_EVENT_PROBLEM,
+					  .name = "redis_deaf",
+					  .node = topology_name_of(n),
+					  .error = why,
+					  .text = remedy == NULL ? meaning : remedy,
+				      });
 }
 
 /* In steps, for the tick waits for nobody. */
@@ -98,7 +110,7 @@ static void tend_listening(struct node *n, uint64_t now_ms)
 		    .channels = {STORE_CHANNEL},
 		    .connect_timeout_ms = t->connection.connect_timeout_ms,
 		    .message = on_message,
-		    .began = on_nothing,
+		    .began = on_hearing,
 		    .ended = on_deaf,
 		    .owner = n,
 		});

@@ -20,7 +20,7 @@ static void make_instance(char out[static CORE_INSTANCE_CHARS + 1])
 
 static void check_options(const struct rpc_options *o)
 {
-	assert(o->realms != NULL && o->keys != NULL && o->store != NULL);
+	assert(o->realms != NULL && o->keys != NULL && o->store != NULL && o->events != NULL);
 	assert(o->timeout_default_ms > 0 && o->timeout_default_ms <= o->timeout_max_ms);
 	assert(o->connections_max > 0);
 	assert(o->frames_in_flight_max > 0 && o->frames_in_flight_per_connection_max > 0);
@@ -31,9 +31,15 @@ enum status_code core_new(const struct rpc_options *options, struct core **ret, 
 	struct core *core = calloc(1, sizeof(*core));
 
 	check_options(options);
-	if (core != NULL)
+	if (core != NULL) {
 		core->connections = registry_new(options->connections_max);
-	if (core == NULL || core->connections == NULL) {
+		core->watchers = watchers_new(options->events);
+	}
+	if (core == NULL || core->connections == NULL || core->watchers == NULL) {
+		if (core != NULL) {
+			registry_free(&core->connections);
+			watchers_free(&core->watchers);
+		}
 		free(core);
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "no memory for a server of %u connections",
 				  options->connections_max);
@@ -98,6 +104,7 @@ void core_release(struct core **core)
 	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
 		return;
 	registry_free(&c->connections);
+	watchers_free(&c->watchers);
 	keyring_release(&c->keys);
 	(void)pthread_mutex_destroy(&c->keys_lock);
 	free(c);

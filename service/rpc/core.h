@@ -10,6 +10,7 @@
 #include "rpc/gate.h"
 #include "rpc/registry.h"
 #include "rpc/server.h"
+#include "rpc/watchers.h"
 
 #define CORE_INSTANCE_CHARS 16
 
@@ -28,6 +29,7 @@ struct core {
 	char instance[CORE_INSTANCE_CHARS + 1];
 	uint64_t started_at_ms;
 	registry *connections;
+	watchers *watchers; /* parked calls */
 	_Atomic uint32_t refs;
 	_Atomic uint32_t frames_held; /* in memory, */
 	_Atomic uint64_t bytes_held;  /* with what their calls were seen to need */

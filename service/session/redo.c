@@ -1,6 +1,7 @@
 #include "session/redo.h"
 
 #include "session/bytes.h"
+#include "session/event_log.h"
 #include "session/lineage.h"
 
 _Static_assert(RECENT_HANDLE_BYTES == HANDLE_CHARS, "what is remembered is a handle");
@@ -183,4 +184,6 @@ void session_hear(const struct session_ears *ears, span message, uint64_t mono_m
 		return;
 	if (announcement_is_end(&n))
 		remember(ears->recent, &n, mono_ms);
+	if (ears->events != NULL)
+		event_log_hear(ears->events, &n, ears->source);
 }

@@ -341,14 +341,18 @@ static void kill_one_connection(const struct redis_server *server)
 struct ear {
 	pthread_mutex_t lock;
 	char words[256];
+	unsigned missed;
+	unsigned missed_before; /* the words came */
 };
 
-static void on_heard(void *owner, span message)
+static void on_heard(void *owner, uint64_t source, span message)
 {
 	struct ear *e = owner;
 
+	(void)source;
 	pthread_mutex_lock(&e->lock);
 	(void)snprintf(e->words, sizeof(e->words), "%.*s", SPAN_FMT(message));
+	e->missed_before = e->missed;
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -495,6 +499,54 @@ static void hears_what_is_announced(void **state)
 	end_scene(&s);
 }
 
+static void on_missed(void *owner)
+{
+	struct ear *e = owner;
+
+	pthread_mutex_lock(&e->lock);
+	e->missed++;
+	pthread_mutex_unlock(&e->lock);
+}
+
+static unsigned count_in(struct ear *e, const unsigned *counter)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&e->lock);
+	count = *counter;
+	pthread_mutex_unlock(&e->lock);
+	return count;
+}
+
+/* When it begins to hear; when it hears no more; when it hears again. */
+static void tells_when_it_may_have_missed_something(void **state)
+{
+	static struct scene s;
+	struct ear ear = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.options.heard = on_heard;
+	s.options.missed = on_missed;
+	s.options.heard_owner = &ear;
+	s.redis = open_ready(&s.options);
+	assert_becomes(count_in(&ear, &ear.missed) > 0, BOUND_MS);
+	store_announce(redis_store(s.redis), SPAN_LIT("hello"));
+	assert_becomes(has_heard(&ear, "hello"), BOUND_MS);
+	assert_int_equal(count_in(&ear, &ear.missed), 1);
+	redis_server_kill(&s.server);
+	assert_becomes(count_in(&ear, &ear.missed) > 1, BOUND_MS);
+	redis_server_start(&s.server);
+	assert_true(redis_wait_ready(s.redis, BOUND_MS));
+	assert_becomes(({
+			       store_announce(redis_store(s.redis), SPAN_LIT("again"));
+			       has_heard(&ear, "again");
+		       }),
+		       BOUND_MS);
+	assert_true(count_in(&ear, &ear.missed_before) > 2);
+	end_scene(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -512,6 +564,7 @@ int main(void)
 	    cmocka_unit_test(waits_for_a_restart),
 	    cmocka_unit_test(carries_out_what_is_pending),
 	    cmocka_unit_test(hears_what_is_announced),
+	    cmocka_unit_test(tells_when_it_may_have_missed_something),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -424,7 +424,7 @@ static void expect_rotation(redisContext *ear, const struct held_token *old)
 	recent *r = recent_new(10000);
 
 	assert_false(announcement_read(message_of(reply), &n));
-	session_hear(&(struct session_ears){r}, message_of(reply), 0);
+	session_hear(&(struct session_ears){.recent = r}, message_of(reply), 0);
 	assert_true(recent_find(r, old->handle, 0, &end));
 	assert_int_equal(end.reason, REASON_ROTATED);
 	recent_free(&r);
