@@ -23,6 +23,7 @@
 /* Nothing but the races is about time: a slow machine must not look like a theft. */
 static const char config[] = "realms:\n"
 			     "  - name: default\n"
+			     "    events: true\n"
 			     "    classes:\n"
 			     "      - { name: default, grace_s: 300 }\n";
 
@@ -372,6 +373,68 @@ static void test_a_repeated_rotation_is_no_reuse(void **state)
 	assert_string_equal(again.token, first.token);
 }
 
+/* What those who watch at the second instance are told; *cursor is moved on. */
+static Latchkey__V1__WatchSessionsResponse *watch(char *cursor, size_t cursor_size, uint32_t timeout_ms)
+{
+	Latchkey__V1__WatchSessionsRequest req = LATCHKEY__V1__WATCH_SESSIONS_REQUEST__INIT;
+	const struct raw_call call = {
+	    .method = "/latchkey.v1.Sessions/Watch", .request = &req.base, .timeout_ms = timeout_ms};
+	Latchkey__V1__WatchSessionsResponse *m;
+
+	req.has_cursor = cursor[0] != '\0';
+	req.cursor = raw_text(cursor);
+	m = (void *)raw_call_expect(&second_caller, OK, &call, &latchkey__v1__watch_sessions_response__descriptor);
+	assert_non_null(m);
+	keep_text(m->cursor, cursor, cursor_size);
+	return m;
+}
+
+/* Watches until there is an event of this kind that has to do with the session. */
+static void expect_event(char *cursor, size_t cursor_size, Latchkey__V1__EventKind kind, const char *handle,
+			 const char *successor)
+{
+	for (bool is_found = false; !is_found;) {
+		Latchkey__V1__WatchSessionsResponse *m = watch(cursor, cursor_size, BOUND_MS);
+
+		if (m->n_events == 0)
+			fail_msg("no event of kind %d", kind);
+		for (size_t i = 0; i < m->n_events; i++) {
+			const Latchkey__V1__SessionEvent *e = m->events[i];
+
+			if (e->kind != kind || memcmp(e->handle.data, handle, HANDLE_BYTES - 1) != 0)
+				continue;
+			is_found = true;
+			assert_int_equal(e->successor.len, successor == NULL ? 0 : HANDLE_BYTES - 1);
+			if (successor != NULL)
+				assert_memory_equal(e->successor.data, successor, HANDLE_BYTES - 1);
+		}
+		raw_free(m);
+	}
+}
+
+static void test_those_who_watch_are_told(void **state)
+{
+	char cursor[65] = "";
+	char again[65];
+	struct said first;
+	struct said successor;
+	char token[TOKEN_BYTES];
+
+	(void)state;
+	assert_becomes(server_counter(&second_caller, "latchkey_event_gaps_total") > 0, BOUND_MS);
+	raw_free(watch(cursor, sizeof(cursor), 1));
+	memcpy(again, cursor, sizeof(again));
+	create("watched", token);
+	first = get(&scene.caller, token);
+	successor = rotate(&scene.caller, token, 0, NO_GRACE, NULL);
+	expect_valid(&successor);
+	expect_event(cursor, sizeof(cursor), LATCHKEY__V1__EVENT_KIND__EVENT_ROTATED, first.handle, successor.handle);
+	session_must_be(&scene.caller, token, INVALID, REUSED);
+	expect_event(cursor, sizeof(cursor), LATCHKEY__V1__EVENT_KIND__EVENT_REUSE_DETECTED, first.handle, NULL);
+	/* Of each of its ids. */
+	expect_event(again, sizeof(again), LATCHKEY__V1__EVENT_KIND__EVENT_REUSE_DETECTED, successor.handle, NULL);
+}
+
 /* ---- The calls that go by tokens ---- */
 
 static void test_a_step_up_is_the_successors(void **state)
@@ -472,6 +535,7 @@ int main(void)
 	    cmocka_unit_test(test_a_reused_token_ends_the_lineage_everywhere),
 	    cmocka_unit_test(test_a_grace_ends),
 	    cmocka_unit_test(test_a_repeated_rotation_is_no_reuse),
+	    cmocka_unit_test(test_those_who_watch_are_told),
 	    cmocka_unit_test(test_a_step_up_is_the_successors),
 	    cmocka_unit_test(test_get_many_follows_each),
 	    cmocka_unit_test(test_revoking_the_old_token_ends_the_successor),
