@@ -35,7 +35,7 @@ end
 -- A session's record without its data; nil when it is dead.
 local function head_of(key)
 	local head = redis.call('GETRANGE', key, 0, 55)
-	if head == '' or head:byte(1) == 2 then return nil end
+	if head == '' or head:byte(1) == 2 or head:byte(1) == 3 then return nil end
 	if head:byte(1) ~= 1 or #head < 56 then return head end
 	return redis.call('GETRANGE', key, 0, 55 + struct.unpack('>I2', head, 37))
 end

@@ -20,6 +20,9 @@
 	X(SESSION_REPLACE, "session_replace")                                                                          \
 	X(SESSION_REVOKE, "session_revoke")                                                                            \
 	X(SESSION_REVOKE_USER, "session_revoke_user")                                                                  \
+	X(SESSION_ROTATE, "session_rotate")                                                                            \
+	X(SESSION_REUSE, "session_reuse")                                                                              \
+	X(SESSION_FORWARD, "session_forward")                                                                          \
 	X(SESSION_LIST, "session_list")                                                                                \
 	X(SESSION_RESTORE, "session_restore")                                                                          \
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \
@@ -36,7 +39,7 @@ enum store_script {
 /* Where scripts PUBLISH what every instance should hear; payloads are the domain's. */
 #define STORE_CHANNEL "lk1:e"
 
-/* The longest argument list: session_create, 3 keys and 13 arguments, with room. */
+/* The longest argument list: session_rotate, 4 keys and 14 arguments, with room. */
 #define STORE_ARGS_MAX 24
 
 struct store_command {
