@@ -274,33 +274,6 @@ static struct answer get(struct worker *w, uint32_t number, unsigned instance, e
 	return a;
 }
 
-static void update(struct worker *w, uint32_t number)
-{
-	struct lk_session_update_request request = LK_SESSION_UPDATE_REQUEST_INIT;
-	unsigned instance = pick_instance(w);
-	struct held *held = &w->held[number];
-	struct history_entry e = begin(w, HISTORY_UPDATE, instance, number);
-	struct answer a = {.error = LK_ERROR_INIT};
-	char digits[DIGITS_BYTES];
-	uint32_t n = ++held->n;
-	const struct lk_attribute attributes[] = {attribute_of("n", n, digits),
-						  attribute_of(mark_keys[n % HISTORY_MARKS], n, digits)};
-
-	e.n = n;
-	e.expected = pick(w, 2) == 0 ? held->version : 0;
-	request.token = lk_text(held->token);
-	request.set = attributes;
-	request.set_count = sizeof(attributes) / sizeof(attributes[0]);
-	request.expected_version = e.expected;
-	a.err = lk_session_update(w->load->options.clients[instance], &request, &a.version, NULL, &a.error);
-	a.reason = a.error.reason;
-	if (a.err == LK_E_CONFLICT)
-		a.version = a.error.version;
-	if (a.version != 0)
-		held->version = a.version;
-	finish(w, &e, instance, &a);
-}
-
 static void bury(struct worker *w, size_t at)
 {
 	uint32_t number = w->alive[at];
@@ -329,6 +302,35 @@ static void mourn(struct worker *w, uint32_t number)
 			return;
 		}
 	}
+}
+
+static void update(struct worker *w, uint32_t number)
+{
+	struct lk_session_update_request request = LK_SESSION_UPDATE_REQUEST_INIT;
+	unsigned instance = pick_instance(w);
+	struct held *held = &w->held[number];
+	struct history_entry e = begin(w, HISTORY_UPDATE, instance, number);
+	struct answer a = {.error = LK_ERROR_INIT};
+	char digits[DIGITS_BYTES];
+	uint32_t n = ++held->n;
+	const struct lk_attribute attributes[] = {attribute_of("n", n, digits),
+						  attribute_of(mark_keys[n % HISTORY_MARKS], n, digits)};
+
+	e.n = n;
+	e.expected = pick(w, 2) == 0 ? held->version : 0;
+	request.token = lk_text(held->token);
+	request.set = attributes;
+	request.set_count = sizeof(attributes) / sizeof(attributes[0]);
+	request.expected_version = e.expected;
+	a.err = lk_session_update(w->load->options.clients[instance], &request, &a.version, NULL, &a.error);
+	a.reason = a.error.reason;
+	if (a.err == LK_E_CONFLICT)
+		a.version = a.error.version;
+	if (a.version != 0)
+		held->version = a.version;
+	if (a.reason == LK_REASON_REUSE_DETECTED)
+		mourn(w, number);
+	finish(w, &e, instance, &a);
 }
 
 static void rotate(struct worker *w, uint32_t number)
@@ -464,7 +466,8 @@ static void step(struct worker *w)
 		begin_anew(w);
 		return;
 	}
-	if (rotate_again(w) || (dice < 2 && revoke_again(w)))
+	/* Soon, but not at the cost of all else: a Redis that is full still reads and ends sessions. */
+	if ((pick(w, 2) == 0 && rotate_again(w)) || (dice < 2 && revoke_again(w)))
 		return;
 	at = pick(w, (uint32_t)w->alive_count);
 	if (dice < 20) {
