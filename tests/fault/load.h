@@ -4,13 +4,16 @@
 #include "fault/history.h"
 
 /* Continuous load whose every answer is written down. Each worker is a thread with users and sessions of its own:
- * creates, reads, updates (every second one conditional), revokes, logs users out, and goes on asking after the dead. */
+ * creates, reads, updates (every second one conditional), rotates, revokes, logs users out, and goes on asking after the
+ * dead; now and then by a token that was replaced. */
 
 #define LOAD_INSTANCES_MAX 2
 #define LOAD_WORKERS_MAX   64
 /* One slot for each session of a worker at once, and as many users as can differ in their fate. */
 #define LOAD_ALIVE 6
 #define LOAD_USERS 2
+/* Sessions live for two seconds or so: about as many replaced tokens are used within their grace as after it. */
+#define LOAD_GRACE_S 1
 
 struct load_options {
 	lk_client *clients[LOAD_INSTANCES_MAX]; /* [i] reaches instance i only, unless: */

@@ -99,6 +99,7 @@ void run_scenario(const struct play *play, FILE *out, struct row *ret)
 
 	options.operations_per_s = options.operations_per_s * play->load_percent / 100;
 	stage_open(&stage, &options);
+	stage.rules.grace_us = LOAD_GRACE_S * 1000000ULL;
 	for (unsigned i = 0; i < play->rounds; i++) {
 		play->scenario->fault(&stage, i);
 		stage_settle(&stage);
