@@ -181,9 +181,9 @@ static enum record_result open_record(const struct session_env *env, const struc
 	result = record_open_metadata(env->arena, &place, r, &metadata);
 	if (result != RECORD_OK)
 		return result;
+	ret->successor = lineage_is_stepped_up(s, &metadata.authentication) ? SPAN_EMPTY : s->lineage.successor;
 	lineage_limit(s, r->header.created_ms, &metadata.authentication);
 	info_fill(env, &s->handle, &r->header, &metadata, &times, &ret->info);
-	ret->successor = s->lineage.successor;
 	return record_open_attributes(env->arena, &place, r, SPAN_EMPTY, &ret->attributes, &ret->attribute_count);
 }
 

@@ -22,6 +22,14 @@ static bool narrow(arena *where, const struct session_authentication *a, struct 
 	return true;
 }
 
+bool lineage_is_stepped_up(const struct session_state *s, const struct session_authentication *a)
+{
+	const struct session_authentication *limit = s->lineage.authentication;
+
+	/* at_ms 0: at creation, which no rotation moves. */
+	return limit != NULL && (a->at_ms > limit->at_ms || a->aal > limit->aal);
+}
+
 void lineage_limit(const struct session_state *s, uint64_t created_ms, struct session_authentication *a)
 {
 	const struct session_authentication *limit = s->lineage.authentication;

@@ -25,6 +25,9 @@ enum follow {
 enum status_code lineage_follow(const struct session_env *env, span value, bool is_granted, struct session_state *s,
 				enum follow *ret, struct status *st) MUST_CHECK;
 
+/* Whether the session has been stepped up since the token shown was replaced. Whoever still has that token has not shown
+ * what the step-up asked for, and is not given the successor. */
+bool lineage_is_stepped_up(const struct session_state *s, const struct session_authentication *a);
 /* What a session's authentication is worth for the token shown: no more than it was before the rotation. */
 void lineage_limit(const struct session_state *s, uint64_t created_ms, struct session_authentication *a);
 

@@ -264,6 +264,16 @@ static enum status_code answer_stored(const struct session_env *env, struct sess
 	return STATUS_OK;
 }
 
+/* Who rotates without having authenticated, or less strongly, is no racer of a step-up. */
+static bool is_outdone(const struct session_state *s, const struct session_authentication *a)
+{
+	const struct session_rotate_request *req = s->rotate.req;
+
+	if (!lineage_is_stepped_up(s, a))
+		return false;
+	return !req->has_authentication || req->authentication.aal < a->aal;
+}
+
 /* Others have rotated it: their successor, as it is now. It may not have been acknowledged to them yet, so it is kept from
  * here as well, as the forward was. */
 static enum status_code answer_followed(const struct session_env *env, struct session_plan *plan, span value,
@@ -284,6 +294,10 @@ static enum status_code answer_followed(const struct session_env *env, struct se
 	result = record_open_metadata(env->arena, &place, r, &metadata);
 	if (result != RECORD_OK && result != RECORD_NO_MEMORY) {
 		*ret = (struct session_rotate_result){.outcome = outcome_closed(result)};
+		return STATUS_OK;
+	}
+	if (result == RECORD_OK && is_outdone(s, &metadata.authentication)) {
+		*ret = (struct session_rotate_result){.outcome = outcome_invalid(REASON_ASSURANCE_TOO_LOW)};
 		return STATUS_OK;
 	}
 	if (result == RECORD_NO_MEMORY || !arena_copy(env->arena, value, &copy) ||

@@ -263,7 +263,7 @@ LK_API uint64_t lk_session_revoked_at_ms(const lk_session *session);
  * the user's browser or app; store and log it nowhere. */
 LK_API const char *lk_session_token(const lk_session *session);
 /* The token to hand on in place of the one that was got: that one was rotated a moment ago, and is good for its grace
- * period only. NULL otherwise. */
+ * period only. NULL otherwise, and after a step-up: whoever has only the old token has not proved anything. */
 LK_API const char *lk_session_successor(const lk_session *session);
 
 /* What follows is known of valid and of listed sessions; zero, or data NULL, otherwise.

@@ -180,9 +180,36 @@ static void a_step_up_raises_the_successor_only(void **state)
 	assert_int_equal(result.info.authentication.aal, 1);
 	assert_int_equal(result.info.authentication.at_ms, WORLD_NOW_MS);
 	assert_true(span_eq(result.info.authentication.amr[0], SPAN_LIT("pwd")));
+	assert_int_equal(result.successor.len, 0);
 	look_up.authenticated_within_s = 4;
 	assert_int_equal(do_get(s, &look_up, &result), STATUS_OK);
 	assert_int_equal(result.outcome.reason, REASON_ASSURANCE_TOO_LOW);
+}
+
+/* A thief has the old token too. */
+static void a_step_up_is_shared_by_those_who_prove_as_much(void **state)
+{
+	struct stage *s = *state;
+	const struct session_create_request create = {.user = SPAN_LIT("ann"), .authentication = {.aal = 1}};
+	struct session_create_result made;
+	struct session_rotate_request req = {.has_authentication = true, .authentication = {.aal = 2}};
+	struct session_rotate_result up;
+	struct session_rotate_result other;
+
+	assert_int_equal(do_create(s, &create, &made), STATUS_OK);
+	req.token = made.token;
+	s->world.env.now_ms += 1000;
+	assert_int_equal(do_rotate(s, &req, &up), STATUS_OK);
+	s->world.env.now_ms += 1000;
+	assert_int_equal(do_rotate(s, &(struct session_rotate_request){.token = made.token}, &other), STATUS_OK);
+	assert_int_equal(other.outcome.reason, REASON_ASSURANCE_TOO_LOW);
+	req.authentication.aal = 1;
+	assert_int_equal(do_rotate(s, &req, &other), STATUS_OK);
+	assert_int_equal(other.outcome.reason, REASON_ASSURANCE_TOO_LOW);
+	req.authentication.aal = 2;
+	assert_int_equal(do_rotate(s, &req, &other), STATUS_OK);
+	assert_int_equal(other.outcome.verdict, VERDICT_VALID);
+	assert_memory_equal(other.token, up.token, TOKEN_CHARS);
 }
 
 static void a_step_down_lowers_the_old_token_too(void **state)
@@ -427,6 +454,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_chain_is_followed_to_its_end, stage_reset),
 	    cmocka_unit_test_setup(a_chain_has_an_end, stage_reset),
 	    cmocka_unit_test_setup(a_step_up_raises_the_successor_only, stage_reset),
+	    cmocka_unit_test_setup(a_step_up_is_shared_by_those_who_prove_as_much, stage_reset),
 	    cmocka_unit_test_setup(a_step_down_lowers_the_old_token_too, stage_reset),
 	    cmocka_unit_test_setup(updates_by_the_old_token_reach_the_successor, stage_reset),
 	    cmocka_unit_test_setup(an_update_is_repeated_over_a_rotation, stage_reset),
