@@ -58,6 +58,7 @@ struct service {
 	struct session_realms realms;
 	wire_tls *redis_tls;
 	recent *recent;
+	not_before *not_before;
 	redis *redis;
 	rpc_server *rpc;
 };
@@ -211,7 +212,8 @@ static void hear(void *owner, span message)
 {
 	const struct service *s = owner;
 
-	session_hear(&(struct session_ears){.recent = s->recent}, message, clock_mono_ms());
+	session_hear(&(struct session_ears){.recent = s->recent, .not_before = s->not_before}, message,
+		     clock_mono_ms());
 }
 
 static enum status_code open_redis(struct service *s, struct status *st)
@@ -241,7 +243,8 @@ static enum status_code open_redis(struct service *s, struct status *st)
 	enum status_code code;
 
 	s->recent = recent_new(c->redis.replay_window_ms);
-	if (s->recent == NULL)
+	s->not_before = not_before_new();
+	if (s->recent == NULL || s->not_before == NULL)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	o.heard_owner = s;
 	if (!read_passwords(c, &secret, &error))
@@ -260,6 +263,7 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 				      .keys = s->keys,
 				      .store = redis_store(s->redis),
 				      .recent = s->recent,
+				      .not_before = s->not_before,
 				      .replay_window_ms = c->redis.replay_window_ms,
 				      .timeout_default_ms = c->calls.timeout_default_ms,
 				      .timeout_max_ms = c->calls.timeout_max_ms,
@@ -294,7 +298,9 @@ static enum status_code listen_on(struct service *s, const struct config_listene
 /* Waits a moment for Redis, so that the first calls are not refused; one that is down is no reason not to start. */
 static void await_redis(struct service *s)
 {
-	if (!redis_wait_ready(s->redis, s->config->redis.connect_timeout_ms))
+	const uint32_t patience_ms = s->config->redis.connect_timeout_ms;
+
+	if (!redis_wait_ready(s->redis, patience_ms) || !rpc_server_wait_realms(s->rpc, patience_ms))
 		log_event(LOG_WARN, "redis_unavailable",
 			  LOG_STR("text", "not reached yet; calls are answered UNAVAILABLE until it is"));
 }
@@ -382,6 +388,7 @@ static void service_free(struct service *s)
 	rpc_server_free(&s->rpc);
 	redis_close(&s->redis);
 	recent_free(&s->recent);
+	not_before_free(&s->not_before);
 	wire_tls_release(&s->redis_tls);
 	(void)wire_drain(LINKS_GONE_MS);
 	arena_free(&s->memory);

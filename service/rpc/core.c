@@ -33,6 +33,12 @@ enum status_code core_new(const struct rpc_options *options, struct core **ret, 
 	check_options(options);
 	if (core != NULL)
 		core->connections = registry_new(options->connections_max);
+	if (core != NULL && core->connections != NULL && options->not_before != NULL) {
+		core->realm_polls =
+		    realm_polls_new(options->realms, options->keys, options->store, options->not_before);
+		if (core->realm_polls == NULL)
+			registry_free(&core->connections);
+	}
 	if (core == NULL || core->connections == NULL) {
 		free(core);
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "no memory for a server of %u connections",
@@ -62,6 +68,7 @@ void core_release(struct core **core)
 	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
 		return;
 	registry_free(&c->connections);
+	realm_polls_free(&c->realm_polls);
 	keyring_release(&c->options.keys);
 	free(c);
 }

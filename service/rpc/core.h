@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "rpc/gate.h"
+#include "rpc/realm_poll.h"
 #include "rpc/registry.h"
 #include "rpc/server.h"
 
@@ -24,6 +25,7 @@ struct core {
 	char instance[CORE_INSTANCE_CHARS + 1];
 	uint64_t started_at_ms;
 	registry *connections;
+	realm_polls *realm_polls; /* NULL: nothing is asked */
 	_Atomic uint32_t refs;
 	_Atomic uint32_t frames_held; /* in memory, */
 	_Atomic uint64_t bytes_held;  /* with what their calls were seen to need */

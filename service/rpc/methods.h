@@ -47,6 +47,7 @@ METHOD_OF_SESSIONS(sessions_get_many)
 METHOD_OF_SESSIONS(sessions_update)
 METHOD_OF_SESSIONS(sessions_revoke)
 METHOD_OF_SESSIONS(sessions_revoke_user)
+METHOD_OF_SESSIONS(sessions_revoke_realm)
 METHOD_OF_SESSIONS(sessions_list)
 #undef METHOD_OF_SESSIONS
 bool sessions_get_read_only(struct call *call, struct task *task) MUST_CHECK;

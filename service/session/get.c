@@ -1,6 +1,7 @@
 /* Reading a session is one command: GETEX also slides the idle timeout, and never beyond the absolute deadline, which
  * the token tells. */
 
+#include "session/anonymous.h"
 #include "session/state.h"
 #include "session/validate.h"
 
@@ -43,12 +44,13 @@ enum status_code session_get_plan(const struct session_env *env, const struct se
 	if (req->minimum_aal > AAL_MAX)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "minimum_aal %u is not in 0..%d", req->minimum_aal,
 				  AAL_MAX);
-	code = state_of_token(env, req->token, &plan.state, st);
+	code = anonymous_is(req->token) ? anonymous_plan(env, req->token, &plan, st)
+					: state_of_token(env, req->token, &plan.state, st);
 	if (code != STATUS_OK)
 		return code;
 	plan.state->get.req = req;
 	plan.state->get.is_peek = req->peek;
-	if (plan.state->decided.verdict == 0 && !outcome_recent(env, &plan.state->handle, &plan.state->decided))
+	if (plan.state->decided.verdict == 0 && !outcome_ended(env, plan.state, &plan.state->decided))
 		code = plan_command(env, req, plan.state, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
@@ -126,6 +128,8 @@ static enum status_code judge(const struct session_env *env, const struct sessio
 	enum record_result result;
 
 	out.outcome = outcome_of_value(value, &record);
+	if (out.outcome.verdict == VERDICT_VALID && check_realm_known(env, st) != STATUS_OK)
+		return st->code;
 	if (out.outcome.verdict == VERDICT_VALID) {
 		result = open_record(env, s, &record, left_ms, &out);
 		if (result == RECORD_NO_MEMORY)
@@ -161,6 +165,8 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 
 	*ret_next = PLAN_DONE;
 	plan->redos = NULL;
+	if (s->anonymous != NULL)
+		return anonymous_get(env, s->get.req, s, ret, st);
 	if (s->decided.verdict != 0) {
 		*ret = decided(s, s->decided);
 		return STATUS_OK;
@@ -168,7 +174,7 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 	if (!read_reply(s, reply, &value, &left_ms))
 		return reply_odd(st, s->get.is_peek ? "session_peek" : "GETEX");
 	/* Asked again: another instance may have revoked it while the question was under way, on another primary. */
-	if (outcome_recent(env, &s->handle, &outcome)) {
+	if (outcome_ended(env, s, &outcome)) {
 		*ret = decided(s, outcome);
 		return STATUS_OK;
 	}

@@ -18,6 +18,7 @@
 	X(SESSION_REPLACE, "session_replace")                                                                          \
 	X(SESSION_REVOKE, "session_revoke")                                                                            \
 	X(SESSION_REVOKE_USER, "session_revoke_user")                                                                  \
+	X(SESSION_REVOKE_REALM, "session_revoke_realm")                                                                \
 	X(SESSION_LIST, "session_list")                                                                                \
 	X(SESSION_RESTORE, "session_restore")                                                                          \
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \
