@@ -8,8 +8,8 @@
 #include "wire/private.h"
 #include "wire/ticker.h"
 
-/* Each is rare: three in a row are no accident. */
-#define FALSE_STARTS_MAX 3
+/* Each is rare, and the rarer the less busy the machine: ten in a row are no accident. */
+#define FALSE_STARTS_MAX 10
 
 static void opened_locked(wire_link *link)
 {

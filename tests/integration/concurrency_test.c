@@ -13,7 +13,7 @@
 
 #define THREADS	    64
 #define INCREMENTS  12 /* a thread */
-#define TOKEN_BYTES 102
+#define TOKEN_BYTES 106
 #define CAP	    5
 
 static const char config[] = "realms:\n"

@@ -47,7 +47,7 @@ static int close_scene(void **state)
 static void take_token(struct run_result *r, char out[static TOKEN_BYTES])
 {
 	if (r->out_len != TOKEN_BYTES || r->out[TOKEN_BYTES - 1] != '\n' || strncmp(r->out, "lks1_", 5) != 0 ||
-	    strspn(r->out + 5, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != 96)
+	    strspn(r->out + 5, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != 100)
 		fail_msg("not a token alone: %s", r->out);
 	memcpy(out, r->out, TOKEN_BYTES - 1);
 	out[TOKEN_BYTES - 1] = '\0';

@@ -274,7 +274,7 @@ static void test_methods(void **state)
 	methods = body_of(frame->replies[0], &latchkey__v1__server_methods_response__descriptor);
 	for (size_t i = 0; i < methods->n_methods; i++)
 		served += methods->methods[i]->served ? 1 : 0;
-	assert_int_equal(methods->n_methods, 19);
+	assert_int_equal(methods->n_methods, 20);
 	assert_int_equal(served, 14);
 	body_free(methods);
 	reply_free(&frame);
