@@ -89,12 +89,20 @@ void not_before_query_plan(const keyring *kr, const struct session_realm *realm,
 	};
 }
 
+/* Behind the moment the value names who set it. */
+static bool read_moment(span value, uint64_t *ret)
+{
+	const uint8_t *end = value.len == 0 ? NULL : memchr(value.ptr, ':', value.len);
+
+	return end != NULL && number_parse(span_of(value.ptr, (size_t)(end - value.ptr)), ret);
+}
+
 bool not_before_query_answer(not_before *n, const struct not_before_query *q, const struct store_reply *reply,
 			     uint64_t asked_ms)
 {
 	uint64_t at_ms = 0;
 
-	if (reply->type != STORE_NIL && (reply->type != STORE_STRING || !number_parse(reply->string, &at_ms)))
+	if (reply->type != STORE_NIL && (reply->type != STORE_STRING || !read_moment(reply->string, &at_ms)))
 		return false;
 	/* In this order: whoever finds it confirmed finds what was confirmed. */
 	lift(&n->cells[q->realm_tag].at_ms, at_ms);

@@ -43,6 +43,10 @@ struct revoke_state {
 	uint64_t tombstone_ms;
 };
 
+struct revoke_realm_state {
+	span name; /* of the revocation: tells its own earlier run from another */
+};
+
 struct list_state {
 	const struct session_list_request *req;
 };
@@ -80,6 +84,7 @@ struct session_state {
 		struct revoke_state revoke;
 		struct list_state list;
 		struct revoke_user_state revoke_user;
+		struct revoke_realm_state revoke_realm;
 	};
 };
 

@@ -129,7 +129,6 @@ static void the_moment_is_a_whole_second_and_never_moves_back(void **state)
 	assert_int_equal(revoke_realm(s, 1), NEXT_SECOND_MS - 10000);
 	assert_int_equal(revoke_realm(s, 1763999999000ULL), 1763999999000ULL);
 	assert_int_equal(revoke_realm(s, WORLD_NOW_MS + 60000), NEXT_SECOND_MS + 60000);
-	assert_int_equal(revoke_realm(s, 0), NEXT_SECOND_MS + 60000);
 	for (uint64_t far = WORLD_NOW_MS + 60001; far != 0; far = far == UINT64_MAX ? 0 : UINT64_MAX) {
 		assert_int_equal(do_revoke_realm(s, &(struct session_revoke_realm_request){far}, &result),
 				 STATUS_INVALID_ARGUMENT);
@@ -137,6 +136,50 @@ static void the_moment_is_a_whole_second_and_never_moves_back(void **state)
 	}
 	/* One key, for good. */
 	assert_int_equal(real_redis_number(&s->redis, "DBSIZE"), 1);
+}
+
+/* Who came in between is created at the first one's moment, and must end all the same. */
+static void two_in_one_second_end_who_came_in_between(void **state)
+{
+	struct stage *s = *state;
+	struct session_revoke_realm_result result;
+	struct held_token between;
+	int more = 0;
+
+	assert_true(ask(s, known));
+	assert_int_equal(revoke_realm(s, 0), NEXT_SECOND_MS);
+	between = login(s, "ann", "");
+	assert_true(is_valid(s, &between));
+	assert_int_equal(revoke_realm(s, 0), NEXT_SECOND_MS + 1000);
+	expect_revoked(s, &between, NEXT_SECOND_MS + 1000);
+	/* On the dot of a second, too. */
+	s->world.env.now_ms = NEXT_SECOND_MS + 5000;
+	between = login(s, "ann", "");
+	assert_int_equal(revoke_realm(s, 0), NEXT_SECOND_MS + 6000);
+	expect_revoked(s, &between, NEXT_SECOND_MS + 6000);
+	while (do_revoke_realm(s, &(struct session_revoke_realm_request){0}, &result) == STATUS_OK)
+		assert_in_range(++more, 1, 120);
+	assert_non_null(strstr(s->st.text, "once a second"));
+	assert_int_equal(s->st.retry_after_ms, 1000);
+	assert_true(more > 60);
+	s->world.env.now_ms += 1000;
+	assert_int_equal(do_revoke_realm(s, &(struct session_revoke_realm_request){0}, &result), STATUS_OK);
+}
+
+/* The store sends it again by itself when a reply is lost. */
+static void a_second_run_changes_nothing(void **state)
+{
+	struct stage *s = *state;
+	const struct session_revoke_realm_request req = {0};
+	struct session_revoke_realm_result result;
+	struct session_plan plan = {0};
+
+	assert_int_equal(session_revoke_realm_plan(&s->world.env, &req, &plan, &s->st), STATUS_OK);
+	for (int run = 0; run < 3; run++) {
+		assert_int_equal(
+		    session_revoke_realm_answer(&s->world.env, &plan, carry_out(s, &plan), &result, &s->st), STATUS_OK);
+		assert_int_equal(result.not_before_ms, NEXT_SECOND_MS);
+	}
 }
 
 static void a_login_before_a_moment_ahead_is_created_at_it(void **state)
@@ -152,6 +195,10 @@ static void a_login_before_a_moment_ahead_is_created_at_it(void **state)
 	assert_true(is_valid(s, &t));
 	(void)revoke_realm(s, 0);
 	expect_revoked(s, &t, NEXT_SECOND_MS + 31000);
+	(void)revoke_realm(s, s->world.env.now_ms + 60000);
+	t = login(s, "ann", "");
+	(void)revoke_realm(s, 0);
+	expect_revoked(s, &t, NEXT_SECOND_MS + 31000 + 61000);
 }
 
 static void another_instance_learns_by_asking(void **state)
@@ -286,7 +333,7 @@ static void who_could_not_ask_does_not_say_valid(void **state)
 
 static void only_what_is_understood_confirms(void **state)
 {
-	static const char *const odd[] = {"x", "-1", "1e9", "99999999999999999999", ""};
+	static const char *const odd[] = {"x", "-1:a", "1e9:a", "99999999999999999999:a", "", ":", "1764000001000"};
 	struct stage *s = *state;
 	const struct not_before_query q = query_of(s);
 	const struct store_reply integer = {.type = STORE_INTEGER, .integer = 5};
@@ -499,6 +546,8 @@ int main(void)
 	    TEST(all_that_was_there_ends_and_new_logins_work),
 	    TEST(other_realms_are_not_touched),
 	    TEST(the_moment_is_a_whole_second_and_never_moves_back),
+	    TEST(two_in_one_second_end_who_came_in_between),
+	    TEST(a_second_run_changes_nothing),
 	    TEST(a_login_before_a_moment_ahead_is_created_at_it),
 	    TEST(another_instance_learns_by_asking),
 	    TEST(another_instance_learns_by_hearing),
