@@ -123,10 +123,21 @@ void realm_polls_tick(realm_polls *p, struct core *core, uint64_t now_ms)
 	p->due_ms = due_ms;
 }
 
-bool realm_polls_are_known(const realm_polls *p, uint64_t now_ms)
+static size_t count_unknown(const realm_polls *p, uint64_t now_ms)
 {
-	for (size_t i = 0; p != NULL && i < p->count; i++)
-		if (!not_before_is_confirmed(p->known, p->polls[i].query.realm_tag, now_ms))
-			return false;
-	return true;
+	size_t unknown = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		unknown += not_before_is_confirmed(p->known, p->polls[i].query.realm_tag, now_ms) ? 0 : 1;
+	return unknown;
+}
+
+bool realm_polls_know_all(const realm_polls *p, uint64_t now_ms)
+{
+	return p == NULL || count_unknown(p, now_ms) == 0;
+}
+
+bool realm_polls_know_most(const realm_polls *p, uint64_t now_ms)
+{
+	return p == NULL || 2 * count_unknown(p, now_ms) < p->count;
 }

@@ -20,7 +20,8 @@ void realm_polls_free(realm_polls **p);
 /* Submits what is due; core is held until it is answered. One thread at a time. p may be NULL. */
 void realm_polls_tick(realm_polls *p, struct core *core, uint64_t now_ms);
 
-/* Whether every realm's time is known. p may be NULL: true. */
-bool realm_polls_are_known(const realm_polls *p, uint64_t now_ms);
+/* Whether every realm's time is known; whether that of most is. p may be NULL: true. */
+bool realm_polls_know_all(const realm_polls *p, uint64_t now_ms);
+bool realm_polls_know_most(const realm_polls *p, uint64_t now_ms);
 
 #endif

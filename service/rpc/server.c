@@ -84,7 +84,7 @@ bool rpc_server_wait_realms(rpc_server *s, uint32_t timeout_ms)
 	const struct timespec pause = {.tv_nsec = DRAIN_POLL_MS * 1000000L};
 	const uint64_t until_ms = wire_now_ms() + timeout_ms;
 
-	while (!realm_polls_are_known(s->core->realm_polls, wire_now_ms())) {
+	while (!realm_polls_know_all(s->core->realm_polls, wire_now_ms())) {
 		if (wire_now_ms() >= until_ms)
 			return false;
 		(void)nanosleep(&pause, NULL);

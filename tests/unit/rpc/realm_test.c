@@ -142,14 +142,30 @@ static void test_the_server_may_go_first(void **state)
 	scripted_nil(question);
 }
 
+static Latchkey__V1__ServingStatus health(struct fixture *f)
+{
+	Latchkey__V1__ServingStatus status;
+	Latchkey__V1__HealthCheckResponse *m;
+	Latchkey__V1__ReplyFrame *frame;
+
+	assert_int_equal(ask_one(f, HEALTH, NULL, &frame), LATCHKEY__V1__CODE__OK);
+	m = body_of(frame->replies[0], &latchkey__v1__health_check_response__descriptor);
+	status = m->status;
+	body_free(m);
+	reply_free(&frame);
+	return status;
+}
+
 static void test_waiting_for_the_realms(void **state)
 {
 	struct fixture *f = *state;
 	struct store_op *question = take_question(f);
 
+	assert_int_equal(health(f), LATCHKEY__V1__SERVING_STATUS__NOT_SERVING);
 	assert_false(rpc_server_wait_realms(f->server, 1));
 	scripted_nil(question);
 	assert_true(rpc_server_wait_realms(f->server, 0));
+	assert_int_equal(health(f), LATCHKEY__V1__SERVING_STATUS__SERVING);
 }
 
 /* ---- RevokeRealm ---- */
