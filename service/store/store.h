@@ -35,7 +35,7 @@ enum store_script {
 /* Where scripts PUBLISH what every instance should hear; payloads are the domain's. */
 #define STORE_CHANNEL "lk1:e"
 
-/* The longest argument list: session_create, 3 keys and 13 arguments, with room. */
+/* The longest argument list: session_create, 3 keys and 16 arguments, with room. */
 #define STORE_ARGS_MAX 24
 
 struct store_command {
