@@ -347,7 +347,7 @@ enum status_code session_revoke_user_answer(const struct session_env *env, struc
  * announcement, and ask once a second (session/not_before.h). ---- */
 
 struct session_revoke_realm_request {
-	uint64_t not_before_ms; /* 0: all end that were created so far. Rounded up to a second; at most a minute ahead */
+	uint64_t not_before_ms; /* 0: all end that there are. Rounded up to a whole second; at most a minute ahead */
 };
 
 struct session_revoke_realm_result {
