@@ -48,6 +48,8 @@ _Static_assert(CONFIG_CLASS_NAME_BYTES_MAX == CLASS_NAME_BYTES_MAX, "config lets
 _Static_assert(CONFIG_SESSIONS_MAX_MAX == SESSIONS_MAX_MAX, "config lets through what the domain takes");
 _Static_assert((int)CONFIG_EVICT_OLDEST == (int)AT_CAP_EVICT_OLDEST, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_REFUSE == (int)AT_CAP_REFUSE, "at_cap is handed over as it is");
+_Static_assert((int)CONFIG_EVICT_LRU == (int)AT_CAP_EVICT_LRU, "at_cap is handed over as it is");
+_Static_assert(CONFIG_GRACE_S_MAX == GRACE_S_MAX, "config lets through what the domain takes");
 _Static_assert(sizeof(struct session_class) * CONFIG_REALMS_MAX * CONFIG_CLASSES_MAX < REALMS_ARENA_BYTES,
 	       "the largest configuration fits");
 
@@ -133,6 +135,7 @@ static bool fill_realm(arena *memory, const struct config_realm *from, struct se
 	to->name = span_str(from->name);
 	to->wait_replicas = from->wait_replicas;
 	to->wait_ms = from->wait_ms;
+	to->has_events = from->events != 0;
 	to->class_count = from->class_count;
 	to->classes = arena_array(memory, from->class_count, sizeof(*to->classes));
 	if (to->classes == NULL)
@@ -145,7 +148,10 @@ static bool fill_realm(arena *memory, const struct config_realm *from, struct se
 								.absolute_timeout_s = class->absolute_timeout_s,
 								.sessions_max = class->sessions_max,
 								.at_cap = (enum at_cap) class->at_cap,
-								.tombstone_s = class->tombstone_s};
+								.tombstone_s = class->tombstone_s,
+								.touch_interval_s = class->touch_interval_s,
+								.grace_s = class->grace_s,
+								.privileged_s = class->privileged_s};
 	}
 	return true;
 }

@@ -145,6 +145,18 @@ static bool check_name(const struct check *k, const char *path, const char *name
 	return origin_fail(k->o, k->error, path, "found %s, allowed: 1..%zu of a-z 0-9 . _ -", shown, bytes_max);
 }
 
+/* A session slid just before its interval was over ends that much early: so half of what was promised is kept. */
+static bool check_touch(const struct check *k, const char *base, const struct config_class *class)
+{
+	char path[ORIGIN_PATH_BYTES];
+
+	if (class->touch_interval_s <= class->idle_timeout_s / 2)
+		return true;
+	snprintf(path, sizeof(path), "%s%s", base, class_keys[CLASS_TOUCH].path);
+	return origin_fail(k->o, k->error, path, "found %u, allowed: at most half of idle_timeout_s, which is %u",
+			   class->touch_interval_s, class->idle_timeout_s);
+}
+
 static bool check_class(const struct check *k, size_t realm, size_t i)
 {
 	const struct config_realm *r = &k->c->realms[realm];
@@ -160,7 +172,8 @@ static bool check_class(const struct check *k, size_t realm, size_t i)
 					   "class \"%s\" is already there in realm \"%s\"; rename one", class->name,
 					   r->name);
 	snprintf(path, sizeof(path), "realms[%zu].classes[%zu].", realm, i);
-	return check_order(k, path, &class_keys[CLASS_IDLE], &class_keys[CLASS_ABSOLUTE], class);
+	return check_order(k, path, &class_keys[CLASS_IDLE], &class_keys[CLASS_ABSOLUTE], class) &&
+	       check_touch(k, path, class);
 }
 
 static bool check_realm(const struct check *k, size_t i)

@@ -12,7 +12,8 @@
 #include "base/log.h"
 #include "base/status.h"
 
-/* A thousand realms with ten classes each, every key written out and commented, take half of it. */
+/* A thousand realms with three classes each fit, every key written out as config_print does; ten, if they name only what
+ * differs from the defaults. */
 #define CONFIG_FILE_BYTES_MAX (1024UL * 1024)
 /* Loopback and a public address over tcp, tls+tcp and ipc are six. */
 #define CONFIG_LISTENERS_MAX 16
@@ -24,6 +25,7 @@
 #define CONFIG_REALM_NAME_BYTES_MAX 64
 #define CONFIG_CLASS_NAME_BYTES_MAX 32
 #define CONFIG_SESSIONS_MAX_MAX	    10000
+#define CONFIG_GRACE_S_MAX	    300
 /* Where file, key, finding and remedy fit even with a long path; longer ones are cut. */
 #define CONFIG_ERROR_BYTES 1024
 /* Redis itself takes passwords of any length; 512 hexadecimal characters are 2048 bits. */
@@ -34,7 +36,7 @@ struct config_error {
 	char text[CONFIG_ERROR_BYTES];
 };
 
-enum config_at_cap { CONFIG_EVICT_OLDEST, CONFIG_REFUSE };
+enum config_at_cap { CONFIG_EVICT_OLDEST, CONFIG_REFUSE, CONFIG_EVICT_LRU };
 
 struct config_listener {
 	const char *url;
@@ -53,12 +55,16 @@ struct config_class {
 	uint32_t sessions_max;
 	uint32_t at_cap; /* enum config_at_cap */
 	uint32_t tombstone_s;
+	uint32_t touch_interval_s;
+	uint32_t grace_s;
+	uint32_t privileged_s;
 };
 
 struct config_realm {
 	const char *name;
 	uint32_t wait_replicas;
 	uint32_t wait_ms;
+	uint32_t events;    /* 0 or 1 */
 	size_t class_count; /* at least 1; the first is the default */
 	struct config_class *classes;
 };

@@ -39,6 +39,9 @@ static const cyaml_schema_field_t class_fields[] = {FIELD_OF(document_class, "na
 						    FIELD_OF(document_class, "sessions_max", CLASS_SESSIONS),
 						    FIELD_OF(document_class, "at_cap", CLASS_AT_CAP),
 						    FIELD_OF(document_class, "tombstone_s", CLASS_TOMBSTONE),
+						    FIELD_OF(document_class, "touch_interval_s", CLASS_TOUCH),
+						    FIELD_OF(document_class, "grace_s", CLASS_GRACE),
+						    FIELD_OF(document_class, "privileged_s", CLASS_PRIVILEGED),
 						    CYAML_FIELD_END};
 
 static const cyaml_schema_value_t listener_schema = {
@@ -48,7 +51,9 @@ static const cyaml_schema_value_t class_schema = {
 
 static const cyaml_schema_field_t realm_fields[] = {
     CYAML_FIELD_STRING_PTR("name", OPTIONAL_TEXT, struct document_realm, name, 0, CYAML_UNLIMITED),
-    FIELD_OF(document_realm, "wait_replicas", REALM_WAIT_REPLICAS), FIELD_OF(document_realm, "wait_ms", REALM_WAIT_MS),
+    FIELD_OF(document_realm, "wait_replicas", REALM_WAIT_REPLICAS),
+    FIELD_OF(document_realm, "wait_ms", REALM_WAIT_MS),
+    FIELD_OF(document_realm, "events", REALM_EVENTS),
     CYAML_FIELD_SEQUENCE("classes", OPTIONAL_TEXT, struct document_realm, classes, &class_schema, 0, CYAML_UNLIMITED),
     CYAML_FIELD_END};
 

@@ -8,10 +8,12 @@
 #include <ctype.h>
 
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
-static const char *const at_caps[] = {"evict_oldest", "refuse", NULL};
+static const char *const at_caps[] = {"evict_oldest", "refuse", "evict_least_recently_used", NULL};
+static const char *const booleans[] = {"false", "true", NULL};
 
 _Static_assert(LOG_DEBUG == 0 && LOG_INFO == 1 && LOG_WARN == 2 && LOG_ERROR == 3, "log_levels follows enum log_level");
-_Static_assert(CONFIG_EVICT_OLDEST == 0 && CONFIG_REFUSE == 1, "at_caps follows enum config_at_cap");
+_Static_assert(CONFIG_EVICT_OLDEST == 0 && CONFIG_REFUSE == 1 && CONFIG_EVICT_LRU == 2,
+	       "at_caps follows enum config_at_cap");
 
 /* offsetof takes a member as it is. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define SECTION(n, d)
@@ -147,12 +149,22 @@ const struct config_key realm_keys[REALM_KEYS] = {
 		       .max = 60000,
 		       .unit = "ms",
 		       .doc = "For so long at most. A replica in the same data centre takes 1 ms."},
+    [REALM_EVENTS] = {.name = "events",
+		      .path = "events",
+		      .type = KEY_WORD,
+		      .offset = offsetof(struct config_realm, events),
+		      .default_text = "true",
+		      .words = booleans,
+		      .doc = "Whether creations, rotations and updates are announced to those who watch. What ends "
+			     "sessions always is: every instance must hear of it."},
 };
 
 /* Sessions for ten years are no sessions: the longest "remember me" known to us is two. */
 #define SESSION_SECONDS_MAX 315360000
 /* Twice the longest time by which a caller's write can come late, calls.timeout_max_ms by default. */
 #define TOMBSTONE_SECONDS_MIN 60
+/* What was proved yesterday is no step-up any more. */
+#define PRIVILEGED_SECONDS_MAX 86400
 
 const struct config_key class_keys[CLASS_KEYS] = {
     [CLASS_NAME] = {.name = "name",
@@ -206,6 +218,36 @@ const struct config_key class_keys[CLASS_KEYS] = {
 			 .unit = "s",
 			 .doc =
 			     "How long the reason of a revocation is remembered; longer than any write can be late."},
+    [CLASS_TOUCH] = {.name = "touch_interval_s",
+		     .path = "touch_interval_s",
+		     .type = KEY_U32,
+		     .offset = offsetof(struct config_class, touch_interval_s),
+		     .default_text = "0",
+		     .max = SESSION_SECONDS_MAX,
+		     .unit = "s",
+		     .doc =
+			 "A Get slides the idle timeout at most so often, so that polling does not write; at most half "
+			 "of idle_timeout_s, by as much of which a session may then end early. 0: at every use."},
+    [CLASS_GRACE] = {.name = "grace_s",
+		     .path = "grace_s",
+		     .type = KEY_U32,
+		     .offset = offsetof(struct config_class, grace_s),
+		     .default_text = "10",
+		     .max = CONFIG_GRACE_S_MAX,
+		     .unit = "s",
+		     .doc =
+			 "How long a rotated token still stands for its successor, for requests that were under way; "
+			 "used later it ends the session. 0: not at all."},
+    [CLASS_PRIVILEGED] =
+	{.name = "privileged_s",
+	 .path = "privileged_s",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_class, privileged_s),
+	 .default_text = "900",
+	 .max = PRIVILEGED_SECONDS_MAX,
+	 .unit = "s",
+	 .doc =
+	     "How long after its user's authentication a session is privileged, for callers that demand it. 0: never."},
 };
 
 void key_env_name(const char *path, char out[static KEY_ENV_BYTES])

@@ -60,8 +60,19 @@ enum listener_key {
 	LISTENER_IPC_MODE,
 	LISTENER_KEYS
 };
-enum realm_key { REALM_WAIT_REPLICAS, REALM_WAIT_MS, REALM_KEYS };
-enum class_key { CLASS_NAME, CLASS_IDLE, CLASS_ABSOLUTE, CLASS_SESSIONS, CLASS_AT_CAP, CLASS_TOMBSTONE, CLASS_KEYS };
+enum realm_key { REALM_WAIT_REPLICAS, REALM_WAIT_MS, REALM_EVENTS, REALM_KEYS };
+enum class_key {
+	CLASS_NAME,
+	CLASS_IDLE,
+	CLASS_ABSOLUTE,
+	CLASS_SESSIONS,
+	CLASS_AT_CAP,
+	CLASS_TOMBSTONE,
+	CLASS_TOUCH,
+	CLASS_GRACE,
+	CLASS_PRIVILEGED,
+	CLASS_KEYS
+};
 
 extern const struct config_key config_keys[CONFIG_KEYS];     /* of struct config */
 extern const struct config_key listener_keys[LISTENER_KEYS]; /* of struct config_listener */

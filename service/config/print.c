@@ -172,11 +172,11 @@ static void print_realms(FILE *out, const struct config *c)
 			fputs("\n", out);
 		}
 		fputs("    classes:\n", out);
-		for (size_t j = 0; j < r->class_count; j++) {
-			for (size_t k = 0; k < CLASS_KEYS; k++)
-				print_field(out, &class_keys[k], &r->classes[j], k == 0 ? "      - {" : ", ");
-			fputs("}\n", out);
-		}
+		for (size_t j = 0; j < r->class_count; j++)
+			for (size_t k = 0; k < CLASS_KEYS; k++) {
+				print_field(out, &class_keys[k], &r->classes[j], k == 0 ? "      - " : "        ");
+				fputs("\n", out);
+			}
 	}
 }
 

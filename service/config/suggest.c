@@ -18,6 +18,7 @@ static const char *const list_paths[] = {"listen",
 					 "realms[].name",
 					 "realms[].wait_replicas",
 					 "realms[].wait_ms",
+					 "realms[].events",
 					 "realms[].classes",
 					 NULL};
 

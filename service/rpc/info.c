@@ -63,7 +63,27 @@ enum status_code server_info_plan(struct call *call, struct status *st)
 
 static Latchkey__V1__AtCap at_cap_of(const struct session_policy *policy)
 {
-	return policy->at_cap == AT_CAP_REFUSE ? LATCHKEY__V1__AT_CAP__REFUSE : LATCHKEY__V1__AT_CAP__EVICT_OLDEST;
+	switch (policy->at_cap) {
+	case AT_CAP_REFUSE:
+		return LATCHKEY__V1__AT_CAP__REFUSE;
+	case AT_CAP_EVICT_LRU:
+		return LATCHKEY__V1__AT_CAP__EVICT_LEAST_RECENTLY_USED;
+	case AT_CAP_EVICT_OLDEST:
+		break;
+	}
+	return LATCHKEY__V1__AT_CAP__EVICT_OLDEST;
+}
+
+static void fill_policy(const struct session_policy *from, Latchkey__V1__ServerPolicyResponse *m)
+{
+	MESSAGE_SET(m, idle_timeout_s, from->idle_timeout_s);
+	MESSAGE_SET(m, absolute_timeout_s, from->absolute_timeout_s);
+	MESSAGE_SET(m, sessions_max, from->sessions_max);
+	MESSAGE_SET(m, at_cap, at_cap_of(from));
+	MESSAGE_SET(m, tombstone_s, from->tombstone_s);
+	MESSAGE_SET(m, touch_interval_s, from->touch_interval_s);
+	MESSAGE_SET(m, grace_s, from->grace_s);
+	MESSAGE_SET(m, privileged_s, from->privileged_s);
 }
 
 enum status_code server_policy_plan(struct call *call, struct status *st)
@@ -84,11 +104,8 @@ enum status_code server_policy_plan(struct call *call, struct status *st)
 	latchkey__v1__server_policy_response__init(m);
 	MESSAGE_SET(m, realm, message_bytes(call->env.realm->name));
 	MESSAGE_SET(m, session_class, message_bytes(class->name));
-	MESSAGE_SET(m, idle_timeout_s, class->policy.idle_timeout_s);
-	MESSAGE_SET(m, absolute_timeout_s, class->policy.absolute_timeout_s);
-	MESSAGE_SET(m, sessions_max, class->policy.sessions_max);
-	MESSAGE_SET(m, at_cap, at_cap_of(&class->policy));
-	MESSAGE_SET(m, tombstone_s, class->policy.tombstone_s);
+	fill_policy(&class->policy, m);
+	MESSAGE_SET(m, events, call->env.realm->has_events);
 	call->response = &m->base;
 	return STATUS_OK;
 }

@@ -130,6 +130,8 @@ Latchkey__V1__SessionInfo *message_info(arena *a, const struct session_info *fro
 	MESSAGE_SET(m, idle_expires_at_ms, from->idle_expires_at_ms);
 	MESSAGE_SET(m, expires_at_ms, from->expires_at_ms);
 	MESSAGE_SET(m, version, from->version);
+	if (from->privileged_until_ms > 0)
+		MESSAGE_SET(m, privileged_until_ms, from->privileged_until_ms);
 	m->authentication = message_authentication(a, &from->authentication);
 	if (has_device)
 		m->device = message_device(a, &from->device);

@@ -43,7 +43,7 @@ static const struct method methods[] = {
     METHOD("/latchkey.v1.Sessions/Rotate", rotate_session_request, rotate_session_response, NOT_SERVED, MUTATING),
     METHOD("/latchkey.v1.Sessions/Update", update_session_request, update_session_response, SERVED(sessions_update),
 	   MUTATING),
-    METHOD("/latchkey.v1.Sessions/Verify", verify_sessions_request, verify_sessions_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Sessions/Verify", verify_sessions_request, verify_sessions_response, SERVED(sessions_verify)),
     METHOD("/latchkey.v1.Sessions/GetMany", get_many_sessions_request, get_many_sessions_response,
 	   SERVED(sessions_get_many), .read_only = sessions_get_read_only),
     METHOD("/latchkey.v1.Sessions/RevokeUser", revoke_user_request, revoke_user_response, SERVED(sessions_revoke_user),

@@ -49,6 +49,7 @@ METHOD_OF_SESSIONS(sessions_revoke)
 METHOD_OF_SESSIONS(sessions_revoke_user)
 METHOD_OF_SESSIONS(sessions_revoke_realm)
 METHOD_OF_SESSIONS(sessions_list)
+METHOD_OF_SESSIONS(sessions_verify)
 #undef METHOD_OF_SESSIONS
 bool sessions_get_read_only(struct call *call, struct task *task) MUST_CHECK;
 bool sessions_revoke_pend(struct call *call, struct task *task) MUST_CHECK;

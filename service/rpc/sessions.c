@@ -131,8 +131,10 @@ enum status_code sessions_get_plan(struct call *call, struct status *st)
 
 	if (USE_REALM(call, m, st) != STATUS_OK)
 		return st->code;
-	if (req == NULL || task == NULL)
+	if (req == NULL || task == NULL || !message_read_spans(call->env.arena, m->amr, m->n_amr, &req->amr))
 		return call_no_memory(st);
+	req->amr_count = m->n_amr;
+	req->is_privileged = m->has_privileged && m->privileged;
 	req->token = MESSAGE_SPAN(m, token);
 	req->peek = m->has_peek && m->peek;
 	req->staleness_ms = m->has_staleness_ms ? m->staleness_ms : 0;

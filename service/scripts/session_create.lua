@@ -2,13 +2,13 @@
 -- Stores a new session, enters it in its user's index and makes room at the cap, all of it or nothing. At most 200
 -- sessions are ended in a call: where a lowered cap asks for more, the next calls end the rest.
 -- KEYS    1 session  2 index  [3 idempotency]
--- ARGV    1 record  2 its time to live, ms  3 absolute deadline, ms  4 now, ms  5 name  6 cap  7 evict or refuse
+-- ARGV    1 record  2 its time to live, ms  3 absolute deadline, ms  4 now, ms  5 name  6 cap  7 evict, evict_lru or refuse
 --         8 tombstone  9 tombstone's time to live, ms  10 prefix of the user's session keys  11 class tag, 2 bytes
 --         12 head of the announcement of the evicted  13 the created one's, whole, or ''
 --         14 the realm's not-before, ms: who was created earlier is dead
 --         [15 time to remember the answer, ms  16 answer]
 -- Returns {'ok', names evicted...}, {'full'}, {'taken'} or {'replay', answer remembered, with the names}
--- Cost    O(log n); with as many entries as the cap or more, one GETRANGE for each of them
+-- Cost    O(log n); with as many entries as the cap or more, one GETRANGE for each of them, and with evict_lru a PTTL
 -- Again   A second run, after a first whose answer was lost, finds its own record, or that this has ended since, and
 --         answers as the first did; whom the first evicted it knows with an idempotency key only.
 local session, index, memory = KEYS[1], KEYS[2], KEYS[3]
@@ -16,29 +16,38 @@ local session, index, memory = KEYS[1], KEYS[2], KEYS[3]
 local EVICTIONS_MAX = 200
 local now, cap, prefix = tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[10]
 
--- Names of the living of the class, and when each was created; entries of the dead leave the index.
+-- When a session was used last, seen from now: each use gives the record its idle timeout to live. Where the absolute
+-- deadline is nearer than that, the earliest that it can have been.
+local function last_used(name, head)
+	return redis.call('PTTL', prefix .. name) - struct.unpack('>I4', head, 32) * 1000
+end
+
+-- Names of the living of the class, and for each when it was created, and what the eviction goes by first; entries of
+-- the dead leave the index.
 local function living()
-	local names, created = {}, {}
+	local names, created, rank = {}, {}, {}
 	for _, name in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-		local head = redis.call('GETRANGE', prefix .. name, 0, 30)
+		local head = redis.call('GETRANGE', prefix .. name, 0, 34)
 		local format = head:byte(1)
 		if format == nil or format == 2 then
 			redis.call('ZREM', index, name)
-		elseif format ~= 1 or #head < 31 then
+		elseif format ~= 1 or #head < 35 then
 			-- Another version's counts, and is the last to go.
-			names[#names + 1], created[name] = name, math.huge
+			names[#names + 1], created[name], rank[name] = name, math.huge, math.huge
 		elseif struct.unpack('>I8', head, 20) < tonumber(ARGV[14]) then
 			redis.call('ZREM', index, name)
 		elseif head:sub(30, 31) == ARGV[11] then
 			names[#names + 1], created[name] = name, struct.unpack('>I8', head, 20)
+			rank[name] = ARGV[7] == 'evict_lru' and last_used(name, head) or created[name]
 		end
 	end
-	return names, created
+	return names, created, rank
 end
 
--- The names, at least `count` of them in front ordered by age. One is the rule, and needs no sorting.
-local function oldest_first(names, created, count)
+-- The names, at least `count` of them in front in the order of eviction. One is the rule, and needs no sorting.
+local function victims_first(names, created, rank, count)
 	local function older(a, b)
+		if rank[a] ~= rank[b] then return rank[a] < rank[b] end
 		if created[a] ~= created[b] then return created[a] < created[b] end
 		return a < b
 	end
@@ -79,11 +88,11 @@ if remembered then return {'replay', remembered} end
 redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
 local answer = {'ok'}
 if redis.call('ZCARD', index) >= cap then
-	local names, created = living()
+	local names, created, rank = living()
 	local surplus = #names - cap + 1
 	if surplus > 0 and ARGV[7] == 'refuse' then return {'full'} end
 	surplus = math.min(surplus, EVICTIONS_MAX)
-	if surplus > 0 then names = oldest_first(names, created, surplus) end
+	if surplus > 0 then names = victims_first(names, created, rank, surplus) end
 	for i = 1, surplus do
 		bury(names[i])
 		answer[i + 1] = names[i]

@@ -1,6 +1,6 @@
 #!lua
 -- Puts a rewritten record in the place of the one it was made from, and slides the idle timeout.
--- KEYS    1 session  [2 idempotency]
+-- KEYS    1 session  [2 idempotency]; besides it the user's index
 -- ARGV    1 time to live, ms  2 version it was made from  3 record, of the next version
 --         4 announcement, or ''  [5 time to remember the answer, ms  6 fingerprint]
 -- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version, record} or
@@ -16,6 +16,19 @@ if head:byte(1) ~= 1 or #head < 19 then return {'dead', redis.call('GET', sessio
 local function is_ours()
 	if head:sub(12, 19) ~= ARGV[3]:sub(12, 19) then return false end
 	return redis.call('GETRANGE', session, 44, #ARGV[3] - 1) == ARGV[3]:sub(45)
+end
+
+-- An entry that the index has lost comes back when its session is written. What goes wrong here must not undo that, nor
+-- a cluster that moves the slot and has the index elsewhere already. The index may live for longer than it must.
+local function heal_index(record)
+	local index, name = 'lk1:u:' .. session:sub(7, 24), session:sub(26)
+	if redis.pcall('ZSCORE', index, name) then return end
+	local created, lifetime = struct.unpack('>I8', record, 20), struct.unpack('>I4', record, 45)
+	local left = redis.pcall('PTTL', index)
+	redis.pcall('ZADD', index, 'NX', string.format('%.0f', (math.floor(created / 1000) + lifetime) * 1000), name)
+	if type(left) == 'number' and left ~= -1 and left < lifetime * 1000 then
+		redis.pcall('PEXPIRE', index, lifetime * 1000)
+	end
 end
 
 if is_ours() then
@@ -35,6 +48,7 @@ if ARGV[2] ~= string.format('%.0f', version) then return {'conflict', version} e
 
 version = version + 1
 redis.call('SET', session, ARGV[3], 'PX', ARGV[1])
+heal_index(ARGV[3])
 if memory then redis.call('SET', memory, ARGV[6] .. struct.pack('>I8', version), 'PX', ARGV[5]) end
 -- An ACL without the channel must not undo what is done.
 if ARGV[4] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[4]) end

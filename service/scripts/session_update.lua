@@ -1,6 +1,6 @@
 #!lua
 -- Appends one sealed change to a living session and slides its idle timeout. Never revives a dead one.
--- KEYS    1 session  [2 idempotency]
+-- KEYS    1 session  [2 idempotency]; besides it the user's index
 -- ARGV    1 time to live, ms  2 expected version or ''  3 delta  4 deltas max  5 record bytes max
 --         6 attributes added  7 attributes max  8 bytes of text added  9 bytes of text max
 --         10 announcement, or ''  [11 time to remember the answer, ms  12 fingerprint]
@@ -25,6 +25,19 @@ local function version_made_before()
 		at = behind
 	end
 	return nil
+end
+
+-- An entry that the index has lost comes back when its session is written. What goes wrong here must not undo that, nor
+-- a cluster that moves the slot and has the index elsewhere already. The index may live for longer than it must.
+local function heal_index(record)
+	local index, name = 'lk1:u:' .. session:sub(7, 24), session:sub(26)
+	if redis.pcall('ZSCORE', index, name) then return end
+	local created, lifetime = struct.unpack('>I8', record, 20), struct.unpack('>I4', record, 45)
+	local left = redis.pcall('PTTL', index)
+	redis.pcall('ZADD', index, 'NX', string.format('%.0f', (math.floor(created / 1000) + lifetime) * 1000), name)
+	if type(left) == 'number' and left ~= -1 and left < lifetime * 1000 then
+		redis.pcall('PEXPIRE', index, lifetime * 1000)
+	end
 end
 
 local made = version_made_before()
@@ -57,6 +70,7 @@ redis.call('SETRANGE', session, 3, struct.pack('>I8', version))
 redis.call('SETRANGE', session, 35, string.char(deltas))
 redis.call('SETRANGE', session, 40, struct.pack('>I2I2', attributes, text))
 redis.call('PEXPIRE', session, ARGV[1])
+heal_index(value)
 if memory then redis.call('SET', memory, ARGV[12] .. struct.pack('>I8', version), 'PX', ARGV[11]) end
 -- An ACL without the channel must not undo what is done.
 if ARGV[10] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[10]) end

@@ -134,6 +134,19 @@ static bool make_memory(const struct session_env *env, const struct session_stat
 	return true;
 }
 
+static span at_cap_word(enum at_cap at_cap)
+{
+	switch (at_cap) {
+	case AT_CAP_REFUSE:
+		return SPAN_LIT("refuse");
+	case AT_CAP_EVICT_LRU:
+		return SPAN_LIT("evict_lru");
+	case AT_CAP_EVICT_OLDEST:
+		break;
+	}
+	return SPAN_LIT("evict");
+}
+
 /* Every argument of the script but those of the idempotency key. */
 static bool add_arguments(const struct session_env *env, const struct session_state *s, struct command_writer *w)
 {
@@ -162,7 +175,7 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 	command_number(w, env->now_ms);
 	command_arg(w, span_of(s->handle.name, NAME_CHARS));
 	command_number(w, policy->sessions_max);
-	command_arg(w, policy->at_cap == AT_CAP_REFUSE ? SPAN_LIT("refuse") : SPAN_LIT("evict"));
+	command_arg(w, at_cap_word(policy->at_cap));
 	command_arg(w, tombstone);
 	command_number(w, session_realm_tombstone_s(env->realm) * 1000ULL);
 	command_arg(w, prefix);

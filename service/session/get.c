@@ -1,7 +1,10 @@
 /* Reading a session is one command: GETEX also slides the idle timeout, and never beyond the absolute deadline, which
- * the token tells. */
+ * the token tells. Where a class of the realm has a touch interval a script does both, for the token does not tell the
+ * class: it costs Redis more than GETEX, and spares it, its replicas and its append-only file most of the writes. */
 
+#include "base/metrics.h"
 #include "session/anonymous.h"
+#include "session/bytes.h"
 #include "session/state.h"
 #include "session/validate.h"
 
@@ -12,6 +15,40 @@ static uint32_t staleness_allowed_ms(const struct session_env *env, const struct
 	const uint64_t age_ms = token_age_s(&s->token, env->now_ms) * 1000;
 
 	return age_ms < (uint64_t)req->staleness_ms + YOUNG_SLACK_MS ? 0 : req->staleness_ms;
+}
+
+#define TOUCH_RULE_BYTES 6
+
+static bool has_touch_interval(const struct session_realm *realm)
+{
+	for (size_t i = 0; i < realm->class_count; i++)
+		if (realm->classes[i].policy.touch_interval_s > 0)
+			return true;
+	return false;
+}
+
+static enum status_code plan_touch(const struct session_env *env, const struct session_state *s,
+				   struct session_plan *plan, struct status *st)
+{
+	/* Not a write, for the reason that GETEX is none. */
+	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_TOUCH, false);
+	const struct session_realm *realm = env->realm;
+	const size_t bytes_max = realm->class_count * TOUCH_RULE_BYTES;
+	uint8_t *rules = arena_alloc(env->arena, bytes_max);
+	struct writer out = writer_over(rules, bytes_max);
+
+	if (rules == NULL)
+		return no_memory(st);
+	for (size_t i = 0; i < realm->class_count; i++) {
+		if (realm->classes[i].policy.touch_interval_s == 0)
+			continue;
+		put_number(&out, realm->classes[i].tag, 2);
+		put_number(&out, realm->classes[i].policy.touch_interval_s, 4);
+	}
+	command_key(&w, s->key);
+	command_number(&w, s->record_ms);
+	command_arg(&w, span_of(rules, (size_t)(out.at - rules)));
+	return command_end(&w, plan, st);
 }
 
 static enum status_code plan_command(const struct session_env *env, const struct session_get_request *req,
@@ -25,6 +62,9 @@ static enum status_code plan_command(const struct session_env *env, const struct
 		w.command.staleness_ms = staleness_allowed_ms(env, req, s);
 		return command_end(&w, plan, st);
 	}
+	s->get.is_touch = has_touch_interval(env->realm);
+	if (s->get.is_touch)
+		return plan_touch(env, s, plan, st);
 	/* Not a write: a lost GETEX may have slid the timeout, which is all that its repetition does too. */
 	w = command_start(env->arena, STORE_NO_SCRIPT, false);
 	w.command.key = s->key;
@@ -35,15 +75,23 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	return command_end(&w, plan, st);
 }
 
+static enum status_code check_demands(const struct session_get_request *req, struct status *st)
+{
+	if (req->minimum_aal > AAL_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "minimum_aal %u is not in 0..%d", req->minimum_aal,
+				  AAL_MAX);
+	return check_amr("amr", req->amr, req->amr_count, st);
+}
+
 enum status_code session_get_plan(const struct session_env *env, const struct session_get_request *req,
 				  struct session_plan *ret_plan, struct status *st)
 {
 	struct session_plan plan = {0};
 	enum status_code code;
 
-	if (req->minimum_aal > AAL_MAX)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "minimum_aal %u is not in 0..%d", req->minimum_aal,
-				  AAL_MAX);
+	code = check_demands(req, st);
+	if (code != STATUS_OK)
+		return code;
 	code = anonymous_is(req->token) ? anonymous_plan(env, req->token, &plan, st)
 					: state_of_token(env, req->token, &plan.state, st);
 	if (code != STATUS_OK)
@@ -69,12 +117,14 @@ bool session_get_unslid(const struct session_env *env, struct session_plan *plan
 }
 
 /* The value, or NIL; and what is left of its time to live. */
-static bool read_reply(const struct session_state *s, const struct store_reply *reply,
-		       const struct store_reply **ret_value, uint64_t *ret_left_ms)
+static bool read_reply(struct session_state *s, const struct store_reply *reply, const struct store_reply **ret_value,
+		       uint64_t *ret_left_ms)
 {
+	const struct store_reply *slid = reply_element(reply, 2, STORE_INTEGER);
 	const struct store_reply *left;
 
-	if (!s->get.is_peek) {
+	s->get.has_slid = !s->get.is_peek && (!s->get.is_touch || (slid != NULL && slid->integer == 1));
+	if (!s->get.is_peek && !s->get.is_touch) {
 		if (reply == NULL || (reply->type != STORE_STRING && reply->type != STORE_NIL))
 			return false;
 		*ret_value = reply;
@@ -82,7 +132,8 @@ static bool read_reply(const struct session_state *s, const struct store_reply *
 		return true;
 	}
 	left = reply_element(reply, 1, STORE_INTEGER);
-	if (left == NULL || (reply->elements[0]->type != STORE_STRING && reply->elements[0]->type != STORE_NIL))
+	if (left == NULL || (s->get.is_touch && !s->get.is_peek && slid == NULL) ||
+	    (reply->elements[0]->type != STORE_STRING && reply->elements[0]->type != STORE_NIL))
 		return false;
 	*ret_value = reply->elements[0];
 	/* No time to live at all is not ours, and no promise for longer than the token's own. */
@@ -90,11 +141,24 @@ static bool read_reply(const struct session_state *s, const struct store_reply *
 	return true;
 }
 
+static bool has_any_amr(const struct session_get_request *req, const struct session_authentication *a)
+{
+	for (size_t i = 0; i < req->amr_count; i++)
+		for (size_t k = 0; k < a->amr_count; k++)
+			if (span_eq(req->amr[i], a->amr[k]))
+				return true;
+	return false;
+}
+
 static bool is_assured(const struct session_get_request *req, const struct session_info *info, uint64_t now_ms)
 {
 	const uint64_t within_ms = (uint64_t)req->authenticated_within_s * 1000;
 
 	if (info->authentication.aal < req->minimum_aal)
+		return false;
+	if (req->amr_count > 0 && !has_any_amr(req, &info->authentication))
+		return false;
+	if (req->is_privileged && now_ms >= info->privileged_until_ms)
 		return false;
 	return within_ms == 0 || now_ms <= info->authentication.at_ms + within_ms;
 }
@@ -104,9 +168,8 @@ static enum record_result open_record(const struct session_env *env, const struc
 				      const struct record *r, uint64_t left_ms, struct session_get_result *ret)
 {
 	const struct record_place place = place_of(env, s);
-	const bool slid = !s->get.is_peek;
 	const struct info_times times = {
-	    .last_seen_ms = slid ? env->now_ms : last_seen_ms(&r->header, env->now_ms, left_ms),
+	    .last_seen_ms = s->get.has_slid ? env->now_ms : last_seen_ms(&r->header, env->now_ms, left_ms),
 	    .idle_expires_ms = env->now_ms + left_ms,
 	    .expires_ms = token_deadline_ms(&s->token),
 	};
@@ -154,11 +217,17 @@ static struct session_get_result decided(const struct session_state *s, struct s
 	return out;
 }
 
+static void count_touch(const struct session_state *s, const struct store_reply *value)
+{
+	if (s->get.is_touch && !s->get.is_peek && value->type == STORE_STRING)
+		metric_add(s->get.has_slid ? METRIC_TOUCHES : METRIC_TOUCHES_SPARED, 1);
+}
+
 enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
 				    const struct store_reply *reply, enum plan_next *ret_next,
 				    struct session_get_result *ret, struct status *st)
 {
-	const struct session_state *s = plan->state;
+	struct session_state *s = plan->state;
 	const struct store_reply *value;
 	struct session_outcome outcome;
 	uint64_t left_ms;
@@ -172,7 +241,9 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 		return STATUS_OK;
 	}
 	if (!read_reply(s, reply, &value, &left_ms))
-		return reply_odd(st, s->get.is_peek ? "session_peek" : "GETEX");
+		return reply_odd(st,
+				 plan->command.script == STORE_NO_SCRIPT ? "GETEX" : "session_peek or session_touch");
+	count_touch(s, value);
 	/* Asked again: another instance may have revoked it while the question was under way, on another primary. */
 	if (outcome_ended(env, s, &outcome)) {
 		*ret = decided(s, outcome);

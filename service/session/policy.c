@@ -57,6 +57,15 @@ static enum status_code check_policy(const struct session_realm *realm, const st
 		return status_set(st, STATUS_INVALID_ARGUMENT,
 				  "realm %s, class %s: tombstone_s is 0; a revocation must be remembered a while", r,
 				  c);
+	/* Slid up to an interval late, a session ends as much early: half of what was promised is kept. */
+	if (p->touch_interval_s > p->idle_timeout_s / 2)
+		return status_set(
+		    st, STATUS_INVALID_ARGUMENT,
+		    "realm %s, class %s: touch_interval_s %u is over half of idle_timeout_s %u; shorten it", r, c,
+		    p->touch_interval_s, p->idle_timeout_s);
+	if (p->grace_s > GRACE_S_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s, class %s: grace_s %u is not in 0..%d", r, c,
+				  p->grace_s, GRACE_S_MAX);
 	return STATUS_OK;
 }
 

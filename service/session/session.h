@@ -38,6 +38,7 @@
 #define IDEMPOTENCY_S		  600
 #define LIST_PAGE_MAX		  500
 #define LIST_PAGE_DEFAULT	  100
+#define VERIFY_TOKENS_MAX	  64
 #define PLAN_STEPS_MAX		  64
 /* The clocks of two instances may differ by so much: half a second and a token's rounding to the second. */
 #define YOUNG_SLACK_MS 1500

@@ -291,6 +291,8 @@ void info_fill(const struct session_env *env, const struct handle *h, const stru
 	};
 	if (ret->authentication.at_ms == 0)
 		ret->authentication.at_ms = header->created_ms;
+	if (class != NULL && class->policy.privileged_s > 0)
+		ret->privileged_until_ms = ret->authentication.at_ms + class->policy.privileged_s * 1000ULL;
 	handle_print(h, ret->handle);
 }
 

@@ -22,7 +22,9 @@ struct create_state {
 
 struct get_state {
 	const struct session_get_request *req;
-	bool is_peek; /* asked for, or all that Redis does now */
+	bool is_peek;  /* asked for, or all that Redis does now */
+	bool is_touch; /* some class of the realm has a touch interval */
+	bool has_slid; /* as far as is known, once it is answered */
 };
 
 struct update_state {
@@ -49,6 +51,13 @@ struct revoke_realm_state {
 
 struct list_state {
 	const struct session_list_request *req;
+};
+
+struct verify_state {
+	span names; /* of the sessions that must have an entry, one behind the other */
+	span cursor_score;
+	span cursor_name;
+	struct session_verify_result sum;
 };
 
 struct revoke_user_state {
@@ -83,6 +92,7 @@ struct session_state {
 		struct update_state update;
 		struct revoke_state revoke;
 		struct list_state list;
+		struct verify_state verify;
 		struct revoke_user_state revoke_user;
 		struct revoke_realm_state revoke_realm;
 	};

@@ -68,12 +68,19 @@ enum status_code check_device(const struct session_device *d, struct status *st)
 	return code;
 }
 
+enum status_code check_amr(const char *what, const span *amr, size_t count, struct status *st)
+{
+	enum status_code code = check_count(what, count, AMR_MAX, st);
+
+	for (size_t i = 0; i < count && code == STATUS_OK; i++)
+		code = check_length(what, amr[i].len, 1, AMR_BYTES_MAX, st);
+	return code;
+}
+
 enum status_code check_authentication(const struct session_authentication *a, uint64_t now_ms, struct status *st)
 {
-	enum status_code code = check_count("authentication.amr", a->amr_count, AMR_MAX, st);
+	const enum status_code code = check_amr("authentication.amr", a->amr, a->amr_count, st);
 
-	for (size_t i = 0; i < a->amr_count && code == STATUS_OK; i++)
-		code = check_length("authentication.amr", a->amr[i].len, 1, AMR_BYTES_MAX, st);
 	if (code != STATUS_OK)
 		return code;
 	if (a->aal > AAL_MAX)

@@ -18,6 +18,7 @@ enum status_code check_attributes(const struct session_attribute *attributes, si
 				  struct status *st) MUST_CHECK;
 enum status_code check_removals(const span *keys, size_t count, struct status *st) MUST_CHECK;
 enum status_code check_device(const struct session_device *d, struct status *st) MUST_CHECK;
+enum status_code check_amr(const char *what, const span *amr, size_t count, struct status *st) MUST_CHECK;
 enum status_code check_authentication(const struct session_authentication *a, uint64_t now_ms,
 				      struct status *st) MUST_CHECK;
 

@@ -14,6 +14,8 @@
 #define STORE_SCRIPT_MAP(X)                                                                                            \
 	X(SESSION_CREATE, "session_create")                                                                            \
 	X(SESSION_PEEK, "session_peek")                                                                                \
+	X(SESSION_TOUCH, "session_touch")                                                                              \
+	X(SESSION_VERIFY, "session_verify")                                                                            \
 	X(SESSION_UPDATE, "session_update")                                                                            \
 	X(SESSION_REPLACE, "session_replace")                                                                          \
 	X(SESSION_REVOKE, "session_revoke")                                                                            \

@@ -35,6 +35,10 @@ static void test_defaults(void **state)
 	assert_int_equal(c->realms[0].classes[0].sessions_max, 100);
 	assert_int_equal(c->realms[0].classes[0].at_cap, CONFIG_EVICT_OLDEST);
 	assert_int_equal(c->realms[0].classes[0].tombstone_s, 600);
+	assert_int_equal(c->realms[0].classes[0].touch_interval_s, 0);
+	assert_int_equal(c->realms[0].classes[0].grace_s, 10);
+	assert_int_equal(c->realms[0].classes[0].privileged_s, 900);
+	assert_int_equal(c->realms[0].events, 1);
 	assert_int_equal(c->realms[0].wait_replicas, 0);
 	assert_int_equal(c->realms[0].wait_ms, 100);
 	config_free(&c);
@@ -98,7 +102,10 @@ static const char full[] =
     "    classes:\n"
     "      - { name: web, idle_timeout_s: 60, absolute_timeout_s: 60 }\n"
     "      - { name: remember-me, absolute_timeout_s: 2592000, sessions_max: 5, at_cap: refuse }\n"
-    "  - name: staff\n";
+    "      - { name: sudo, idle_timeout_s: 120, absolute_timeout_s: 600, at_cap: evict_least_recently_used,\n"
+    "          touch_interval_s: 60, grace_s: 0, privileged_s: 60 }\n"
+    "  - name: staff\n"
+    "    events: false\n";
 
 static void assert_full(const struct config *c)
 {
@@ -126,12 +133,18 @@ static void assert_full(const struct config *c)
 	assert_int_equal(c->realms[0].wait_ms, 70);
 	assert_int_equal(c->realms[1].wait_replicas, 0);
 	assert_int_equal(c->realms[1].wait_ms, 100);
-	assert_int_equal(c->realms[0].class_count, 2);
 	assert_int_equal(c->realms[0].classes[0].idle_timeout_s, 60);
 	assert_string_equal(c->realms[0].classes[1].name, "remember-me");
 	assert_int_equal(c->realms[0].classes[1].idle_timeout_s, 1800);
 	assert_int_equal(c->realms[0].classes[1].sessions_max, 5);
 	assert_int_equal(c->realms[0].classes[1].at_cap, CONFIG_REFUSE);
+	assert_int_equal(c->realms[0].class_count, 3);
+	assert_int_equal(c->realms[0].classes[2].at_cap, CONFIG_EVICT_LRU);
+	assert_int_equal(c->realms[0].classes[2].touch_interval_s, 60);
+	assert_int_equal(c->realms[0].classes[2].grace_s, 0);
+	assert_int_equal(c->realms[0].classes[2].privileged_s, 60);
+	assert_int_equal(c->realms[0].events, 1);
+	assert_int_equal(c->realms[1].events, 0);
 	assert_string_equal(c->realms[1].name, "staff");
 	assert_int_equal(c->realms[1].class_count, 1);
 	assert_string_equal(c->realms[1].classes[0].name, "default");

@@ -39,6 +39,7 @@ static void test_rows(void **state)
 	arena *memory = arena_new(1024, 65536);
 	struct config c = {0};
 	struct config_listener l = {0};
+	struct config_realm realm = {0};
 	struct config_class class = {0};
 
 	(void)state;
@@ -46,6 +47,8 @@ static void test_rows(void **state)
 		assert_row(&config_keys[i], &c, memory);
 	for (size_t i = 0; i < LISTENER_KEYS; i++)
 		assert_row(&listener_keys[i], &l, memory);
+	for (size_t i = 0; i < REALM_KEYS; i++)
+		assert_row(&realm_keys[i], &realm, memory);
 	for (size_t i = 0; i < CLASS_KEYS; i++)
 		assert_row(&class_keys[i], &class, memory);
 	arena_free(&memory);

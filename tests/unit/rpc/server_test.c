@@ -113,6 +113,11 @@ static void test_policy(void **state)
 	assert_int_equal(policy->absolute_timeout_s, 3600);
 	assert_int_equal(policy->sessions_max, 10);
 	assert_int_equal(policy->at_cap, LATCHKEY__V1__AT_CAP__REFUSE);
+	assert_int_equal(policy->tombstone_s, 600);
+	assert_true(policy->has_touch_interval_s && policy->touch_interval_s == 0);
+	assert_int_equal(policy->grace_s, 20);
+	assert_int_equal(policy->privileged_s, 300);
+	assert_true(policy->has_events && !policy->events);
 	assert_memory_equal(policy->realm.data, "default", 7);
 	body_free(policy);
 	reply_free(&frame);
@@ -275,7 +280,7 @@ static void test_methods(void **state)
 	for (size_t i = 0; i < methods->n_methods; i++)
 		served += methods->methods[i]->served ? 1 : 0;
 	assert_int_equal(methods->n_methods, 20);
-	assert_int_equal(served, 15);
+	assert_int_equal(served, 16);
 	body_free(methods);
 	reply_free(&frame);
 }

@@ -381,6 +381,23 @@ static void who_ended_with_the_realm_is_not_listed(void **state)
 	assert_int_equal(real_redis_number(&s->redis, "ZCARD %s", index), 1);
 }
 
+static void who_ended_with_the_realm_has_no_entry(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token old = login(s, "ann", "");
+	const span tokens[] = {token_of(&old)};
+	const struct session_verify_request req = {.user = SPAN_LIT("ann"), .token_count = 1, .tokens = tokens};
+	struct session_verify_result result = {0};
+
+	(void)login(s, "ann", "");
+	(void)revoke_realm(s, 0);
+	(void)login(s, "ann", "");
+	assert_int_equal(do_verify(s, &req, &result), STATUS_OK);
+	assert_int_equal(result.sessions, 1);
+	assert_int_equal(result.dangling, 2);
+	assert_int_equal(result.missing, 0);
+}
+
 static void who_ended_with_the_realm_does_not_count_at_the_cap(void **state)
 {
 	struct stage *s = *state;
@@ -555,6 +572,7 @@ int main(void)
 	    TEST(who_could_not_ask_does_not_say_valid),
 	    TEST(only_what_is_understood_confirms),
 	    TEST(who_ended_with_the_realm_is_not_listed),
+	    TEST(who_ended_with_the_realm_has_no_entry),
 	    TEST(who_ended_with_the_realm_does_not_count_at_the_cap),
 	    TEST(a_failover_that_loses_it_gets_it_back),
 	    TEST(a_repetition_asks_for_the_same_moment),

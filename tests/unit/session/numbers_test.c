@@ -72,6 +72,7 @@ static void caps(void **state)
 	(void)state;
 	assert_int_equal(AT_CAP_EVICT_OLDEST, LATCHKEY__V1__AT_CAP__EVICT_OLDEST);
 	assert_int_equal(AT_CAP_REFUSE, LATCHKEY__V1__AT_CAP__REFUSE);
+	assert_int_equal(AT_CAP_EVICT_LRU, LATCHKEY__V1__AT_CAP__EVICT_LEAST_RECENTLY_USED);
 }
 
 int main(void)

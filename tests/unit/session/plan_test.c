@@ -158,6 +158,30 @@ static void updates_are_limited(void **state)
 	expect(d, session_update_plan(&d->w.env, &req, &plan, &d->st), STATUS_INVALID_ARGUMENT, "attribute key: 0");
 }
 
+static void demands_are_limited(void **state)
+{
+	struct desk *d = *state;
+	const span seventeen = SPAN_LIT("seventeen-bytes-x");
+	span amr[AMR_MAX + 1];
+	struct session_get_request req = {.token = span_of(d->token, TOKEN_CHARS), .amr = amr};
+	struct session_plan plan = {0};
+
+	for (size_t i = 0; i < AMR_MAX + 1; i++)
+		amr[i] = span_of(seventeen.ptr, 16);
+	req.amr_count = AMR_MAX;
+	assert_int_equal(session_get_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
+	req.amr_count = AMR_MAX + 1;
+	expect(d, session_get_plan(&d->w.env, &req, &plan, &d->st), STATUS_INVALID_ARGUMENT, "amr: 9 of them");
+	req.amr_count = 2;
+	amr[1] = seventeen;
+	expect(d, session_get_plan(&d->w.env, &req, &plan, &d->st), STATUS_INVALID_ARGUMENT, "amr: 17 bytes");
+	amr[1] = SPAN_EMPTY;
+	expect(d, session_get_plan(&d->w.env, &req, &plan, &d->st), STATUS_INVALID_ARGUMENT, "amr: 0 bytes");
+	req.amr_count = 0;
+	req.minimum_aal = 4;
+	expect(d, session_get_plan(&d->w.env, &req, &plan, &d->st), STATUS_INVALID_ARGUMENT, "minimum_aal 4");
+}
+
 static void without_memory_calls_are_refused(void **state)
 {
 	struct desk *d = *state;
@@ -166,12 +190,14 @@ static void without_memory_calls_are_refused(void **state)
 	const struct session_list_request list = {.user = SPAN_LIT("ann")};
 	const struct session_revoke_user_request everywhere = {.user = SPAN_LIT("ann")};
 	const struct session_revoke_request revoke = {.token = span_of(d->token, TOKEN_CHARS)};
+	const struct session_verify_request verify = {
+	    .user = SPAN_LIT("ann"), .token_count = 1, .tokens = &(const span){(const uint8_t *)d->token, TOKEN_CHARS}};
 	int worked = 0;
 
 	/* Every allocation of every plan fails once. */
 	for (size_t cap = 0; cap < 4096; cap += 16) {
 		struct session_plan plan;
-		enum status_code codes[5];
+		enum status_code codes[7];
 
 		arena_free(&d->w.env.arena);
 		d->w.env.arena = arena_new(0, cap);
@@ -180,7 +206,11 @@ static void without_memory_calls_are_refused(void **state)
 		codes[2] = session_list_plan(&d->w.env, &list, &plan, &d->st);
 		codes[3] = session_revoke_user_plan(&d->w.env, &everywhere, &plan, &d->st);
 		codes[4] = session_revoke_plan(&d->w.env, &revoke, &plan, &d->st);
-		for (int i = 0; i < 5; i++) {
+		codes[5] = session_verify_plan(&d->w.env, &verify, &plan, &d->st);
+		d->w.classes[0].policy.touch_interval_s = 60;
+		codes[6] = session_get_plan(&d->w.env, &get, &plan, &d->st);
+		d->w.classes[0].policy.touch_interval_s = 0;
+		for (int i = 0; i < 7; i++) {
 			assert_true(codes[i] == STATUS_OK || codes[i] == STATUS_RESOURCE_EXHAUSTED);
 			worked += codes[i] == STATUS_OK;
 		}
@@ -241,15 +271,18 @@ static void feed_all(struct desk *d, void (*feed)(struct desk *d, const struct s
 
 static void feed_get(struct desk *d, const struct store_reply *reply)
 {
-	for (int peek = 0; peek < 2; peek++) {
-		const struct session_get_request req = {.token = span_of(d->token, TOKEN_CHARS), .peek = peek};
+	/* GETEX, session_touch, session_peek */
+	for (int way = 0; way < 3; way++) {
+		const struct session_get_request req = {.token = span_of(d->token, TOKEN_CHARS), .peek = way == 2};
 		struct session_get_result result = {0};
 		struct session_plan plan;
 		enum plan_next next;
 		enum status_code code;
 
 		world_fresh(&d->w);
+		d->w.classes[0].policy.touch_interval_s = way == 1 ? 60 : 0;
 		assert_int_equal(session_get_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
+		d->w.classes[0].policy.touch_interval_s = 0;
 		code = session_get_answer(&d->w.env, &plan, reply, &next, &result, &d->st);
 		assert_true(code == STATUS_OK || code == STATUS_INTERNAL);
 		assert_int_not_equal(result.outcome.verdict, VERDICT_VALID);
@@ -362,6 +395,31 @@ static void feed_list(struct desk *d, const struct store_reply *reply)
 	}
 }
 
+/* Counts of a good shape, and one that is not. */
+static void feed_verify(struct desk *d, const struct store_reply *reply)
+{
+	const struct session_verify_request req = {.user = SPAN_LIT("ann")};
+	struct session_verify_result result = {0};
+	struct session_plan plan;
+	enum plan_next next;
+
+	world_fresh(&d->w);
+	assert_int_equal(session_verify_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
+	assert_int_equal(session_verify_answer(&d->w.env, &plan, reply, &next, &result, &d->st), STATUS_INTERNAL);
+	if (reply == NULL || reply->type != STORE_ARRAY || reply->count != 3)
+		return;
+	for (size_t i = 0; i < 4; i++) {
+		const struct store_reply *elements[] = {
+		    reply->elements[0], reply->elements[1], &seven, &seven, &seven, &seven};
+		const struct store_reply six = {STORE_ARRAY, 0, SPAN_EMPTY, 6, elements};
+		enum status_code code;
+
+		elements[2 + i] = reply->elements[2];
+		code = session_verify_answer(&d->w.env, &plan, &six, &next, &result, &d->st);
+		assert_true(code == STATUS_INTERNAL || (code == STATUS_OK && reply->elements[2] == &seven));
+	}
+}
+
 #define DEFINE_ODD(call)                                                                                               \
 	static void odd_replies_to_##call(void **state)                                                                \
 	{                                                                                                              \
@@ -374,6 +432,7 @@ DEFINE_ODD(update)
 DEFINE_ODD(revoke)
 DEFINE_ODD(revoke_user)
 DEFINE_ODD(list)
+DEFINE_ODD(verify)
 
 static int start(void **state)
 {
@@ -412,6 +471,7 @@ int main(void)
 	    cmocka_unit_test_setup(attributes_are_limited, fresh),
 	    cmocka_unit_test_setup(idempotency_keys_are_limited, fresh),
 	    cmocka_unit_test_setup(updates_are_limited, fresh),
+	    cmocka_unit_test_setup(demands_are_limited, fresh),
 	    cmocka_unit_test_setup(without_memory_calls_are_refused, fresh),
 	    cmocka_unit_test_setup(odd_replies_to_get, fresh),
 	    cmocka_unit_test_setup(odd_replies_to_create, fresh),
@@ -419,6 +479,7 @@ int main(void)
 	    cmocka_unit_test_setup(odd_replies_to_revoke, fresh),
 	    cmocka_unit_test_setup(odd_replies_to_revoke_user, fresh),
 	    cmocka_unit_test_setup(odd_replies_to_list, fresh),
+	    cmocka_unit_test_setup(odd_replies_to_verify, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

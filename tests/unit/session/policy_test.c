@@ -78,6 +78,9 @@ static void mistakes_are_named(void **state)
 	static const struct session_policy no_cap = POLICY(1800, 43200, 0, 600);
 	static const struct session_policy high_cap = POLICY(1800, 43200, 10001, 600);
 	static const struct session_policy no_tombstone = POLICY(1800, 43200, 100, 0);
+	static const struct session_policy touched = {1800, 43200, 100, AT_CAP_EVICT_LRU, 600, 900, 300, 0};
+	static const struct session_policy slow_touch = {1800, 43200, 100, AT_CAP_EVICT_LRU, 600, 901, 0, 0};
+	static const struct session_policy long_grace = {1800, 43200, 100, AT_CAP_EVICT_LRU, 600, 0, 301, 0};
 	static const struct {
 		const char *realms[2];
 		const char *classes[2];
@@ -100,6 +103,9 @@ static void mistakes_are_named(void **state)
 	    {{"a", "b"}, {"x", "y"}, &no_cap, "sessions_max 0 is not in 1..10000"},
 	    {{"a", "b"}, {"x", "y"}, &high_cap, "sessions_max 10001"},
 	    {{"a", "b"}, {"x", "y"}, &no_tombstone, "tombstone_s is 0"},
+	    {{"a", "b"}, {"x", "y"}, &touched, NULL},
+	    {{"a", "b"}, {"x", "y"}, &slow_touch, "touch_interval_s 901 is over half of idle_timeout_s 1800"},
+	    {{"a", "b"}, {"x", "y"}, &long_grace, "grace_s 301 is not in 0..300"},
 	};
 	const struct world *w = *state;
 

@@ -161,6 +161,73 @@ static void assurance_is_demanded(void **state)
 	assert_int_equal(got.attribute_count, 0);
 }
 
+static enum session_reason demand(struct stage *s, const struct session_get_request *req)
+{
+	struct session_get_result got;
+
+	if (do_get(s, req, &got) != STATUS_OK)
+		fail_msg("get: %s", s->st.text);
+	assert_int_equal(got.outcome.verdict, got.outcome.reason == REASON_NONE ? VERDICT_VALID : VERDICT_INVALID);
+	assert_true(got.outcome.reason == REASON_NONE || got.info.user.len == 0);
+	return got.outcome.reason;
+}
+
+static void one_of_the_methods_is_demanded(void **state)
+{
+	struct stage *s = *state;
+	const struct session_create_request create = {
+	    .user = SPAN_LIT("ann"), .authentication = {.amr_count = 2, .amr = {SPAN_LIT("pwd"), SPAN_LIT("otp")}}};
+	const struct session_create_request unstated = {.user = SPAN_LIT("ann")};
+	const span good[] = {SPAN_LIT("hwk"), SPAN_LIT("otp")};
+	const span none[] = {SPAN_LIT("hwk"), SPAN_LIT("ot"), SPAN_LIT("otpp"), SPAN_LIT("OTP")};
+	struct session_create_result made;
+	struct session_get_request req = {.amr = good, .amr_count = 2};
+
+	assert_int_equal(do_create(s, &create, &made), STATUS_OK);
+	req.token = made.token;
+	assert_int_equal(demand(s, &req), REASON_NONE);
+	req.amr_count = 1;
+	assert_int_equal(demand(s, &req), REASON_ASSURANCE_TOO_LOW);
+	req.amr = none;
+	req.amr_count = 4;
+	assert_int_equal(demand(s, &req), REASON_ASSURANCE_TOO_LOW);
+	/* All demands hold together. */
+	req.amr = good;
+	req.amr_count = 2;
+	req.minimum_aal = 1;
+	assert_int_equal(demand(s, &req), REASON_ASSURANCE_TOO_LOW);
+	assert_int_equal(do_create(s, &unstated, &made), STATUS_OK);
+	req.token = made.token;
+	req.minimum_aal = 0;
+	assert_int_equal(demand(s, &req), REASON_ASSURANCE_TOO_LOW);
+}
+
+static void privilege_is_demanded_and_ends(void **state)
+{
+	const uint64_t at_ms = WORLD_NOW_MS - 100000;
+	struct stage *s = *state;
+	const struct session_create_request create = {.user = SPAN_LIT("ann"), .authentication = {.at_ms = at_ms}};
+	struct session_create_result made;
+	struct session_get_request req = {.is_privileged = true};
+
+	s->world.classes[0].policy.privileged_s = 300;
+	assert_int_equal(do_create(s, &create, &made), STATUS_OK);
+	assert_int_equal(made.info.privileged_until_ms, at_ms + 300000);
+	req.token = made.token;
+	s->world.env.now_ms = at_ms + 299999;
+	assert_int_equal(demand(s, &req), REASON_NONE);
+	s->world.env.now_ms = at_ms + 300000;
+	assert_int_equal(demand(s, &req), REASON_ASSURANCE_TOO_LOW);
+	req.is_privileged = false;
+	assert_int_equal(demand(s, &req), REASON_NONE);
+	/* Of a policy that knows no privilege there never is one. */
+	s->world.classes[0].policy.privileged_s = 0;
+	assert_int_equal(do_create(s, &create, &made), STATUS_OK);
+	assert_int_equal(made.info.privileged_until_ms, 0);
+	req.is_privileged = true;
+	assert_int_equal(demand(s, &req), REASON_ASSURANCE_TOO_LOW);
+}
+
 static void requested_timeouts_only_shorten(void **state)
 {
 	struct stage *s = *state;
@@ -553,6 +620,8 @@ int main(void)
 	    cmocka_unit_test_setup(nothing_outlives_the_absolute_deadline, stage_reset),
 	    cmocka_unit_test_setup(a_session_without_a_record_has_a_reason, stage_reset),
 	    cmocka_unit_test_setup(assurance_is_demanded, stage_reset),
+	    cmocka_unit_test_setup(one_of_the_methods_is_demanded, stage_reset),
+	    cmocka_unit_test_setup(privilege_is_demanded_and_ends, stage_reset),
 	    cmocka_unit_test_setup(requested_timeouts_only_shorten, stage_reset),
 	    cmocka_unit_test_setup(updates_apply_in_order, stage_reset),
 	    cmocka_unit_test_setup(compare_and_set, stage_reset),

@@ -44,6 +44,8 @@ static void make_realms(struct fixture *f)
 	    .absolute_timeout_s = 3600,
 	    .sessions_max = 10,
 	    .tombstone_s = 600,
+	    .grace_s = 20,
+	    .privileged_s = 300,
 	};
 	struct status st;
 

@@ -145,6 +145,7 @@ DEFINE_STEPPED_CALL(create)
 DEFINE_STEPPED_CALL(get)
 DEFINE_STEPPED_CALL(update)
 DEFINE_STEPPED_CALL(revoke_user)
+DEFINE_STEPPED_CALL(verify)
 
 span token_of(const struct held_token *t)
 {
