@@ -214,7 +214,7 @@ enum status_code anonymous_read(const struct session_env *env, span token, struc
 enum status_code anonymous_refuse(const struct session_env *env, span token, struct session_outcome *ret_outcome,
 				  struct status *st)
 {
-	struct anonymous a;
+	struct anonymous a = {0};
 
 	if (anonymous_read(env, token, &a, ret_outcome, st) != STATUS_OK)
 		return st->code;
@@ -414,7 +414,7 @@ enum status_code anonymous_promote(const struct session_env *env, const struct s
 {
 	struct session_create_request *out = arena_alloc(env->arena, sizeof(*out));
 	struct session_outcome outcome;
-	struct anonymous from;
+	struct anonymous from = {0};
 	enum status_code code;
 	span given;
 
