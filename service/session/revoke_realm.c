@@ -21,10 +21,13 @@ static enum status_code check_moment(const struct session_env *env, uint64_t ask
 			  CLOCK_SKEW_MS / 1000);
 }
 
-/* Of now: the next second, for what was created in this millisecond is to end too. */
+/* The clocks of two instances may differ by so much, and a login by one that is ahead is to end too. */
+#define CLOCKS_DIFFER_MS 500
+
+/* Of now: the next second, for what was created in this millisecond is to end as well. */
 static uint64_t moment_of(const struct session_env *env, uint64_t asked_ms)
 {
-	return asked_ms == 0 ? (env->now_ms / 1000 + 1) * 1000 : (asked_ms + 999) / 1000 * 1000;
+	return asked_ms == 0 ? ((env->now_ms + CLOCKS_DIFFER_MS) / 1000 + 1) * 1000 : (asked_ms + 999) / 1000 * 1000;
 }
 
 /* After the longest absolute timeout all that the revocation ended has ended by itself. */

@@ -166,6 +166,21 @@ static void two_in_one_second_end_who_came_in_between(void **state)
 	assert_int_equal(do_revoke_realm(s, &(struct session_revoke_realm_request){0}, &result), STATUS_OK);
 }
 
+/* The clock of the instance that it logged in through is ahead of ours. */
+static void who_logged_in_by_a_fast_clock_ends_too(void **state)
+{
+	struct stage *s = *state;
+	const uint64_t ours_ms = NEXT_SECOND_MS + 600;
+	struct held_token t;
+
+	assert_true(ask(s, known));
+	s->world.env.now_ms = ours_ms + 500;
+	t = login(s, "ann", "");
+	s->world.env.now_ms = ours_ms;
+	assert_int_equal(revoke_realm(s, 0), NEXT_SECOND_MS + 2000);
+	expect_revoked(s, &t, NEXT_SECOND_MS + 2000);
+}
+
 /* The store sends it again by itself when a reply is lost. */
 static void a_second_run_changes_nothing(void **state)
 {
@@ -564,6 +579,7 @@ int main(void)
 	    TEST(other_realms_are_not_touched),
 	    TEST(the_moment_is_a_whole_second_and_never_moves_back),
 	    TEST(two_in_one_second_end_who_came_in_between),
+	    TEST(who_logged_in_by_a_fast_clock_ends_too),
 	    TEST(a_second_run_changes_nothing),
 	    TEST(a_login_before_a_moment_ahead_is_created_at_it),
 	    TEST(another_instance_learns_by_asking),
