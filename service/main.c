@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "config/url.h"
 #include "crypto/keyring.h"
+#include "keyring_file.h"
 #include "ops/args.h"
 #include "ops/harden.h"
 #include "ops/signals.h"
@@ -89,45 +90,6 @@ static enum status_code prepare_state_dir(const struct config *c, struct status 
 	const bool is_used = c->keyring == NULL || strcmp(c->redis.url, "embedded:") == 0;
 
 	return is_used ? state_dir_prepare(c->state_dir, st) : STATUS_OK;
-}
-
-/* A keyring is made at the first start only. Where the embedded Redis has data already it is no first start, and other
- * keys would log everybody out and leave the data unreadable for good. */
-static enum status_code make_keyring(const struct config *c, const char *path, struct status *st)
-{
-	char data[PATH_MAX];
-	enum status_code code;
-
-	if (snprintf(data, sizeof(data), "%s/redis", c->state_dir) < (int)sizeof(data) && path_exists(data))
-		return status_set(st, STATUS_FAILED_PRECONDITION,
-				  "%s is missing, but %s has data sealed under it: restore it, or remove the data",
-				  path, data);
-	code = keyring_create(path, st);
-	if (code == STATUS_OK)
-		log_event(LOG_INFO, "keyring_created", LOG_STR("file", path),
-			  LOG_STR("advice", "back it up; every instance on the same Redis needs this same file"));
-	return code == STATUS_ALREADY_EXISTS ? STATUS_OK : code;
-}
-
-static enum status_code load_keyring(struct service *s, struct status *st)
-{
-	const struct config *c = s->config;
-	char path[PATH_MAX];
-	enum status_code code;
-
-	if (c->keyring != NULL && !path_exists(c->keyring))
-		return status_set(
-		    st, STATUS_FAILED_PRECONDITION,
-		    "keyring %s does not exist: restore it, or let latchkeyd --new-keyring write a new one",
-		    c->keyring);
-	if (c->keyring != NULL)
-		return keyring_load(c->keyring, &s->keys, st);
-	if (snprintf(path, sizeof(path), "%s/keyring", c->state_dir) >= (int)sizeof(path))
-		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "state_dir is too long: %d bytes with /keyring behind it", PATH_MAX - 1);
-	if (!path_exists(path) && (code = make_keyring(c, path, st)) != STATUS_OK)
-		return code;
-	return keyring_load(path, &s->keys, st);
 }
 
 static bool fill_realm(arena *memory, const struct config_realm *from, struct session_realm *to)
@@ -316,7 +278,8 @@ static enum status_code service_start(struct service *s, struct status *st)
 	enum status_code code;
 
 	if ((code = harden_process(st)) != STATUS_OK || (code = allow_files(s->config, st)) != STATUS_OK ||
-	    (code = prepare_state_dir(s->config, st)) != STATUS_OK || (code = load_keyring(s, st)) != STATUS_OK ||
+	    (code = prepare_state_dir(s->config, st)) != STATUS_OK ||
+	    (code = keyring_file_load(s->config, &s->keys, st)) != STATUS_OK ||
 	    (code = make_realms(s, st)) != STATUS_OK || (code = make_redis_tls(s, st)) != STATUS_OK ||
 	    (code = open_redis(s, st)) != STATUS_OK || (code = open_rpc(s, st)) != STATUS_OK)
 		return code;
@@ -349,7 +312,7 @@ static void log_change(void *owner, const char *path, bool is_reloadable)
 }
 
 /* The configuration in force stays the one of the start, but for the one reloadable key. */
-static void reload(struct service *s)
+static void reload_config(struct service *s)
 {
 	struct config *new = NULL;
 	struct config_error error;
@@ -363,6 +326,13 @@ static void reload(struct service *s)
 	config_compare(s->config, new, log_change, NULL);
 	s->config->log_level = new->log_level;
 	config_free(&new);
+}
+
+/* The keyring even when the configuration is refused: its file is the one that was named at the start. */
+static void reload(struct service *s)
+{
+	reload_config(s);
+	keyring_file_reload(s->config, &s->keys, s->rpc);
 }
 
 static void sleep_ms(uint32_t ms)
@@ -442,6 +412,29 @@ static enum exit_status new_keyring(const char *path)
 	return EXIT_DONE;
 }
 
+static enum exit_status add_key(const char *path)
+{
+	struct status st;
+	uint16_t id;
+
+	if (harden_process(&st) != STATUS_OK || keyring_add_key(path, &id, &st) != STATUS_OK)
+		return fail(EXIT_FAILED, st.text);
+	printf("added key %u to %s, behind the others; give the file to every instance and send each SIGHUP, then "
+	       "--promote-key %u\n",
+	       id, path, id);
+	return EXIT_DONE;
+}
+
+static enum exit_status promote_key(const char *path, uint16_t id)
+{
+	struct status st;
+
+	if (harden_process(&st) != STATUS_OK || keyring_promote_key(path, id, &st) != STATUS_OK)
+		return fail(EXIT_FAILED, st.text);
+	printf("key %u is the first of %s; give the file to every instance and send each SIGHUP\n", id, path);
+	return EXIT_DONE;
+}
+
 /* What the configuration names outside itself, as far as it can be told without starting anything. */
 static bool check_references(const struct config *c, struct config_error *error)
 {
@@ -485,8 +478,16 @@ int main(int argc, char **argv)
 	args = args_parse(argc, argv);
 	if (!crypto_start())
 		return fail(EXIT_FAILED, "libsodium cannot start: no randomness to be had");
-	if (args.action == ARGS_NEW_KEYRING)
+	switch (args.action) {
+	case ARGS_NEW_KEYRING:
 		return new_keyring(args.keyring);
+	case ARGS_ADD_KEY:
+		return add_key(args.keyring);
+	case ARGS_PROMOTE_KEY:
+		return promote_key(args.keyring, args.key);
+	default:
+		break;
+	}
 	if (!config_load(args.config_file == NULL ? config_find_file(environ) : args.config_file, environ, &c, &error))
 		return fail(EXIT_USAGE, error.text);
 	if (args.action != ARGS_PRINT_CONFIG && !check_references(c, &error)) {

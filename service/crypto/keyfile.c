@@ -9,6 +9,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/codec.h"
@@ -83,17 +84,89 @@ static const char *parse_line(span first, span line, struct keyfile_entry *ret)
 bool keyfile_next(struct keyfile_reader *r, struct keyfile_entry *ret)
 {
 	while (r->rest.len > 0) {
+		const uint8_t *start = r->rest.ptr;
 		span line = take_line(r);
 		const span first = take_word(&line);
 
 		if (first.len == 0 || first.ptr[0] == '#')
 			continue;
 		*ret = (struct keyfile_entry){.line = r->line};
+		ret->text = span_of(start, (size_t)(r->rest.ptr - start));
 		ret->mistake = parse_line(first, line, ret);
 		return true;
 	}
 	return false;
 }
+
+/* ---- Reading ---- */
+
+static enum status_code check_file(int fd, const char *path, struct status *st)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) != 0)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot look at it: %m", path);
+	if (!S_ISREG(info.st_mode))
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: not a regular file", path);
+	if ((info.st_mode & 077) != 0)
+		return status_set(st, STATUS_FAILED_PRECONDITION,
+				  "%s: mode %04o lets others at the keys; run: chmod 600 %s", path,
+				  (unsigned)(info.st_mode & 07777), path);
+	return STATUS_OK;
+}
+
+static enum status_code read_whole(int fd, const char *path, uint8_t *buffer, size_t *ret_len, struct status *st)
+{
+	size_t len = 0;
+
+	for (;;) {
+		const ssize_t n = read(fd, buffer + len, KEYFILE_BYTES_MAX + 1 - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot read it: %m", path);
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len > KEYFILE_BYTES_MAX)
+			return status_set(st, STATUS_INVALID_ARGUMENT,
+					  "%s: larger than %d bytes; a keyring holds at most %d keys", path,
+					  KEYFILE_BYTES_MAX, KEYRING_KEYS_MAX);
+	}
+	*ret_len = len;
+	return STATUS_OK;
+}
+
+enum status_code keyfile_read_open(int fd, const char *path, struct keyfile_text *ret, struct status *st)
+{
+	if (check_file(fd, path, st) != STATUS_OK)
+		return st->code;
+	ret->bytes = sodium_malloc(KEYFILE_BYTES_MAX + 1);
+	if (ret->bytes == NULL)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "%s: no memory for the keys", path);
+	return read_whole(fd, path, ret->bytes, &ret->len, st);
+}
+
+enum status_code keyfile_read(const char *path, struct keyfile_text *ret, struct status *st)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	enum status_code code;
+
+	if (fd < 0)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot open the keyring: %m", path);
+	code = keyfile_read_open(fd, path, ret, st);
+	close(fd);
+	return code;
+}
+
+void keyfile_free(struct keyfile_text *text)
+{
+	sodium_free(text->bytes);
+	*text = (struct keyfile_text){0};
+}
+
+/* ---- Writing ---- */
 
 static bool write_key(FILE *f, const char *name)
 {
@@ -132,8 +205,7 @@ static bool write_file(int fd)
 	return done;
 }
 
-/* A name is durable only when its folder is. */
-static bool sync_folder_of(const char *path)
+bool keyfile_sync_folder(const char *path)
 {
 	char *copy = strdup(path);
 	bool done = false;
@@ -158,30 +230,43 @@ static enum status_code publish(const char *temporary, const char *path, struct 
 					  "%s: there is a keyring already; it is never overwritten", path);
 		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot name the new keyring: %m", path);
 	}
-	if (!sync_folder_of(path))
+	if (!keyfile_sync_folder(path))
 		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot make it durable: %m", path);
 	return STATUS_OK;
+}
+
+int keyfile_make_beside(const char *path, char **ret_path, struct status *st)
+{
+	char *name;
+	int fd;
+
+	if (asprintf(&name, "%s.XXXXXX", path) < 0) {
+		(void)status_set(st, STATUS_RESOURCE_EXHAUSTED, "%s: no memory", path);
+		return -1;
+	}
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd < 0) {
+		(void)status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot make a file there: %m", path);
+		free(name);
+		return -1;
+	}
+	*ret_path = name;
+	return fd;
 }
 
 enum status_code keyring_create(const char *path, struct status *st)
 {
 	enum status_code code;
-	char *temporary = NULL;
-	int fd;
+	char *temporary;
+	const int fd = keyfile_make_beside(path, &temporary, st);
 
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "%s: no memory", path);
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0) {
-		code = status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot make a file there: %m", path);
-		goto out;
-	}
+	if (fd < 0)
+		return st->code;
 	if (write_file(fd))
 		code = publish(temporary, path, st);
 	else
 		code = status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot write it: %m", path);
 	(void)unlink(temporary);
-out:
 	free(temporary);
 	return code;
 }

@@ -2,26 +2,25 @@
  * file's text is wiped, and the subkeys' pages become read-only. From then on nothing changes but the reference count,
  * so readers need no lock. The last release wipes the pages (sodium_free does).
  *
+ * Reloading makes a new keyring beside the old one, line by line held against it. What both have in common is the counts:
+ * each key's are an object of its own, held by all keyrings that have had the key, so that frames which still work with
+ * the old keyring are counted with the rest.
+ *
  * Guarded memory (sodium_malloc) has guard pages around it, is locked as far as RLIMIT_MEMLOCK lets it be, and is left
  * out of core dumps. */
 
 #include "crypto/keyring.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "crypto/codec.h"
 #include "crypto/keyfile.h"
 #include "crypto/subkeys.h"
 
-/* 64 keys of 60 characters with as much again of comments, and room. */
-#define KEYFILE_BYTES_MAX 65536
+/* When it was used last is told to the second. */
+#define USED_MS 1000
 
 _Static_assert(SUBKEY_BYTES == crypto_kdf_KEYBYTES, "master keys feed crypto_kdf");
 _Static_assert(KEYFILE_KEY_BYTES == crypto_kdf_KEYBYTES, "master keys feed crypto_kdf");
@@ -43,10 +42,22 @@ struct secrets {
 	uint8_t keys[KEYRING_KEYS_MAX][SUBKEYS][SUBKEY_BYTES];
 };
 
+struct usage {
+	_Atomic uint32_t references;
+	uint16_t id;
+	_Atomic uint64_t tokens;
+	_Atomic uint64_t records;
+	_Atomic uint64_t last_used_ms;
+	_Atomic uint64_t first_until_ms;
+};
+
 struct keyring {
 	_Atomic uint32_t references;
 	size_t count;
 	uint16_t ids[KEYRING_KEYS_MAX];
+	struct usage *usages[KEYRING_KEYS_MAX]; /* by place, as ids */
+	size_t retired_count;
+	struct usage *retired[KEYRING_KEYS_MAX]; /* the youngest last */
 	struct secrets *secrets;
 };
 
@@ -74,100 +85,118 @@ static size_t place_of(const keyring *kr, uint16_t id)
 	return i;
 }
 
-static void add_names(keyring *kr, const uint8_t master[static KEYFILE_KEY_BYTES])
+static struct usage *usage_retain(struct usage *u)
 {
+	(void)atomic_fetch_add_explicit(&u->references, 1, memory_order_relaxed);
+	return u;
+}
+
+static void usage_release(struct usage **u)
+{
+	struct usage *old = *u;
+
+	*u = NULL;
+	if (old != NULL && atomic_fetch_sub_explicit(&old->references, 1, memory_order_acq_rel) == 1)
+		free(old);
+}
+
+/* The one that is counted in already, else a new one; NULL: no memory. */
+static struct usage *usage_of(const keyring *old, uint16_t id)
+{
+	struct usage *u;
+
+	for (size_t i = 0; old != NULL && i < old->count; i++)
+		if (old->ids[i] == id)
+			return usage_retain(old->usages[i]);
+	for (size_t i = 0; old != NULL && i < old->retired_count; i++)
+		if (old->retired[i]->id == id)
+			return usage_retain(old->retired[i]);
+	u = calloc(1, sizeof(*u));
+	if (u == NULL)
+		return NULL;
+	atomic_init(&u->references, 1);
+	u->id = id;
+	return u;
+}
+
+/* A keyring on its way from the file to memory. */
+struct loading {
+	const char *path;
+	const keyring *old; /* NULL: there is none that it must agree with */
+	keyring *kr;
+	bool has_names;
+};
+
+static enum status_code add_names(struct loading *l, const struct keyfile_entry *entry, struct status *st)
+{
+	keyring *kr = l->kr;
+
+	if (l->has_names)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s:%u: a second names key; keep the first only",
+				  l->path, entry->line);
 	for (size_t p = 0; p < NAME_PURPOSES; p++)
-		derive(master, name_contexts[p], kr->secrets->names[p]);
-}
-
-static void add_key(keyring *kr, uint16_t id, const uint8_t master[static KEYFILE_KEY_BYTES])
-{
-	for (size_t s = 0; s < SUBKEYS; s++)
-		derive(master, key_contexts[s], kr->secrets->keys[kr->count][s]);
-	kr->ids[kr->count++] = id;
-}
-
-static enum status_code add_entry(keyring *kr, const char *path, const struct keyfile_entry *entry, bool *has_names,
-				  struct status *st)
-{
-	if (entry->is_names) {
-		if (*has_names)
-			return status_set(st, STATUS_INVALID_ARGUMENT, "%s:%u: a second names key; keep the first only",
-					  path, entry->line);
-		*has_names = true;
-		add_names(kr, entry->key);
-		return STATUS_OK;
-	}
-	if (place_of(kr, entry->id) < kr->count)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "%s:%u: key %u is there twice; give each its own number",
-				  path, entry->line, entry->id);
-	if (kr->count == KEYRING_KEYS_MAX)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "%s:%u: more than %d keys; take out the oldest", path,
-				  entry->line, KEYRING_KEYS_MAX);
-	add_key(kr, entry->id, entry->key);
+		derive(entry->key, name_contexts[p], kr->secrets->names[p]);
+	if (l->old != NULL &&
+	    sodium_memcmp(kr->secrets->names, l->old->secrets->names, sizeof(kr->secrets->names)) != 0)
+		return status_set(
+		    st, STATUS_INVALID_ARGUMENT,
+		    "%s:%u: the names key is another than the one in force, and under another nothing that "
+		    "is stored can be found; put the old line back",
+		    l->path, entry->line);
+	l->has_names = true;
 	return STATUS_OK;
 }
 
-static enum status_code add_all(keyring *kr, const char *path, span text, struct status *st)
+static enum status_code add_key(struct loading *l, const struct keyfile_entry *entry, struct status *st)
+{
+	keyring *kr = l->kr;
+	const size_t place = kr->count;
+	const size_t before = l->old == NULL ? 0 : place_of(l->old, entry->id);
+
+	if (place_of(kr, entry->id) < kr->count)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s:%u: key %u is there twice; give each its own number",
+				  l->path, entry->line, entry->id);
+	if (place == KEYRING_KEYS_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s:%u: more than %d keys; take out the oldest", l->path,
+				  entry->line, KEYRING_KEYS_MAX);
+	for (size_t s = 0; s < SUBKEYS; s++)
+		derive(entry->key, key_contexts[s], kr->secrets->keys[place][s]);
+	if (l->old != NULL && before < l->old->count &&
+	    sodium_memcmp(kr->secrets->keys[place], l->old->secrets->keys[before], sizeof(kr->secrets->keys[0])) != 0)
+		return status_set(
+		    st, STATUS_INVALID_ARGUMENT,
+		    "%s:%u: key %u is another than the key %u in force, whose sessions would be lost; give a "
+		    "new key a number of its own",
+		    l->path, entry->line, entry->id, entry->id);
+	kr->usages[place] = usage_of(l->old, entry->id);
+	if (kr->usages[place] == NULL)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "%s: no memory for the keys", l->path);
+	kr->ids[place] = entry->id;
+	kr->count++;
+	return STATUS_OK;
+}
+
+static enum status_code add_all(struct loading *l, span text, struct status *st)
 {
 	struct keyfile_reader reader = {.rest = text};
-	struct keyfile_entry entry;
+	struct keyfile_entry entry = {0};
 	enum status_code code = STATUS_OK;
-	bool has_names = false;
 
 	while (code == STATUS_OK && keyfile_next(&reader, &entry)) {
 		if (entry.mistake != NULL)
-			code = status_set(st, STATUS_INVALID_ARGUMENT, "%s:%u: %s", path, entry.line, entry.mistake);
+			code = status_set(st, STATUS_INVALID_ARGUMENT, "%s:%u: %s", l->path, entry.line, entry.mistake);
 		else
-			code = add_entry(kr, path, &entry, &has_names, st);
+			code = entry.is_names ? add_names(l, &entry, st) : add_key(l, &entry, st);
 	}
 	sodium_memzero(&entry, sizeof(entry));
 	if (code != STATUS_OK)
 		return code;
-	if (!has_names)
+	if (!l->has_names)
 		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "%s: no names key; add a line `names` and 32 bytes in base64url", path);
-	if (kr->count == 0)
+				  "%s: no names key; add a line `names` and 32 bytes in base64url", l->path);
+	if (l->kr->count == 0)
 		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "%s: no numbered key; add a line `1` and 32 bytes in base64url", path);
-	return STATUS_OK;
-}
-
-static enum status_code check_file(int fd, const char *path, struct status *st)
-{
-	struct stat info;
-
-	if (fstat(fd, &info) != 0)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot look at it: %m", path);
-	if (!S_ISREG(info.st_mode))
-		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: not a regular file", path);
-	if ((info.st_mode & 077) != 0)
-		return status_set(st, STATUS_FAILED_PRECONDITION,
-				  "%s: mode %04o lets others at the keys; run: chmod 600 %s", path,
-				  (unsigned)(info.st_mode & 07777), path);
-	return STATUS_OK;
-}
-
-static enum status_code read_whole(int fd, const char *path, uint8_t *buffer, size_t *ret_len, struct status *st)
-{
-	size_t len = 0;
-
-	for (;;) {
-		const ssize_t n = read(fd, buffer + len, KEYFILE_BYTES_MAX + 1 - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot read it: %m", path);
-		if (n == 0)
-			break;
-		len += (size_t)n;
-		if (len > KEYFILE_BYTES_MAX)
-			return status_set(st, STATUS_INVALID_ARGUMENT,
-					  "%s: larger than %d bytes; a keyring holds at most %d keys", path,
-					  KEYFILE_BYTES_MAX, KEYRING_KEYS_MAX);
-	}
-	*ret_len = len;
+				  "%s: no numbered key; add a line `1` and 32 bytes in base64url", l->path);
 	return STATUS_OK;
 }
 
@@ -186,46 +215,70 @@ static keyring *ring_new(void)
 	return kr;
 }
 
-static enum status_code load_open(int fd, const char *path, keyring **ret, struct status *st)
+/* What left the keyring, and was used. Of more than there is room for, the youngest. */
+static void pass_on(const keyring *old, keyring *kr)
 {
-	uint8_t *text = sodium_malloc(KEYFILE_BYTES_MAX + 1);
-	keyring *kr = ring_new();
-	enum status_code code;
-	size_t len = 0;
+	struct usage *left[2 * KEYRING_KEYS_MAX];
+	size_t count = 0;
 
-	if (text == NULL || kr == NULL) {
+	for (size_t i = 0; i < old->retired_count; i++)
+		if (!keyring_has(kr, old->retired[i]->id))
+			left[count++] = old->retired[i];
+	for (size_t i = 0; i < old->count; i++)
+		if (!keyring_has(kr, old->ids[i]) && atomic_load(&old->usages[i]->last_used_ms) > 0)
+			left[count++] = old->usages[i];
+	for (size_t i = count > KEYRING_KEYS_MAX ? count - KEYRING_KEYS_MAX : 0; i < count; i++)
+		kr->retired[kr->retired_count++] = usage_retain(left[i]);
+}
+
+static enum status_code load(const char *path, const keyring *old, keyring **ret, struct status *st)
+{
+	struct loading l = {.path = path, .old = old, .kr = ring_new()};
+	struct keyfile_text text = {0};
+	enum status_code code;
+
+	if (l.kr == NULL) {
 		code = status_set(st, STATUS_RESOURCE_EXHAUSTED, "%s: no memory for the keys", path);
 		goto out;
 	}
-	code = read_whole(fd, path, text, &len, st);
+	code = keyfile_read(path, &text, st);
 	if (code == STATUS_OK)
-		code = add_all(kr, path, span_of(text, len), st);
+		code = add_all(&l, span_of(text.bytes, text.len), st);
 	if (code != STATUS_OK)
 		goto out;
-	if (sodium_mprotect_readonly(kr->secrets) != 0) {
+	if (sodium_mprotect_readonly(l.kr->secrets) != 0) {
 		code = status_set(st, STATUS_INTERNAL, "%s: cannot protect the keys' memory: %m", path);
 		goto out;
 	}
-	*ret = kr;
-	kr = NULL;
+	if (old != NULL)
+		pass_on(old, l.kr);
+	*ret = l.kr;
+	l.kr = NULL;
 out:
-	keyring_release(&kr);
-	sodium_free(text);
+	keyring_release(&l.kr);
+	keyfile_free(&text);
 	return code;
 }
 
 enum status_code keyring_load(const char *path, keyring **ret, struct status *st)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	enum status_code code;
+	return load(path, NULL, ret, st);
+}
 
-	if (fd < 0)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot open the keyring: %m", path);
-	code = check_file(fd, path, st);
-	if (code == STATUS_OK)
-		code = load_open(fd, path, ret, st);
-	close(fd);
-	return code;
+enum status_code keyring_reload(const keyring *old, const char *path, uint64_t now_ms, keyring **ret, struct status *st)
+{
+	keyring *kr = NULL;
+	enum status_code code = load(path, old, &kr, st);
+
+	if (code != STATUS_OK)
+		return code;
+	assert(kr != NULL);
+	if (kr->ids[0] != old->ids[0]) {
+		atomic_store(&old->usages[0]->first_until_ms, now_ms);
+		atomic_store(&kr->usages[0]->first_until_ms, 0);
+	}
+	*ret = kr;
+	return STATUS_OK;
 }
 
 keyring *keyring_retain(keyring *kr)
@@ -246,6 +299,10 @@ void keyring_release(keyring **kr)
 	*kr = NULL;
 	if (atomic_fetch_sub_explicit(&k->references, 1, memory_order_acq_rel) > 1)
 		return;
+	for (size_t i = 0; i < k->count; i++)
+		usage_release(&k->usages[i]);
+	for (size_t i = 0; i < k->retired_count; i++)
+		usage_release(&k->retired[i]);
 	sodium_free(k->secrets);
 	free(k);
 }
@@ -272,4 +329,39 @@ const uint8_t *keyring_name_key(const keyring *kr, enum name_purpose purpose)
 {
 	assert(purpose < NAME_PURPOSES);
 	return kr->secrets->names[purpose];
+}
+
+void keyring_note(const keyring *kr, uint16_t id, enum key_use use, uint64_t now_ms)
+{
+	const size_t place = place_of(kr, id);
+	struct usage *u;
+
+	assert(place < kr->count);
+	u = kr->usages[place];
+	if (use == KEY_USE_TOKEN)
+		(void)atomic_fetch_add_explicit(&u->tokens, 1, memory_order_relaxed);
+	if (use == KEY_USE_RECORD)
+		(void)atomic_fetch_add_explicit(&u->records, 1, memory_order_relaxed);
+	if (now_ms >= atomic_load_explicit(&u->last_used_ms, memory_order_relaxed) + USED_MS)
+		atomic_store_explicit(&u->last_used_ms, now_ms, memory_order_relaxed);
+}
+
+bool keyring_key_at(const keyring *kr, size_t i, struct keyring_key *ret)
+{
+	const bool is_retired = i >= kr->count;
+	const struct usage *u;
+
+	if (i >= kr->count + kr->retired_count)
+		return false;
+	u = is_retired ? kr->retired[i - kr->count] : kr->usages[i];
+	*ret = (struct keyring_key){
+	    .id = u->id,
+	    .is_first = i == 0,
+	    .is_retired = is_retired,
+	    .tokens = atomic_load_explicit(&u->tokens, memory_order_relaxed),
+	    .records = atomic_load_explicit(&u->records, memory_order_relaxed),
+	    .last_used_ms = atomic_load_explicit(&u->last_used_ms, memory_order_relaxed),
+	    .first_until_ms = atomic_load_explicit(&u->first_until_ms, memory_order_relaxed),
+	};
+	return true;
 }

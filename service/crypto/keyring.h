@@ -30,9 +30,23 @@ bool crypto_start(void) MUST_CHECK;
  * *ret is untouched on failure. */
 enum status_code keyring_load(const char *path, keyring **ret, struct status *st) MUST_CHECK;
 
+/* The file again, to take old's place: what old sealed, signed and named opens, verifies and is found under the new one.
+ * INVALID_ARGUMENT with the line also when the names key, or the key of a number, is another than in old. The counts of
+ * both are the same from now on. now_ms: wall clock. */
+enum status_code keyring_reload(const keyring *old, const char *path, uint64_t now_ms, keyring **ret,
+				struct status *st) MUST_CHECK;
+
 /* Writes a new file (mode 0600) with a names key and key 1, durable before it returns. ALREADY_EXISTS if there is
  * one. */
 enum status_code keyring_create(const char *path, struct status *st) MUST_CHECK;
+
+/* Both below write the whole file anew, comments included, and put it in the old one's place at once: durable before they
+ * return, same owner and mode. FAILED_PRECONDITION: somebody else is changing the file. */
+
+/* Adds a fresh key behind the others: it opens, and does not seal yet. Its number is one more than the highest. */
+enum status_code keyring_add_key(const char *path, uint16_t *ret_id, struct status *st) MUST_CHECK;
+/* Makes the key of this number the first. NOT_FOUND. */
+enum status_code keyring_promote_key(const char *path, uint16_t id, struct status *st) MUST_CHECK;
 
 keyring *keyring_retain(keyring *kr);
 /* Nulls *kr; accepts NULL in it. */
@@ -41,5 +55,30 @@ void keyring_release(keyring **kr);
 /* The number of the key that seals and signs. */
 uint16_t keyring_first_id(const keyring *kr);
 bool keyring_has(const keyring *kr, uint16_t id);
+
+/* ---- What is met under each key, since the process started: counts that a reload passes on. ---- */
+
+enum key_use {
+	KEY_USE_TOKEN,	/* one verified */
+	KEY_USE_RECORD, /* one opened */
+	KEY_USE_PART,	/* something besides: only the time is noted */
+};
+
+/* id must be in the keyring. now_ms: wall clock; 0: not known. */
+void keyring_note(const keyring *kr, uint16_t id, enum key_use use, uint64_t now_ms);
+
+struct keyring_key {
+	uint16_t id;
+	bool is_first;
+	bool is_retired; /* no longer in the keyring */
+	uint64_t tokens;
+	uint64_t records;
+	uint64_t last_used_ms;	 /* 0: never */
+	uint64_t first_until_ms; /* when it ceased to be the first; 0: it is, or never was */
+};
+
+/* The keys in order, and behind them those that were used and are no longer in it, KEYRING_KEYS_MAX at most. False beyond
+ * the last. */
+bool keyring_key_at(const keyring *kr, size_t i, struct keyring_key *ret);
 
 #endif

@@ -2,8 +2,9 @@
 
 #include <argp.h>
 #include <stddef.h>
+#include <stdlib.h>
 
-enum { OPTION_CONFIG = 'c', OPTION_CHECK = 256, OPTION_PRINT, OPTION_NEW_KEYRING };
+enum { OPTION_CONFIG = 'c', OPTION_CHECK = 256, OPTION_PRINT, OPTION_NEW_KEYRING, OPTION_ADD_KEY, OPTION_PROMOTE_KEY };
 
 static const struct argp_option options[] = {
     {.name = "config", .key = OPTION_CONFIG, .arg = "FILE", .doc = "Read the configuration from FILE"},
@@ -12,6 +13,14 @@ static const struct argp_option options[] = {
      .key = OPTION_PRINT,
      .doc = "Print the configuration in force, every key explained, and end"},
     {.name = "new-keyring", .key = OPTION_NEW_KEYRING, .arg = "FILE", .doc = "Write new secret keys to FILE, and end"},
+    {.name = "add-key",
+     .key = OPTION_ADD_KEY,
+     .arg = "FILE",
+     .doc = "Add a fresh key to the keyring FILE, which opens and does not seal yet, and end"},
+    {.name = "promote-key",
+     .key = OPTION_PROMOTE_KEY,
+     .arg = "FILE NUMBER",
+     .doc = "Make this key of the keyring FILE the first, which seals and signs, and end"},
     {.name = NULL}};
 
 static const char doc[] =
@@ -26,8 +35,29 @@ static const char doc[] =
 static void act(struct args *a, struct argp_state *state, enum args_action action)
 {
 	if (a->action != ARGS_RUN && a->action != action)
-		argp_error(state, "--check-config, --print-config and --new-keyring exclude one another");
+		argp_error(state, "--check-config, --print-config, --new-keyring, --add-key and --promote-key exclude "
+				  "one another");
 	a->action = action;
+}
+
+static void act_on_keyring(struct args *a, struct argp_state *state, enum args_action action, const char *path)
+{
+	act(a, state, action);
+	a->keyring = path;
+}
+
+/* Only --promote-key is followed by anything. */
+static void take_argument(struct args *a, struct argp_state *state, const char *arg)
+{
+	char *end;
+	unsigned long n;
+
+	if (a->action != ARGS_PROMOTE_KEY || a->key != 0)
+		argp_error(state, "unexpected argument \"%s\": there are only options", arg);
+	n = strtoul(arg, &end, 10);
+	if (arg[0] < '1' || arg[0] > '9' || *end != '\0' || n > UINT16_MAX)
+		argp_error(state, "\"%s\" is no key's number: 1 to %d", arg, UINT16_MAX);
+	a->key = (uint16_t)n;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -45,11 +75,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		act(a, state, ARGS_PRINT_CONFIG);
 		return 0;
 	case OPTION_NEW_KEYRING:
-		act(a, state, ARGS_NEW_KEYRING);
-		a->keyring = arg;
+		act_on_keyring(a, state, ARGS_NEW_KEYRING, arg);
+		return 0;
+	case OPTION_ADD_KEY:
+		act_on_keyring(a, state, ARGS_ADD_KEY, arg);
+		return 0;
+	case OPTION_PROMOTE_KEY:
+		act_on_keyring(a, state, ARGS_PROMOTE_KEY, arg);
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument \"%s\": there are only options", arg);
+		take_argument(a, state, arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (a->action == ARGS_PROMOTE_KEY && a->key == 0)
+			argp_error(state, "--promote-key FILE NUMBER: the key's number is missing");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

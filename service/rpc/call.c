@@ -46,7 +46,7 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 	call->sent = sent;
 	call->timeout_ms = timeout_of(o, sent);
 	call->deadline_ms = group->arrived_ms + call->timeout_ms;
-	call->env = (struct session_env){.keys = o->keys, .arena = group->arena, .caller = SPAN_EMPTY};
+	call->env = (struct session_env){.keys = group->keys, .arena = group->arena, .caller = SPAN_EMPTY};
 	if (sent->has_idempotency_key)
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
 	call->env.recent = o->recent;

@@ -14,6 +14,7 @@ struct call;
 /* What the calls of one frame share. */
 struct call_group {
 	struct core *core;
+	keyring *keys; /* retained */
 	arena *arena;
 	uint64_t arrived_ms; /* monotonic */
 	size_t unanswered;

@@ -4,6 +4,7 @@
 /* What the server, its connections, exchanges and methods share. Reference-counted: the server and each connection hold
  * it, so that a store operation that outlives the server finds memory. */
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "rpc/gate.h"
@@ -21,7 +22,10 @@
 #define CORE_FRAME_BYTES 16384U
 
 struct core {
-	struct rpc_options options; /* the keyring is retained */
+	struct rpc_options options; /* .keys is NULL: see core_keys */
+	pthread_mutex_t keys_lock;  /* a leaf */
+	keyring *keys;		    /* in force */
+	uint64_t keys_loaded_at_ms;
 	char instance[CORE_INSTANCE_CHARS + 1];
 	uint64_t started_at_ms;
 	registry *connections;
@@ -38,6 +42,12 @@ struct core {
 };
 
 enum status_code core_new(const struct rpc_options *options, struct core **ret, struct status *st) MUST_CHECK;
+/* The keyring in force, retained: one frame works with one from its first call to its last reply. */
+keyring *core_keys(struct core *core);
+/* Puts another in force, for frames that arrive from now on. */
+void core_use_keys(struct core *core, keyring *keys);
+uint64_t core_keys_loaded_at_ms(struct core *core);
+
 void core_retain(struct core *core);
 void core_release(struct core **core);
 

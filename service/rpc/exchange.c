@@ -87,6 +87,7 @@ static void free_exchange(struct exchange *x)
 	arena *a = x->group.arena;
 
 	(void)atomic_fetch_sub(&x->group.core->bytes_held, x->group.bytes_held);
+	keyring_release(&x->group.keys);
 	(void)pthread_mutex_destroy(&x->lock);
 	arena_free(&a);
 }
@@ -379,7 +380,9 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->group.arrived_ms = now_ms;
 	x->group.body_bytes_left = BODY_BYTES_MAX;
 	x->group.tasks_left = TASKS_MAX;
+	x->group.keys = core_keys(x->group.core);
 	if (!make_calls(x, sent->calls, sent->n_calls)) {
+		keyring_release(&x->group.keys);
 		(void)call_no_memory(st);
 		return NULL;
 	}

@@ -24,7 +24,7 @@
 /* Sorted by path (length, then bytes), for the search. */
 static const struct method methods[] = {
     METHOD("/latchkey.v1.Server/Info", server_info_request, server_info_response, AT_ONCE(server_info)),
-    METHOD("/latchkey.v1.Server/Keys", server_keys_request, server_keys_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Server/Keys", server_keys_request, server_keys_response, AT_ONCE(server_keys)),
     METHOD("/latchkey.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
     METHOD("/latchkey.v1.Health/Watch", health_check_request, health_check_response, NOT_SERVED),
     METHOD("/latchkey.v1.Server/Redis", server_redis_request, server_redis_response, AT_ONCE(server_redis)),

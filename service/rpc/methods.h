@@ -36,6 +36,7 @@ enum status_code server_policy_plan(struct call *call, struct status *st) MUST_C
 enum status_code server_stats_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_methods_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_redis_plan(struct call *call, struct status *st) MUST_CHECK;
+enum status_code server_keys_plan(struct call *call, struct status *st) MUST_CHECK;
 
 #define METHOD_OF_SESSIONS(name)                                                                                       \
 	enum status_code name##_plan(struct call *call, struct status *st) MUST_CHECK;                                 \

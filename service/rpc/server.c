@@ -21,6 +21,7 @@
  *   exchange.lock    the calls of one frame and their arena (exchange.c)
  *   connection.lock  one connection's state and unanswered exchanges (connection.c); never with exchange.lock held
  *   registry.lock    the slots of connections (registry.c); a leaf
+ *   core.keys_lock   which keyring is in force (core.c); a leaf, taken with exchange.lock held by Server/Keys only
  * Under exchange.lock the store may be asked for its state, and the memory of recent revocations be read and added to:
  * their own locks come after.
  *
@@ -156,6 +157,11 @@ enum status_code rpc_server_listen(rpc_server *s, const char *url, wire_tls *tls
 const char *rpc_server_url(const rpc_server *s, size_t i)
 {
 	return i < s->listener_count ? wire_channel_listener_url(s->listeners[i]) : NULL;
+}
+
+void rpc_server_use_keys(rpc_server *s, keyring *keys)
+{
+	core_use_keys(s->core, keys);
 }
 
 void rpc_server_set_draining(rpc_server *s)

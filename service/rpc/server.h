@@ -24,7 +24,7 @@ typedef struct rpc_server rpc_server;
 
 struct rpc_options {
 	const struct session_realms *realms; /* lives as long as the server */
-	keyring *keys;			     /* retained */
+	keyring *keys;			     /* retained; the first in force */
 	const struct store *store;	     /* lives as long as the server */
 	recent *recent;		     /* of revocations; lives until the store is closed. NULL: none is remembered */
 	not_before *not_before;	     /* of realms; lives as long. NULL: none is known, and the store is not asked */
@@ -52,6 +52,10 @@ bool rpc_server_wait_realms(rpc_server *s, uint32_t timeout_ms);
 
 /* The address of listener i, with the real port; NULL beyond the last. */
 const char *rpc_server_url(const rpc_server *s, size_t i);
+
+/* Frames that arrive from now on are served with this keyring, which is retained; those in flight end with the one they
+ * began with. It must be a reload of the one in force. */
+void rpc_server_use_keys(rpc_server *s, keyring *keys);
 
 /* From now on Health says NOT_SERVING; everything else goes on. */
 void rpc_server_set_draining(rpc_server *s);

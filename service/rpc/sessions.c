@@ -40,6 +40,8 @@ static void count_outcome(struct call *call, const struct session_outcome *o, co
 		metric_add(METRIC_TOKENS_MALFORMED, 1);
 	if (o->reason == REASON_FORGED)
 		metric_add(METRIC_TOKENS_FORGED, 1);
+	if (o->reason == REASON_RETIRED_KEY)
+		metric_add(METRIC_TOKENS_RETIRED, 1);
 	if (o->reason == REASON_REALM_REVOKED)
 		metric_add(METRIC_SESSIONS_REALM_REVOKED, 1);
 	if (o->reason == REASON_UNREADABLE)

@@ -3,9 +3,10 @@
 -- KEYS    1 session  [2 idempotency]; besides it the user's index
 -- ARGV    1 time to live, ms  2 expected version or ''  3 delta  4 deltas max  5 record bytes max
 --         6 attributes added  7 attributes max  8 bytes of text added  9 bytes of text max
---         10 announcement, or ''  [11 time to remember the answer, ms  12 fingerprint]
+--         10 number of the first key: a record under a lower one is not appended to; 0: it is
+--         11 announcement, or ''  [12 time to remember the answer, ms  13 fingerprint]
 -- Returns {'ok', version}, {'none'}, {'dead', value}, {'replay', fingerprint and version, record},
---         {'conflict', version stored}, or {'full', value}: no room, the record must be written anew
+--         {'conflict', version stored}, or {'full', value}: no room, or an earlier key, and the record must be written anew
 -- Cost    O(bytes of the record)
 -- Again   A second run, after a first whose answer was lost, finds its own delta and answers as the first did. Had the
 --         record been written anew in between, only an idempotency key would tell.
@@ -60,7 +61,7 @@ local deltas = value:byte(36) + 1
 local attributes = struct.unpack('>I2', value, 41) + tonumber(ARGV[6])
 local text = struct.unpack('>I2', value, 43) + tonumber(ARGV[8])
 if deltas > tonumber(ARGV[4]) or attributes > tonumber(ARGV[7]) or text > tonumber(ARGV[9])
-	or #value + #ARGV[3] > tonumber(ARGV[5]) then
+	or #value + #ARGV[3] > tonumber(ARGV[5]) or struct.unpack('>I2', value, 2) < tonumber(ARGV[10]) then
 	return {'full', value}
 end
 
@@ -71,7 +72,7 @@ redis.call('SETRANGE', session, 35, string.char(deltas))
 redis.call('SETRANGE', session, 40, struct.pack('>I2I2', attributes, text))
 redis.call('PEXPIRE', session, ARGV[1])
 heal_index(value)
-if memory then redis.call('SET', memory, ARGV[12] .. struct.pack('>I8', version), 'PX', ARGV[11]) end
+if memory then redis.call('SET', memory, ARGV[13] .. struct.pack('>I8', version), 'PX', ARGV[12]) end
 -- An ACL without the channel must not undo what is done.
-if ARGV[10] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[10]) end
+if ARGV[11] ~= '' then redis.pcall('PUBLISH', 'lk1:e', ARGV[11]) end
 return {'ok', version}

@@ -141,6 +141,7 @@ static enum session_reason open_bytes(const struct session_env *env, span bytes,
 	if (!seal_open(env->keys, key_id, SEAL_ANONYMOUS, SPAN_EMPTY, span_of(binding.bytes, binding.len), sealed,
 		       room))
 		return REASON_FORGED;
+	keyring_note(env->keys, key_id, KEY_USE_TOKEN, env->now_ms);
 	*ret_packed = span_of(room, sealed.len - SEAL_OVERHEAD_BYTES);
 	return REASON_NONE;
 }

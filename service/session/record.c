@@ -1,5 +1,6 @@
 #include "session/record.h"
 
+#include "base/metrics.h"
 #include "crypto/seal.h"
 #include "session/bytes.h"
 #include "session/handle.h"
@@ -69,8 +70,11 @@ static enum record_result open_part(arena *a, const struct record_place *place, 
 	packed = arena_alloc(a, sealed.len - SEAL_OVERHEAD_BYTES);
 	if (packed == NULL)
 		return RECORD_NO_MEMORY;
-	if (!seal_open(place->keys, key_id, which, secret, span_of(binding->bytes, binding->len), sealed, packed))
+	if (!seal_open(place->keys, key_id, which, secret, span_of(binding->bytes, binding->len), sealed, packed)) {
+		metric_add(METRIC_RECORDS_KEY_MISSING, keyring_has(place->keys, key_id) ? 0 : 1);
 		return RECORD_UNREADABLE;
+	}
+	keyring_note(place->keys, key_id, part == PART_METADATA ? KEY_USE_RECORD : KEY_USE_PART, place->now_ms);
 	return unpack_text(a, span_of(packed, sealed.len - SEAL_OVERHEAD_BYTES), PART_TEXT_BYTES_MAX, ret_text);
 }
 

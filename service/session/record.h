@@ -66,6 +66,7 @@ struct record_place {
 	span key;	    /* in Redis */
 	span id;	    /* of the session: a secret. Empty: only metadata can be opened */
 	uint64_t created_s; /* as in the token */
+	uint64_t now_ms;    /* for the keys' counts; 0: not known */
 };
 
 /* Takes a value apart. UNREADABLE and NEWER too. Everything is borrowed from the value. */

@@ -239,8 +239,9 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 bool session_get_unslid(const struct session_env *env, struct session_plan *plan) MUST_CHECK;
 
 /* ---- Update: appends one sealed change to a living record, in one script. When the record has no room for another
- * change (DELTAS_MAX of them, or RECORD_BYTES_MAX) the script answers with the record instead, and a second command
- * replaces it by the merged one: PLAN_AGAIN, once in DELTAS_MAX updates, and again if another update came between.
+ * change (DELTAS_MAX of them, or RECORD_BYTES_MAX), or was sealed under an earlier key than the first, the script answers
+ * with the record instead, and a second command replaces it by the merged one: PLAN_AGAIN, once in DELTAS_MAX updates
+ * and once in a rotation of keys, and again if another update came between.
  * ---- */
 
 struct session_update_request {

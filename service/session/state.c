@@ -63,6 +63,7 @@ struct record_place place_of(const struct session_env *env, const struct session
 	    .key = s->key,
 	    .id = span_of(s->token.id, sizeof(s->token.id)),
 	    .created_s = s->token.created_s,
+	    .now_ms = env->now_ms,
 	};
 }
 

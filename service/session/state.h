@@ -34,7 +34,8 @@ struct update_state {
 	span rewritten; /* the record with it, when it had to be written anew */
 	span idempotency_key_name;
 	uint8_t fingerprint[16];
-	bool is_wide; /* up to what readers can take may be appended */
+	bool is_wide;	   /* up to what readers can take may be appended, and under whatever key */
+	bool is_resealing; /* `rewritten` brings the record under the first key */
 	unsigned steps;
 };
 

@@ -84,6 +84,7 @@ static enum session_reason parse_bytes(const keyring *kr, span realm, const uint
 		return REASON_FORGED;
 	if (!read_fields(&r, key_id, &t))
 		return REASON_MALFORMED;
+	keyring_note(kr, key_id, KEY_USE_TOKEN, now_ms);
 	*ret = t;
 	secret_wipe(&t, sizeof(t));
 	return now_ms < token_deadline_ms(ret) ? REASON_NONE : REASON_ABSOLUTE_TIMEOUT;

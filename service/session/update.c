@@ -9,9 +9,15 @@
  *
  * While a primary is not settled, `full` first makes the append try again with more room.
  *
+ * A record under an earlier key than the keyring's first is `full` as well, so that it is sealed under the first when it
+ * is next written: one further round trip for each session that is written to, once in a rotation. Earlier is what has
+ * a lower number. An instance that has not been told yet that another key is the first meets records under a higher
+ * number: it leaves them as they are, or two instances would seal them to and fro.
+ *
  * A conflict at the replacement means that another update came in between: without an expected version this one
  * starts over, with one it is ABORTED. Somebody got ahead each time, so all together make progress. */
 
+#include "base/metrics.h"
 #include "crypto/codec.h"
 #include "session/anonymous.h"
 #include "session/bytes.h"
@@ -103,6 +109,7 @@ static enum status_code plan_append(const struct session_env *env, struct sessio
 	struct command_writer w = start(env, s, STORE_SCRIPT_SESSION_UPDATE);
 
 	s->update.rewritten = SPAN_EMPTY;
+	s->update.is_resealing = false;
 	if (req->has_expected_version)
 		command_number(&w, req->expected_version);
 	else
@@ -114,6 +121,7 @@ static enum status_code plan_append(const struct session_env *env, struct sessio
 	command_number(&w, ATTRIBUTES_STORED_MAX);
 	command_number(&w, s->update.change.len);
 	command_number(&w, ATTRIBUTES_TEXT_BYTES_MAX);
+	command_number(&w, s->update.is_wide ? 0 : keyring_first_id(env->keys));
 	return finish(env, s, &w, plan, st);
 }
 
@@ -178,6 +186,8 @@ static enum status_code answer_done(const struct session_env *env, const struct 
 		return st->code;
 	if (!redo_reapply(env, s, &change, plan))
 		return no_memory(st);
+	if (u->is_resealing)
+		metric_add(METRIC_RECORDS_RESEALED, 1);
 	*ret = applied(s, version);
 	return STATUS_OK;
 }
@@ -312,6 +322,7 @@ static enum status_code compact(const struct session_env *env, struct session_st
 		*ret_outcome = outcome_closed(result);
 		return STATUS_OK;
 	}
+	s->update.is_resealing = record.header.key_id < keyring_first_id(env->keys);
 	code = check_merged(attributes, count, st);
 	if (code == STATUS_OK)
 		code = write_next(env, s, &record, &metadata, attributes, count, &next, st);

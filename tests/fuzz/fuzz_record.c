@@ -38,6 +38,7 @@ static void make_good(void)
 	struct session_create_result created;
 	struct session_plan plan;
 	struct session_env env;
+	enum plan_next next;
 	struct status st;
 
 	keys = fuzz_keys();
@@ -54,9 +55,9 @@ static void make_good(void)
 	if (record == NULL)
 		abort();
 	memcpy(record, plan.command.argv[plan.command.key_count].ptr, record_len);
-	if (session_create_answer(&env, &plan, &reply, &created, &st) != STATUS_OK)
+	if (session_create_answer(&env, &plan, &reply, &next, &created, &st) != STATUS_OK)
 		abort();
-	memcpy(token, created.token, sizeof(token));
+	memcpy(token, created.token.ptr, sizeof(token));
 	arena_free(&env.arena);
 }
 
@@ -72,6 +73,7 @@ static enum session_verdict get(span stored)
 	const struct store_reply reply = {.type = STORE_STRING, .string = stored};
 	struct session_env env = env_new();
 	struct session_get_result result = {0};
+	enum plan_next next = PLAN_DONE;
 	struct session_plan plan;
 	struct status st;
 
@@ -79,7 +81,7 @@ static enum session_verdict get(span stored)
 		STATUS_OK ||
 	    !plan.has_command)
 		abort();
-	if (session_get_answer(&env, &plan, &reply, &result, &st) != STATUS_OK)
+	if (session_get_answer(&env, &plan, &reply, &next, &result, &st) != STATUS_OK || next != PLAN_DONE)
 		result.outcome.verdict = VERDICT_UNKNOWN;
 	if (result.outcome.verdict == VERDICT_VALID && !is_good(&result))
 		abort();

@@ -197,6 +197,18 @@ static void give_two_actions(void)
 	_exit(98);
 }
 
+static void give_no_number(void)
+{
+	(void)parse("--promote-key", "k", NULL);
+	_exit(98);
+}
+
+static void give_bad_number(void)
+{
+	(void)parse("--promote-key", "k", "65536");
+	_exit(98);
+}
+
 static void test_args(void **state)
 {
 	struct args a = parse(NULL, NULL, NULL);
@@ -208,6 +220,12 @@ static void test_args(void **state)
 	assert_int_equal(parse("--config", "x.yaml", "--print-config").action, ARGS_PRINT_CONFIG);
 	assert_non_null(parse("-c", "x.yaml", NULL).config_file);
 	assert_int_equal(parse("--new-keyring", "k", NULL).action, ARGS_NEW_KEYRING);
+	assert_int_equal(parse("--add-key", "k", NULL).action, ARGS_ADD_KEY);
+	a = parse("--promote-key", "k", "65535");
+	assert_int_equal(a.action, ARGS_PROMOTE_KEY);
+	assert_int_equal(a.key, 65535);
+	assert_int_equal(WEXITSTATUS(in_child(give_no_number)), 2);
+	assert_int_equal(WEXITSTATUS(in_child(give_bad_number)), 2);
 	assert_int_equal(in_child(ask_version), 0);
 	assert_int_equal(in_child(ask_help), 0);
 	assert_int_equal(WEXITSTATUS(in_child(give_unknown_option)), 2);

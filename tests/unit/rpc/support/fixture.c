@@ -26,15 +26,13 @@ struct rpc_options fixture_options(void)
 static void make_keys(struct fixture *f)
 {
 	struct status st;
-	char path[96];
 
 	check(crypto_start());
 	(void)snprintf(f->folder, sizeof(f->folder), "/tmp/latchkey-rpc-XXXXXX");
 	check(mkdtemp(f->folder) != NULL);
-	(void)snprintf(path, sizeof(path), "%s/keyring", f->folder);
-	check(keyring_create(path, &st) == STATUS_OK);
-	check(keyring_load(path, &f->keys, &st) == STATUS_OK);
-	check(unlink(path) == 0);
+	(void)snprintf(f->keyring, sizeof(f->keyring), "%s/keyring", f->folder);
+	check(keyring_create(f->keyring, &st) == STATUS_OK);
+	check(keyring_load(f->keyring, &f->keys, &st) == STATUS_OK);
 }
 
 static void make_realms(struct fixture *f)
@@ -91,6 +89,7 @@ void fixture_stop(struct fixture **f)
 	check(wire_drain(CHECK_PATIENCE_S * 1000));
 	scripted_stop(&old->script);
 	keyring_release(&old->keys);
+	(void)unlink(old->keyring);
 	(void)rmdir(old->folder);
 	free(old);
 }

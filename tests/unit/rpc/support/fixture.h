@@ -10,6 +10,7 @@
 struct fixture {
 	char folder[64];
 	char url[96];
+	char keyring[96]; /* the file that keys were loaded from */
 	keyring *keys;
 	struct session_realms realms;
 	struct session_realm realm;

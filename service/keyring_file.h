@@ -1,0 +1,16 @@
+#ifndef LK_SERVICE_KEYRING_FILE_H
+#define LK_SERVICE_KEYRING_FILE_H
+
+/* The keyring's file, from the first start on. Part of the composition root. */
+
+#include "config/config.h"
+#include "crypto/keyring.h"
+#include "rpc/server.h"
+
+/* Loads the file that the configuration names, or the one in the state folder, which is made at a first start. */
+enum status_code keyring_file_load(const struct config *c, keyring **ret, struct status *st) MUST_CHECK;
+
+/* Reads it again and puts it in force: *keys, and the server's. A bad file changes nothing. Logs which. */
+void keyring_file_reload(const struct config *c, keyring **keys, rpc_server *rpc);
+
+#endif
