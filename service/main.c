@@ -27,6 +27,7 @@
 #include "redis/redis.h"
 #include "redis/url.h"
 #include "rpc/server.h"
+#include "session/event_log.h"
 #include "session/policy.h"
 #include "session/recent.h"
 #include "session/session.h"
@@ -41,6 +42,8 @@ enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 #define LINKS_GONE_MS 1000
 /* A Redis URL in a log line, which holds 1024 bytes in all; a longer one is cut. */
 #define LOG_URL_BYTES 256
+/* At the start few are known, those that matter in front. */
+#define REDIS_NODES_SHOWN 32
 /* Realms and classes as the domain holds them, for the largest configuration: 1024 realms of 32 classes. */
 #define REALMS_ARENA_BYTES (4UL * 1024 * 1024)
 
@@ -62,6 +65,7 @@ struct service {
 	wire_tls *redis_tls;
 	recent *recent;
 	not_before *not_before;
+	event_log *events;
 	redis *redis;
 	rpc_server *rpc;
 };
@@ -73,10 +77,35 @@ static enum exit_status fail(enum exit_status status, const char *text)
 }
 
 /* service/redis's events, from any thread. */
-static void log_redis_event(void *owner, bool is_problem, const char *event, const char *text)
+static void log_redis_event(void *owner, const struct redis_event *e)
 {
+	const struct {
+		const char *name;
+		const char *text;
+	} texts[] = {
+	    {"node", e->node}, {"from", e->from}, {"version", e->version}, {"error", e->error}, {"text", e->text}};
+	const struct {
+		const char *name;
+		uint64_t number;
+	} numbers[] = {{"attempt", e->attempt},
+		       {"slots", e->slots},
+		       {"commands", e->commands},
+		       {"took_ms", e->took_ms},
+		       {"not_logged", e->not_logged}};
+	struct log_field fields[sizeof(texts) / sizeof(texts[0]) + sizeof(numbers) / sizeof(numbers[0])];
+	size_t count = 0;
+
 	(void)owner;
-	log_event(is_problem ? LOG_WARN : LOG_INFO, event, LOG_STR("text", text));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].text != NULL)
+			fields[count++] = LOG_STR(texts[i].name, texts[i].text);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i].number != 0)
+			fields[count++] = LOG_UINT(numbers[i].name, numbers[i].number);
+	log_write(e->kind == REDIS_EVENT_PROBLEM  ? LOG_WARN
+		  : e->kind == REDIS_EVENT_DETAIL ? LOG_DEBUG
+						  : LOG_INFO,
+		  e->name, fields, count);
 }
 
 static enum status_code allow_files(const struct config *c, struct status *st)
@@ -176,12 +205,21 @@ static bool read_passwords(const struct config *c, struct passwords *ret, struct
 }
 
 /* What other instances, and this one, have announced. */
-static void hear(void *owner, span message)
+static void hear(void *owner, uint64_t source, span message)
 {
 	const struct service *s = owner;
 
-	session_hear(&(struct session_ears){.recent = s->recent, .not_before = s->not_before}, message,
-		     clock_mono_ms());
+	const struct session_ears ears = {
+	    .recent = s->recent, .not_before = s->not_before, .events = s->events, .source = source};
+
+	session_hear(&ears, message, clock_mono_ms());
+}
+
+static void hear_nothing(void *owner)
+{
+	const struct service *s = owner;
+
+	event_log_gap(s->events);
 }
 
 static enum status_code open_redis(struct service *s, struct status *st)
@@ -207,12 +245,14 @@ static enum status_code open_redis(struct service *s, struct status *st)
 				  .sentinel_user = c->redis.sentinel_user,
 				  .tls = s->redis_tls,
 				  .events = {.report = log_redis_event},
-				  .heard = hear};
+				  .heard = hear,
+				  .missed = hear_nothing};
 	enum status_code code;
 
 	s->recent = recent_new(c->redis.replay_window_ms);
 	s->not_before = not_before_new();
-	if (s->recent == NULL || s->not_before == NULL)
+	s->events = event_log_new();
+	if (s->recent == NULL || s->not_before == NULL || s->events == NULL)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	o.heard_owner = s;
 	if (!read_passwords(c, &secret, &error))
@@ -232,6 +272,7 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 				      .store = redis_store(s->redis),
 				      .recent = s->recent,
 				      .not_before = s->not_before,
+				      .events = s->events,
 				      .replay_window_ms = c->redis.replay_window_ms,
 				      .timeout_default_ms = c->calls.timeout_default_ms,
 				      .timeout_max_ms = c->calls.timeout_max_ms,
@@ -263,14 +304,32 @@ static enum status_code listen_on(struct service *s, const struct config_listene
 	return code;
 }
 
+static void warn_of_redis(const struct service *s)
+{
+	static const char text[] = "not reached yet; calls are answered UNAVAILABLE until it is";
+	struct store_node nodes[REDIS_NODES_SHOWN];
+	const size_t known = store_nodes(redis_store(s->redis), nodes, REDIS_NODES_SHOWN);
+
+	for (size_t i = 0; i < known && i < REDIS_NODES_SHOWN; i++) {
+		if (nodes[i].error[0] == 0)
+			continue;
+		log_event(LOG_WARN, "redis_unavailable", LOG_STR("node", nodes[i].address),
+			  LOG_STR("error", nodes[i].error), LOG_STR("text", text));
+		return;
+	}
+	log_event(LOG_WARN, "redis_unavailable", LOG_STR("text", text));
+}
+
 /* Waits a moment for Redis, so that the first calls are not refused; one that is down is no reason not to start. */
 static void await_redis(struct service *s)
 {
 	const uint32_t patience_ms = s->config->redis.connect_timeout_ms;
 
-	if (!redis_wait_ready(s->redis, patience_ms) || !rpc_server_wait_realms(s->rpc, patience_ms))
-		log_event(LOG_WARN, "redis_unavailable",
-			  LOG_STR("text", "not reached yet; calls are answered UNAVAILABLE until it is"));
+	if (!redis_wait_ready(s->redis, patience_ms))
+		warn_of_redis(s);
+	else if (!rpc_server_wait_realms(s->rpc, patience_ms))
+		log_event(LOG_WARN, "realms_unknown",
+			  LOG_STR("text", "not known yet whether they were revoked; until then Get is UNAVAILABLE"));
 }
 
 static enum status_code service_start(struct service *s, struct status *st)
@@ -365,6 +424,7 @@ static void service_free(struct service *s)
 	redis_close(&s->redis);
 	recent_free(&s->recent);
 	not_before_free(&s->not_before);
+	event_log_free(&s->events);
 	wire_tls_release(&s->redis_tls);
 	(void)wire_drain(LINKS_GONE_MS);
 	arena_free(&s->memory);

@@ -61,8 +61,11 @@ static void write_node(struct row *row, const lk_redis_node *node)
 	write_text(row, COLUMN_STATE, lk_redis_node_state(node));
 	write_number(row, COLUMN_SLOTS, lk_redis_node_slots(node));
 	write_text(row, COLUMN_VERSION, lk_redis_node_version(node));
-	(void)snprintf(row->cells[COLUMN_CONNECTIONS], CELL_BYTES, "%" PRIu32 "/%" PRIu32,
-		       lk_redis_node_connections_ready(node), lk_redis_node_connections(node));
+	if (lk_redis_node_connections(node) > 0)
+		(void)snprintf(row->cells[COLUMN_CONNECTIONS], CELL_BYTES, "%" PRIu32 "/%" PRIu32,
+			       lk_redis_node_connections_ready(node), lk_redis_node_connections(node));
+	else
+		write_text(row, COLUMN_CONNECTIONS, "");
 	write_number(row, COLUMN_IN_FLIGHT, lk_redis_node_in_flight(node));
 	if (lk_redis_node_lag_ms(node, &lag_ms))
 		(void)snprintf(row->cells[COLUMN_LAG], CELL_BYTES, "%" PRIu64 " ms", lag_ms);
@@ -163,6 +166,28 @@ static json_t *json_of_status(const lk_redis_status *status)
 			 json_of_count(lk_redis_status_nodes_known(status)), "nodes", nodes);
 }
 
+/* Without one that answers no primary is found, and none is trusted for long. */
+static void explain_sentinels(const lk_redis_status *status)
+{
+	size_t known = 0;
+	size_t reached = 0;
+
+	for (size_t i = 0; i < lk_redis_status_node_count(status); i++) {
+		const lk_redis_node *node = lk_redis_status_node(status, i);
+
+		if (strcmp(lk_redis_node_role(node), "sentinel") != 0)
+			continue;
+		known++;
+		reached += lk_redis_node_connections_ready(node) > 0;
+	}
+	if (known > 0 && reached == 0)
+		(void)fprintf(
+		    stderr,
+		    "latchkey: none of the %zu Sentinels answers: a primary that none of them confirms is not "
+		    "used for longer than redis.unconfirmed_ms\n",
+		    known);
+}
+
 /* The exit status, where the result was written with that one. */
 static int judge(const lk_redis_status *status, int written)
 {
@@ -176,6 +201,7 @@ static int judge(const lk_redis_status *status, int written)
 		      " slots have no serving primary: the sessions in them cannot be "
 		      "reached now\n",
 		      served < slots ? slots - served : 0, slots);
+	explain_sentinels(status);
 	return EXIT_UNSERVED;
 }
 

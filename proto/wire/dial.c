@@ -111,8 +111,13 @@ static enum wire_error prepare(wire_link *link, const char *text, const struct w
 		return wire_error_of_nng(rv);
 	nng_aio_set_timeout(link->dial_aio, NNG_DURATION_INFINITE);
 	link->is_ipc = url->scheme == WIRE_IPC;
-	if (url->scheme != WIRE_TLS_TCP)
+	if (link->is_ipc)
 		return WIRE_OK;
+	/* nng's streams have Nagle's algorithm on: while something is unanswered, what is sent next would wait for the
+	 * peer's delayed acknowledgement, 40 ms on Linux. Small writes are put together by the cork. */
+	rv = nng_stream_dialer_set_bool(link->dialer, NNG_OPT_TCP_NODELAY, true);
+	if (rv != 0 || url->scheme != WIRE_TLS_TCP)
+		return wire_error_of_nng(rv);
 	link->is_tls = true;
 	return prepare_tls(link, tls, url->host);
 }

@@ -206,9 +206,12 @@ static enum wire_error prepare(wire_listener *l, const struct wire_listener_opti
 		return wire_error_of_nng(rv);
 	if (l->url.scheme == WIRE_IPC)
 		rv = nng_stream_listener_set_int(l->listener, NNG_OPT_IPC_PERMISSIONS, (int)options->ipc_mode);
-	else if (l->url.scheme == WIRE_TLS_TCP)
-		return prepare_tls(l, options->tls);
-	return wire_error_of_nng(rv);
+	else
+		/* As for those that are dialed (dial.c). */
+		rv = nng_stream_listener_set_bool(l->listener, NNG_OPT_TCP_NODELAY, true);
+	if (rv != 0 || l->url.scheme != WIRE_TLS_TCP)
+		return wire_error_of_nng(rv);
+	return prepare_tls(l, options->tls);
 }
 
 static enum wire_error listen_now(wire_listener *l, const char *url)

@@ -91,6 +91,15 @@ static bool none_is_set(const struct check *k, const enum key_id *keys, size_t c
 	return true;
 }
 
+/* The user's name travels with the password only: without one the connection would be the default user's. */
+static bool check_sentinel_user(const struct check *k)
+{
+	if (k->c->redis.sentinel_user == NULL || k->c->redis.sentinel_password_file != NULL)
+		return true;
+	return origin_fail(k->o, k->error, "redis.sentinel_user",
+			   "is set without a password; name the file that holds it in redis.sentinel_password_file");
+}
+
 /* Settings that would be ignored in silence, above all those that somebody relies on for safety. */
 static bool check_redis_mode(const struct check *k)
 {
@@ -108,7 +117,8 @@ static bool check_redis_mode(const struct check *k)
 			    "is set, but redis.url is embedded:, which has no accounts; remove it")) &&
 	       (redis_url_is_sentinel(url) || none_is_set(k, sentinel_keys, COUNT(sentinel_keys),
 							  "is set, but redis.url names no Sentinels; remove it or use "
-							  "redis+sentinel://"));
+							  "redis+sentinel://")) &&
+	       check_sentinel_user(k);
 }
 
 /* small may not be over large; the mistake is told where it was made: at the one that is set. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 static bool is_ipv6(const char *host)
@@ -55,4 +56,11 @@ void address_url(const struct address *a, bool is_tls, char ret[static ADDRESS_U
 
 	address_print(a, text);
 	(void)snprintf(ret, ADDRESS_URL_BYTES, "%s://%s", is_tls ? "tls+tcp" : "tcp", text);
+}
+
+const char *address_in_url(const char *url)
+{
+	const char *at = strstr(url, "://");
+
+	return at == NULL ? url : at + 3;
 }

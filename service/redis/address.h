@@ -31,4 +31,7 @@ void address_print(const struct address *a, char ret[static ADDRESS_TEXT_BYTES])
 /* What wire_dial takes: tcp:// or tls+tcp://. */
 void address_url(const struct address *a, bool is_tls, char ret[static ADDRESS_URL_BYTES]);
 
+/* Of what wire_dial takes: host:port, or a socket's path. */
+const char *address_in_url(const char *url);
+
 #endif

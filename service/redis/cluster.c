@@ -23,8 +23,8 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "redis/backoff.h"
 #include "redis/map.h"
+#include "redis/reason.h"
 
 /* A takeover that no command runs into must be seen while the journal still has what the old primary acknowledged. */
 #define EVERY_MS       1000U
@@ -172,8 +172,10 @@ static void take_range_locked(struct topology *t, const struct map_range *range,
 	for (size_t i = 0; i < range->replica_count; i++) {
 		struct node *replica = topology_node_locked(t, &range->replicas[i], now_ms);
 
-		if (replica != NULL && replica != n)
-			replica->primary = n;
+		if (replica == NULL || replica == n)
+			continue;
+		replica->primary = n;
+		replica->replica_ms = now_ms;
 	}
 }
 
@@ -197,9 +199,16 @@ static void take_map_locked(struct cluster *c, const struct map *map, uint64_t n
 static void take_answer_locked(struct cluster *c, struct inquiry *q, uint64_t now_ms)
 {
 	if (q->map == NULL) {
-		if (backoff_is_worth_a_word(++c->failures))
-			topology_note_locked(c->topology, true, "redis_map_unknown", "%s: %s",
-					     topology_name_of(q->node), q->error);
+		const char *wrong_kind = topology_wrong_kind(c->topology, q->node);
+
+		topology_note_locked(c->topology, &(struct redis_event){
+						      .kind = REDIS_EVENT_PROBLEM,
+						      .name = "redis_map_unknown",
+						      .node = topology_name_of(q->node),
+						      .error = wrong_kind != NULL ? wrong_kind : q->error,
+						      .text = reason_remedy(q->error),
+						      .attempt = ++c->failures,
+						  });
 		return;
 	}
 	c->failures = 0;

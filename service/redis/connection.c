@@ -27,6 +27,7 @@
 #include "redis/backoff.h"
 #include "redis/op.h"
 #include "redis/queue.h"
+#include "redis/reason.h"
 #include "wire/link.h"
 #include "wire/ticker.h"
 
@@ -67,7 +68,9 @@ struct connection {
 	enum connection_state state;
 	bool is_closing; /* for good */
 	bool is_settled;
-	bool was_ready; /* since it was dialed */
+	bool is_opened; /* since it was dialed; the same: */
+	bool was_ready;
+	struct connection_failure failure; /* of the last attempt, or end; empty while it is ready */
 	uint64_t answers;
 	uint64_t commands;
 	uint64_t errors;
@@ -98,15 +101,13 @@ static void move(connection *c, enum connection_state to)
 	c->state = to;
 }
 
-static void report(const connection *c, bool is_problem, const char *event, const char *what)
+static void report(const connection *c, struct redis_event event)
 {
 	const struct redis_events *events = &c->options->events;
-	char text[400];
 
-	if (events->report == NULL)
-		return;
-	(void)snprintf(text, sizeof(text), "%s: %s", c->options->address, what);
-	events->report(events->owner, is_problem, event, text);
+	event.node = address_in_url(c->options->address);
+	if (events->report != NULL)
+		events->report(events->owner, &event);
 }
 
 /* With the lock held: queue and wire must see the same order. */
@@ -201,12 +202,27 @@ static void ping_done(struct store_op *op, const struct store_result *result)
 static void report_ready(const connection *c)
 {
 	const char *version = c->greeted.info.version;
-	char text[80];
 
-	(void)snprintf(text, sizeof(text), "Redis %s", version[0] == '\0' ? "?" : version);
-	report(c, false, "redis_connected", text);
+	report(c, (struct redis_event){
+		      .kind = REDIS_EVENT_RECOVERY,
+		      .name = "redis_connected",
+		      .version = version[0] == '\0' ? NULL : version,
+		  });
 	if (!greeting_version_is_served(version))
-		report(c, true, "redis_version_old", "Redis 7.0 is the oldest that is served: upgrade it");
+		report(c, (struct redis_event){
+			      .kind = REDIS_EVENT_PROBLEM,
+			      .name = "redis_version_old",
+			      .version = version,
+			      .text = "Redis 7.0 is the oldest that is served: upgrade it",
+			  });
+	if (c->greeted.untold[0] != '\0')
+		report(c, (struct redis_event){
+			      .kind = REDIS_EVENT_PROBLEM,
+			      .name = "redis_role_untold",
+			      .error = c->greeted.untold,
+			      .text = "give redis.user +info: without it a replica is not told from a primary, and "
+				      "with Sentinels nobody is taken for one",
+			  });
 }
 
 /* The owner learns what it is talking to first: nothing may be sent to another server than he believes. */
@@ -221,6 +237,7 @@ static void become_ready(connection *c)
 		move(c, STATE_READY);
 		c->was_ready = true;
 		c->attempts = 0;
+		c->failure.error[0] = '\0';
 		c->connects++;
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -263,8 +280,8 @@ static void on_opened(void *owner, wire_link *link)
 	uint64_t now_ms = wire_now_ms();
 
 	(void)link;
-	c->greeted = (struct greeting_result){0};
 	pthread_mutex_lock(&c->lock);
+	c->is_opened = true;
 	if (c->state == STATE_CONNECTING) {
 		move(c, STATE_GREETING);
 		c->greeting_ms = now_ms;
@@ -319,7 +336,8 @@ static bool on_reply(void *owner, const struct store_reply *reply)
 	is_listening = c->state == STATE_GREETING || c->state == STATE_READY;
 	op = is_listening ? queue_pop(&c->queue) : NULL;
 	c->answers++;
-	c->errors += reply->type == STORE_ERROR;
+	/* That a script is to be sent in full is no error. */
+	c->errors += reply->type == STORE_ERROR && (op == NULL || !is_unknown_script(op, reply));
 	pthread_mutex_unlock(&c->lock);
 	if (op == NULL) {
 		/* A reply to nothing: the order is lost, and with it all trust in what follows. */
@@ -358,25 +376,37 @@ static bool on_idle(void *owner, wire_link *link)
 	return true;
 }
 
-static void report_end(const connection *c, enum wire_error reason, bool was_ready, uint32_t attempts, uint32_t lost)
+static void report_end(const connection *c, const struct connection_failure *failure, bool was_ready, uint32_t attempts,
+		       uint32_t lost)
 {
-	char text[GREETING_TEXT_BYTES + 80];
-
-	if (was_ready) {
-		(void)snprintf(text, sizeof(text), "%s; %u commands were under way", wire_error_text(reason), lost);
-		report(c, true, "redis_disconnected", text);
-	} else if (backoff_is_worth_a_word(attempts)) {
-		(void)snprintf(text, sizeof(text), "%s (attempt %u)",
-			       c->greeted.refusal[0] != '\0' ? c->greeted.refusal : wire_error_text(reason), attempts);
-		report(c, true, "redis_connect_failed", text);
-	}
+	report(c, (struct redis_event){
+		      .kind = REDIS_EVENT_PROBLEM,
+		      .name = was_ready ? "redis_disconnected" : "redis_connect_failed",
+		      .error = failure->error,
+		      .text = failure->remedy,
+		      .attempt = was_ready ? 0 : attempts,
+		      .commands = was_ready ? lost : 0,
+		  });
 }
 
+static void note_failure_locked(connection *c, enum reason_stage stage, enum wire_error error)
+{
+	const bool is_refused = stage == REASON_GREETING && c->greeted.refusal[0] != '\0';
+	const struct reason reason = reason_of_end(error, c->options->tls != NULL, stage);
+
+	(void)snprintf(c->failure.error, sizeof(c->failure.error), "%s",
+		       is_refused ? c->greeted.refusal : reason.error);
+	c->failure.remedy = is_refused ? reason_remedy(c->greeted.refusal) : reason.remedy;
+}
+
+/* Nobody's password becomes right within a second, and each attempt costs the server a line in its own log. */
 static void set_pauses_locked(connection *c, uint64_t now_ms)
 {
+	const bool may_be_soon = c->attempts <= SOON_FAILURES_MAX || c->greeted.is_login_refused;
+
 	c->ended_ms = now_ms;
 	c->pause_ms = backoff_ms(c->attempts);
-	c->soon_ms = c->attempts <= SOON_FAILURES_MAX ? c->pause_ms : backoff_ms(SOON_FAILURES_MAX);
+	c->soon_ms = may_be_soon ? c->pause_ms : backoff_ms(SOON_FAILURES_MAX);
 }
 
 static void settle(connection *c)
@@ -402,19 +432,25 @@ static void lose(const connection *c, struct store_op *op)
 static void on_closed(void *owner, wire_link *link, enum wire_error reason)
 {
 	connection *c = owner;
+	enum reason_stage stage;
 	struct store_op *op;
 	uint32_t lost;
 	uint32_t attempts;
 	bool was_ready;
-	bool is_closing;
+	bool is_told;
+	struct connection_failure failure;
 
 	(void)link;
 	pthread_mutex_lock(&c->lock);
+	stage = c->was_ready ? REASON_SERVING : c->is_opened ? REASON_GREETING : REASON_CONNECTING;
+	is_told = !c->is_closing && reason != WIRE_CLOSED;
+	if (is_told)
+		note_failure_locked(c, stage, reason);
+	failure = c->failure;
 	move(c, STATE_DEAD);
 	lost = c->queue.count;
 	op = queue_take_all(&c->queue);
 	was_ready = c->was_ready;
-	is_closing = c->is_closing;
 	attempts = c->attempts;
 	link = c->link;
 	c->link = NULL;
@@ -426,8 +462,8 @@ static void on_closed(void *owner, wire_link *link, enum wire_error reason)
 		metric_add(METRIC_REDIS_DISCONNECTS, 1);
 	c->options->hooks->changed(c->options->owner, false);
 	lose(c, op);
-	if (!is_closing && reason != WIRE_CLOSED)
-		report_end(c, reason, was_ready, attempts, lost);
+	if (is_told)
+		report_end(c, &failure, was_ready, attempts, lost);
 	settle(c);
 }
 
@@ -458,7 +494,9 @@ static bool dial_locked(connection *c, uint64_t now_ms)
 	c->reader = fresh;
 	move(c, STATE_CONNECTING);
 	c->is_settled = false;
+	c->is_opened = false;
 	c->was_ready = false;
+	c->greeted = (struct greeting_result){0};
 	if (wire_dial(c->options->address, &limits, c->options->tls, &link_events, c, &c->link) == WIRE_OK)
 		return true;
 	move(c, STATE_DEAD);
@@ -508,8 +546,13 @@ void connection_tick(connection *c, enum connection_want want, uint64_t now_ms)
 		drop(c, WIRE_TIMED_OUT);
 	else if (unwanted)
 		drop(c, WIRE_CLOSED);
-	if (failed && backoff_is_worth_a_word(attempts))
-		report(c, true, "redis_connect_failed", "cannot be dialed: out of memory, or no address");
+	if (failed)
+		report(c, (struct redis_event){
+			      .kind = REDIS_EVENT_PROBLEM,
+			      .name = "redis_connect_failed",
+			      .error = "cannot be dialed: out of memory, or no address",
+			      .attempt = attempts,
+			  });
 }
 
 void connection_drop(connection *c)
@@ -543,6 +586,18 @@ void connection_look(connection *c, uint64_t now_ms, struct connection_view *ret
 	    .connects = c->connects,
 	};
 	pthread_mutex_unlock(&c->lock);
+}
+
+bool connection_last_failure(connection *c, struct connection_failure *ret)
+{
+	bool has_failed;
+
+	pthread_mutex_lock(&c->lock);
+	has_failed = c->failure.error[0] != '\0';
+	if (has_failed)
+		*ret = c->failure;
+	pthread_mutex_unlock(&c->lock);
+	return has_failed;
 }
 
 uint32_t connection_retry_after_ms(connection *c, uint64_t now_ms)

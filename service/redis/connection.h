@@ -1,6 +1,7 @@
 #ifndef LK_REDIS_CONNECTION_H
 #define LK_REDIS_CONNECTION_H
 
+#include "redis/address.h"
 #include "redis/greeting.h"
 #include "redis/redis.h"
 #include "redis/resp.h"
@@ -72,6 +73,14 @@ struct connection_view {
 	uint64_t timeouts;
 	uint64_t connects;
 };
+
+struct connection_failure {
+	char error[GREETING_TEXT_BYTES];
+	const char *remedy; /* NULL: none is known */
+};
+
+/* Why it is not ready; false: it is, or nothing has failed yet. */
+bool connection_last_failure(connection *c, struct connection_failure *ret);
 
 void connection_look(connection *c, uint64_t now_ms, struct connection_view *ret);
 

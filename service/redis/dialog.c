@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "redis/backoff.h"
+#include "redis/reason.h"
 #include "redis/resp.h"
 #include "wire/link.h"
 #include "wire/ticker.h"
@@ -48,6 +49,8 @@ struct dialog {
 	enum dialog_state state;
 	bool is_closing; /* for good */
 	bool is_settled;
+	bool is_opened; /* since it was dialed; the same: */
+	bool is_greeted;
 	wire_link *link;   /* from dialing to `closed` */
 	uint32_t attempts; /* since something was understood */
 	uint32_t awaited;  /* answers */
@@ -127,6 +130,7 @@ static void on_opened(void *owner, wire_link *link)
 	(void)link;
 	d->step = next_step(d, 0, &command);
 	pthread_mutex_lock(&d->lock);
+	d->is_opened = true;
 	if (d->state == STATE_CONNECTING) {
 		move(d, STATE_GREETING);
 		for (enum greeting_step step = d->step; step < GREETING_STEPS; step = next_step(d, step + 1, &command))
@@ -165,6 +169,7 @@ static void greet(dialog *d, const struct store_reply *reply)
 		return;
 	pthread_mutex_lock(&d->lock);
 	is_open = d->state == STATE_GREETING;
+	d->is_greeted = true;
 	if (is_open)
 		move(d, STATE_OPEN);
 	pthread_mutex_unlock(&d->lock);
@@ -216,7 +221,6 @@ static ssize_t on_input(void *owner, wire_link *link, const uint8_t *data, size_
 	(void)link;
 	if (resp_reader_input(d->reader, span_of(data, len), on_reply, d))
 		return (ssize_t)len;
-	(void)snprintf(d->why, sizeof(d->why), "the peer does not speak Redis's protocol, or goes beyond its limits");
 	return -1;
 }
 
@@ -242,14 +246,28 @@ static void settle(dialog *d)
 	pthread_mutex_unlock(&d->lock);
 }
 
+/* Only the peer's own words say more than the link. */
+static struct reason reason_of_locked(const dialog *d, enum wire_error error)
+{
+	const enum reason_stage stage = d->is_greeted  ? REASON_SERVING
+					: d->is_opened ? REASON_GREETING
+						       : REASON_CONNECTING;
+
+	if (d->why[0] != '\0')
+		return (struct reason){d->why, reason_remedy(d->why)};
+	return reason_of_end(error, d->options.tls != NULL, stage);
+}
+
 static void on_closed(void *owner, wire_link *link, enum wire_error reason)
 {
 	dialog *d = owner;
+	struct reason why;
 	uint32_t attempts;
 	bool is_closing;
 
 	(void)link;
 	pthread_mutex_lock(&d->lock);
+	why = reason_of_locked(d, reason);
 	move(d, STATE_DEAD);
 	d->awaited = 0;
 	attempts = d->attempts;
@@ -261,8 +279,7 @@ static void on_closed(void *owner, wire_link *link, enum wire_error reason)
 
 	wire_link_release(&link);
 	if (!is_closing)
-		d->options.events->closed(d->options.owner, d->why[0] != '\0' ? d->why : wire_error_text(reason),
-					  attempts);
+		d->options.events->closed(d->options.owner, why.error, why.remedy, attempts);
 	settle(d);
 }
 
@@ -293,6 +310,8 @@ static bool dial_locked(dialog *d, uint64_t now_ms)
 	d->reader = fresh;
 	d->greeted = (struct greeting_result){0};
 	d->why[0] = '\0';
+	d->is_opened = false;
+	d->is_greeted = false;
 	move(d, STATE_CONNECTING);
 	d->is_settled = false;
 	if (wire_dial(d->url, &limits, d->options.tls, &link_events, d, &d->link) == WIRE_OK)
@@ -326,7 +345,8 @@ void dialog_tick(dialog *d, uint64_t now_ms)
 	if (overdue)
 		drop(d, WIRE_TIMED_OUT);
 	if (failed)
-		d->options.events->closed(d->options.owner, "cannot be dialed: out of memory, or no address", attempts);
+		d->options.events->closed(d->options.owner, "cannot be dialed: out of memory, or no address", NULL,
+					  attempts);
 }
 
 static bool copy(const char *text, char **ret)

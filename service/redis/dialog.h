@@ -22,8 +22,8 @@ struct dialog_events {
 	enum dialog_reading (*reply)(void *owner, const struct store_reply *reply);
 	void (*idle)(void *owner); /* open, and nothing has come for idle_ms. NULL: never mind */
 	/* It has ended, or an attempt has failed: the n-th in a row, 0 when the connection had served. Not when the
-	 * owner ended it. */
-	void (*closed)(void *owner, const char *why, uint32_t attempts);
+	 * owner ended it. remedy: NULL when none is known. */
+	void (*closed)(void *owner, const char *why, const char *remedy, uint32_t attempts);
 };
 
 struct dialog_options {

@@ -203,8 +203,10 @@ static void on_replicas(void *owner, const struct address *replicas, size_t coun
 	for (size_t i = 0; i < count; i++) {
 		struct node *n = topology_node_locked(t, &replicas[i], now_ms);
 
-		if (n != NULL && n != e->primary)
-			n->primary = e->primary;
+		if (n == NULL || n == e->primary)
+			continue;
+		n->primary = e->primary;
+		n->replica_ms = now_ms;
 	}
 	topology_unlock(t);
 }
@@ -239,6 +241,7 @@ size_t election_members(struct election *e, struct store_node *ret, size_t max)
 		ret[i] = (struct store_node){.connections = 1, .connections_ready = members[i].is_connected};
 		address_print(&members[i].address, ret[i].address);
 		(void)snprintf(ret[i].role, sizeof(ret[i].role), "sentinel");
+		(void)snprintf(ret[i].error, sizeof(ret[i].error), "%s", members[i].error);
 	}
 	return count;
 }

@@ -72,10 +72,10 @@ static void move(embedded *e, enum embedded_state to)
 	pthread_cond_broadcast(&e->changed);
 }
 
-static void report(const embedded *e, bool is_problem, const char *event, const char *text)
+static void report(const embedded *e, const struct redis_event *event)
 {
 	if (e->events.report != NULL)
-		e->events.report(e->events.owner, is_problem, event, text);
+		e->events.report(e->events.owner, event);
 }
 
 /* Waits for a change, with the lock held, until then at the latest. */
@@ -183,17 +183,28 @@ static void report_death(embedded *e, const char *how)
 	if (!backoff_is_worth_a_word(e->deaths))
 		return;
 	folder_last_words(&e->folder, e->log_start, words, sizeof(words));
-	(void)snprintf(text, sizeof(text), "redis-server %s and is started again (death %u); its last words: %s", how,
-		       e->deaths, words);
-	report(e, true, "embedded_died", text);
+	(void)snprintf(text, sizeof(text), "it is started again; its last words: %s", words);
+	report(e, &(struct redis_event){
+		      .kind = REDIS_EVENT_PROBLEM,
+		      .name = "embedded_died",
+		      .node = e->folder.path,
+		      .error = how,
+		      .text = text,
+		      .attempt = e->deaths,
+		  });
 }
 
 static void report_start(embedded *e, pid_t pid)
 {
-	char text[FOLDER_PATH_BYTES + 80];
+	char text[40];
 
-	(void)snprintf(text, sizeof(text), "redis-server, process %d, in %s", (int)pid, e->folder.path);
-	report(e, false, "embedded_started", text);
+	(void)snprintf(text, sizeof(text), "redis-server, process %d", (int)pid);
+	report(e, &(struct redis_event){
+		      .kind = REDIS_EVENT_RECOVERY,
+		      .name = "embedded_started",
+		      .node = e->folder.path,
+		      .text = text,
+		  });
 }
 
 /* After a death, or a start that failed; with the lock held, which it lets go of in between. */
@@ -357,7 +368,12 @@ static void stop_server(embedded *e)
 		signal_locked(e, SIGKILL);
 	pthread_mutex_unlock(&e->lock);
 	if (is_late)
-		report(e, true, "embedded_killed", "redis-server did not end within 10 s of SIGTERM");
+		report(e, &(struct redis_event){
+			      .kind = REDIS_EVENT_PROBLEM,
+			      .name = "embedded_killed",
+			      .node = e->folder.path,
+			      .error = "redis-server did not end within 10 s of SIGTERM",
+			  });
 	(void)pthread_join(e->thread, NULL);
 }
 

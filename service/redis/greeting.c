@@ -54,6 +54,12 @@ bool greeting_command(enum greeting_step step, const struct greeting_settings *s
 	return true;
 }
 
+/* Others, such as LOADING, pass by themselves. */
+static bool is_about_login(const char *words)
+{
+	return strstr(words, "AUTH") != NULL || strstr(words, "WRONGPASS") != NULL || strstr(words, "NOPERM") != NULL;
+}
+
 static bool refuse(const char *what, const struct store_reply *reply, struct greeting_result *ret)
 {
 	char words[100] = "an answer of another type";
@@ -61,6 +67,7 @@ static bool refuse(const char *what, const struct store_reply *reply, struct gre
 	if (reply->type == STORE_ERROR)
 		info_copy_printable(words, sizeof(words), reply->string);
 	(void)snprintf(ret->refusal, sizeof(ret->refusal), "%s: %s", what, words);
+	ret->is_login_refused = is_about_login(words);
 	return false;
 }
 
@@ -85,6 +92,8 @@ bool greeting_answer(enum greeting_step step, const struct store_reply *reply, s
 	case GREETING_INFO:
 		if (reply->type == STORE_STRING)
 			info_read(reply->string, &ret->info);
+		else if (reply->type == STORE_ERROR)
+			info_copy_printable(ret->untold, sizeof(ret->untold), reply->string);
 		return true;
 	default:
 		assert(step == GREETING_PING);

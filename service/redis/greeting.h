@@ -28,6 +28,8 @@ struct greeting_settings {
 struct greeting_result {
 	struct info info;
 	char refusal[GREETING_TEXT_BYTES]; /* empty: none */
+	bool is_login_refused;		   /* that was AUTH, or the want of it */
+	char untold[GREETING_TEXT_BYTES];  /* why it does not tell its version and role; empty: it does */
 };
 
 /* Fills *ret with the step's command, or returns false when these settings need no such step. The command borrows from

@@ -68,9 +68,14 @@ static void on_done(void *owner, size_t carried_out, size_t failed)
 		n->is_joined = failed == 0 || n->replay_tries >= TRIES_MAX;
 		if (failed > 0 && n->is_joined) {
 			metric_add(METRIC_REDIS_REPLAY_FAILED, failed);
-			topology_note_locked(t, true, "redis_replay_failed",
-					     "%s: %zu commands could not be carried out again, %zu were",
-					     topology_name_of(n), failed, carried_out);
+			topology_note_locked(t, &(struct redis_event){
+						    .kind = REDIS_EVENT_PROBLEM,
+						    .name = "redis_replay_failed",
+						    .node = topology_name_of(n),
+						    .text = "so many acknowledged commands could not be carried "
+							    "out again",
+						    .commands = failed,
+						});
 		}
 	}
 	topology_judge_locked(t, n, now_ms);

@@ -18,8 +18,7 @@ static bool has_right_role(const struct topology *t, const struct node *n)
 	return n->info.role != ROLE_REPLICA;
 }
 
-/* NULL: it is what the URL says, as far as it tells. */
-static const char *wrong_kind(const struct topology *t, const struct node *n)
+const char *topology_wrong_kind(const struct topology *t, const struct node *n)
 {
 	if (n->info.kind == KIND_SENTINEL)
 		return "it is a Sentinel: redis.url must be redis+sentinel://host,.../name";
@@ -32,7 +31,7 @@ static const char *wrong_kind(const struct topology *t, const struct node *n)
 
 static bool is_well_locked(const struct topology *t, const struct node *n, uint64_t now_ms)
 {
-	if (wrong_kind(t, n) != NULL || !has_right_role(t, n) || n->is_clusterdown ||
+	if (topology_wrong_kind(t, n) != NULL || !has_right_role(t, n) || n->is_clusterdown ||
 	    n->breaker.state != BREAKER_CLOSED || node_ready_count(n) == 0)
 		return false;
 	return t->election == NULL || election_confirms_locked(t->election, n, now_ms);
@@ -46,7 +45,7 @@ static bool is_overdue_locked(const struct topology *t, const struct node *n, ui
 		return now_ms >= n->gone_ms + t->options->failover_wait_ms;
 	/* It never served, nor is it the successor of one that did. */
 	if (node_ready_count(n) > 0)
-		return wrong_kind(t, n) != NULL || !has_right_role(t, n);
+		return topology_wrong_kind(t, n) != NULL || !has_right_role(t, n);
 	node_look(n, now_ms, &view);
 	return view.failures > 0;
 }
@@ -96,19 +95,26 @@ static void tell_of_service_locked(struct topology *t, struct node *n, enum term
 {
 	const uint32_t slots = n->slots * (SLOTS / t->slot_count);
 
-	if (from != TERM_JOINING)
-		topology_note_locked(t, false, "redis_primary_back", "%s: after %llu ms", topology_name_of(n),
-				     (unsigned long long)(now_ms - n->gone_ms));
-	else if (has_taken_over(n))
-		topology_note_locked(t, false, "redis_primary_changed",
-				     "%s -> %s, %u slots, %zu commands carried out again",
-				     topology_name_of(n->predecessor), topology_name_of(n), slots, n->carried_out);
-	else if (n->gone_ms != 0)
-		topology_note_locked(t, false, "redis_primary_restarted",
-				     "%s, %u slots, %zu commands carried out again", topology_name_of(n), slots,
-				     n->carried_out);
-	else
-		topology_note_locked(t, false, "redis_primary_found", "%s, %u slots", topology_name_of(n), slots);
+	struct redis_event event = {
+	    .kind = REDIS_EVENT_NEWS,
+	    .name = "redis_primary_found",
+	    .node = topology_name_of(n),
+	    .slots = slots,
+	    .took_ms = n->gone_ms == 0 ? 0 : now_ms - n->gone_ms,
+	};
+
+	if (from != TERM_JOINING) {
+		event.kind = REDIS_EVENT_RECOVERY;
+		event.name = "redis_primary_back";
+	} else if (has_taken_over(n)) {
+		event.name = "redis_primary_changed";
+		event.from = topology_name_of(n->predecessor);
+		event.commands = n->carried_out;
+	} else if (n->gone_ms != 0) {
+		event.name = "redis_primary_restarted";
+		event.commands = n->carried_out;
+	}
+	topology_note_locked(t, &event);
 }
 
 static void serve_locked(struct topology *t, struct node *n, enum term from, uint64_t now_ms)
@@ -126,7 +132,7 @@ static void serve_locked(struct topology *t, struct node *n, enum term from, uin
 	pthread_cond_broadcast(&t->changed);
 }
 
-static const char *trouble_of_locked(const struct topology *t, const struct node *n, uint64_t now_ms)
+static const char *judgement_of_locked(const struct topology *t, const struct node *n, uint64_t now_ms)
 {
 	if (node_ready_count(n) == 0)
 		return "no connection";
@@ -134,20 +140,39 @@ static const char *trouble_of_locked(const struct topology *t, const struct node
 		return "it does not answer";
 	if (n->is_clusterdown)
 		return "the cluster is down";
-	if (wrong_kind(t, n) != NULL)
-		return wrong_kind(t, n);
+	if (topology_wrong_kind(t, n) != NULL)
+		return topology_wrong_kind(t, n);
+	if (n->info.role == ROLE_REPLICA)
+		return "it is a replica";
 	if (!has_right_role(t, n))
-		return "it is a replica, or does not tell its role";
+		return "it does not tell its role: give redis.user +info";
 	if (t->election != NULL && !election_confirms_locked(t->election, n, now_ms))
 		return "no Sentinel has confirmed it for too long";
 	return "it is not well";
 }
 
+static void note_trouble_locked(struct topology *t, const struct node *n, const char *name, uint64_t now_ms)
+{
+	struct connection_failure failure = {.remedy = NULL};
+	struct redis_event event = {
+	    .kind = REDIS_EVENT_PROBLEM,
+	    .name = name,
+	    .node = topology_name_of(n),
+	    .slots = n->slots * (SLOTS / t->slot_count),
+	};
+
+	event.error = judgement_of_locked(t, n, now_ms);
+	if (node_ready_count(n) == 0 && node_last_failure(n, &failure)) {
+		event.error = failure.error;
+		event.text = failure.remedy;
+	}
+	topology_note_locked(t, &event);
+}
+
 static void suspect_locked(struct topology *t, struct node *n, uint64_t now_ms)
 {
 	n->gone_ms = now_ms;
-	topology_note_locked(t, true, "redis_primary_lost", "%s: %s", topology_name_of(n),
-			     trouble_of_locked(t, n, now_ms));
+	note_trouble_locked(t, n, "redis_primary_lost", now_ms);
 	if (t->cluster != NULL)
 		cluster_hurry_locked(t->cluster, now_ms);
 }
@@ -166,8 +191,7 @@ static void enter_locked(struct topology *t, struct node *n, enum term from, enu
 		suspect_locked(t, n, now_ms);
 		break;
 	case TERM_DOWN:
-		topology_note_locked(t, true, "redis_primary_down", "%s: %s; commands for it are refused",
-				     topology_name_of(n), trouble_of_locked(t, n, now_ms));
+		note_trouble_locked(t, n, "redis_primary_down", now_ms);
 		t->is_pump_due = true;
 		break;
 	case TERM_LEAVING:

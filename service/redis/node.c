@@ -14,6 +14,18 @@
 #include "redis/lane.h"
 #include "redis/op.h"
 #include "redis/replica.h"
+#include "redis/topology.h"
+
+/* That a node which owns nothing can be reached is news only after a failure. */
+static void report(void *owner, const struct redis_event *event)
+{
+	const struct node *n = owner;
+	const struct redis_events *events = &n->topology->options->events;
+	struct redis_event told = *event;
+
+	told.is_probe = node_term(n) == TERM_IDLE;
+	events->report(events->owner, &told);
+}
 
 static connection *make_connection(struct node *n)
 {
@@ -31,6 +43,7 @@ struct node *node_new(const struct node_settings *s)
 	n->options = *s->connection;
 	n->options.address = n->url;
 	n->options.owner = n;
+	n->options.events = (struct redis_events){.report = report, .owner = n};
 	breaker_init(&n->breaker, s->breaker_ms);
 	for (uint32_t i = 0; i < s->connections; i++) {
 		n->connections[i] = make_connection(n);
@@ -107,14 +120,21 @@ void node_send_direct(struct node *n, struct store_op *op, uint64_t now_ms)
 void node_tick(struct node *n, enum node_want want, uint64_t now_ms)
 {
 	static const enum connection_want wants[] = {
-	    [NODE_CLOSED] = CONNECTION_CLOSED,	  [NODE_INQUIRED] = CONNECTION_CLOSED,
+	    [NODE_CLOSED] = CONNECTION_CLOSED,	  [NODE_INQUIRED] = CONNECTION_OPEN,
 	    [NODE_DRAINED] = CONNECTION_DRAINED,  [NODE_OPEN] = CONNECTION_OPEN,
 	    [NODE_URGENT] = CONNECTION_OPEN_SOON,
 	};
+	const bool is_there = node_ready_count(n) > 0;
 
-	for (uint32_t i = 0; i < n->count; i++)
-		connection_tick(n->connections[i], want == NODE_INQUIRED && i == 0 ? CONNECTION_OPEN_SOON : wants[want],
-				now_ms);
+	for (uint32_t i = 0; i < n->count; i++) {
+		enum connection_want one = wants[want];
+
+		/* While none is open the first finds out whether there is anybody; the others would only be refused as
+		 * well. */
+		if (i > 0 && (want == NODE_INQUIRED || (!is_there && one >= CONNECTION_OPEN)))
+			one = want == NODE_INQUIRED ? CONNECTION_CLOSED : CONNECTION_DRAINED;
+		connection_tick(n->connections[i], one, now_ms);
+	}
 }
 
 uint32_t node_ready_count(const struct node *n)
@@ -161,6 +181,15 @@ uint32_t node_retry_after_ms(const struct node *n, uint64_t now_ms)
 			least = wait_ms;
 	}
 	return least;
+}
+
+bool node_last_failure(const struct node *n, struct connection_failure *ret)
+{
+	for (uint32_t i = 0; i < n->count; i++) {
+		if (connection_last_failure(n->connections[i], ret))
+			return true;
+	}
+	return false;
 }
 
 static void drop_side_ways(struct node *n)

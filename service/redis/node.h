@@ -16,6 +16,9 @@
 /* As many as a map tells. */
 #define NODE_REPLICAS_MAX 5
 
+/* Of its connections: none; one, to be asked over; no new ones; all; all, and soon, for commands wait. */
+enum node_want { NODE_CLOSED, NODE_INQUIRED, NODE_DRAINED, NODE_OPEN, NODE_URGENT };
+
 struct lane;
 struct replica;
 struct topology;
@@ -49,12 +52,14 @@ struct node {
 	uint32_t slots;
 	struct node *heir;	  /* that took a slot from it last */
 	struct node *predecessor; /* from which it took one last */
-	struct node *primary;	  /* whose replica it is said to be */
+	struct node *primary;	  /* whose replica it is said to be, or will be; */
+	uint64_t replica_ms;	  /* when a map or a Sentinel said so last */
 	bool is_seed;
 	uint64_t seen_ms; /* when some map, Sentinel or redirection named it last */
 
 	struct breaker breaker;
-	uint64_t answers; /* that the breaker knows of */
+	enum node_want want; /* as of the last tick */
+	uint64_t answers;    /* that the breaker knows of */
 	bool is_another_run;
 	bool is_clusterdown;
 	bool is_confirmed; /* cluster: by its own map, since it is joining */
@@ -108,13 +113,14 @@ enum node_verdict node_send(struct node *n, struct store_op *op, uint32_t tenure
 /* Sends an operation of the store's own, whatever the term; `done` is called in any case. */
 void node_send_direct(struct node *n, struct store_op *op, uint64_t now_ms);
 
-enum node_want { NODE_CLOSED, NODE_INQUIRED, NODE_DRAINED, NODE_OPEN, NODE_URGENT };
-
 /* Every few ms, never by two threads at once. */
 void node_tick(struct node *n, enum node_want want, uint64_t now_ms);
 
 uint32_t node_ready_count(const struct node *n);
 uint32_t node_retry_after_ms(const struct node *n, uint64_t now_ms);
+
+/* As connection_last_failure, of the first that has failed. */
+bool node_last_failure(const struct node *n, struct connection_failure *ret);
 
 /* Ends the connections that are open, the lane's and the subscription's too; they are dialed anew. */
 void node_drop(struct node *n);

@@ -74,6 +74,16 @@ static struct entry *new_entry(struct pending *p, const struct store_command *re
 	return e;
 }
 
+size_t pending_count(struct pending *p)
+{
+	size_t count;
+
+	pthread_mutex_lock(&p->lock);
+	count = p->count;
+	pthread_mutex_unlock(&p->lock);
+	return count;
+}
+
 bool pending_add(struct pending *p, const struct store_command *redo, uint64_t lifetime_ms, uint64_t now_ms)
 {
 	struct entry *e = new_entry(p, redo);

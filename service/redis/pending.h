@@ -16,6 +16,8 @@ struct pending *pending_new(const struct store *store) __attribute__((warn_unuse
 /* Copies. False: no memory, or PENDING_MAX are there; counted. */
 bool pending_add(struct pending *p, const struct store_command *redo, uint64_t lifetime_ms, uint64_t now_ms);
 
+size_t pending_count(struct pending *p);
+
 /* Every few ms, never by two threads at once. */
 void pending_tick(struct pending *p, uint64_t now_ms);
 

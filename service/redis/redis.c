@@ -19,6 +19,7 @@
 #include "redis/embedded.h"
 #include "redis/op.h"
 #include "redis/pending.h"
+#include "redis/reporter.h"
 #include "redis/router.h"
 #include "redis/url.h"
 #include "wire/ticker.h"
@@ -30,6 +31,7 @@
 
 struct redis {
 	struct store store;
+	struct reporter reporter;
 	struct redis_options options; /* with text of our own, in `texts` */
 	char *texts[TEXTS_MAX];
 	size_t text_count;
@@ -106,7 +108,13 @@ static void state(void *self, struct store_state *ret)
 {
 	redis *r = self;
 
+	struct journal_state kept;
+
 	topology_get_state(r->topology, ret);
+	journal_get_state(r->journal, &kept);
+	ret->journal_entries = kept.entries;
+	ret->journal_bytes = kept.bytes;
+	ret->pending = pending_count(r->pending);
 }
 
 static size_t nodes(void *self, struct store_node *ret, size_t max)
@@ -203,7 +211,7 @@ static enum status_code start_embedded(redis *r, const struct redis_options *o, 
 	    &(struct embedded_options){
 		.folder = folder,
 		.server_binary = o->server_binary,
-		.events = o->events,
+		.events = r->options.events,
 	    },
 	    &r->server, st);
 }
@@ -244,6 +252,8 @@ static bool keep_options(redis *r, const struct redis_options *o, const struct r
 	const char *password = o->password != NULL ? o->password : url->password;
 
 	r->options = *o;
+	reporter_init(&r->reporter, &o->events);
+	r->options.events = (struct redis_events){.report = reporter_report, .owner = &r->reporter};
 	r->options.url = NULL;
 	r->options.state_dir = NULL;
 	r->options.server_binary = NULL;
@@ -355,5 +365,6 @@ void redis_close(redis **r)
 	journal_free(&old->journal);
 	embedded_stop(&old->server);
 	forget_texts(old);
+	reporter_destroy(&old->reporter);
 	free(old);
 }

@@ -9,10 +9,35 @@
 
 typedef struct redis redis;
 
-/* What happened to a connection or to the embedded server, for the log: events are reported, never logged here.
- * event is a name such as "redis_connected"; text says what, with no secret in it. From any thread, no lock held. */
+enum redis_event_kind {
+	REDIS_EVENT_DETAIL, /* for whoever looks for something */
+	REDIS_EVENT_NEWS,
+	/* Good news: told when it is the first of its node, or a problem of that node was told since it was told last. */
+	REDIS_EVENT_RECOVERY,
+	REDIS_EVENT_PROBLEM, /* the same of the same node is told less and less often: see redis/reporter.h */
+};
+
+/* What happened to a connection, a node or the embedded server, for the log: events are reported, never logged here.
+ * Texts are printable, hold no secret, and are borrowed. What is NULL or 0 is not said. */
+struct redis_event {
+	enum redis_event_kind kind;
+	bool is_probe;	     /* of a node that is only asked about others: that it answers is no news */
+	const char *name;    /* such as "redis_connected" */
+	const char *node;    /* host:port or a socket's path */
+	const char *from;    /* the node whose slots it has now */
+	const char *version; /* Redis's */
+	const char *error;   /* what went wrong, in Redis's words where it has said any */
+	const char *text;    /* what that means, or what to do */
+	uint32_t attempt;    /* the n-th in a row */
+	uint32_t slots;
+	uint64_t commands; /* in flight when it ended; or carried out again; or not */
+	uint64_t took_ms;
+	uint64_t not_logged; /* times that the same happened since it was told last */
+};
+
+/* From any thread, no lock held. */
 struct redis_events {
-	void (*report)(void *owner, bool is_problem, const char *event, const char *text);
+	void (*report)(void *owner, const struct redis_event *event);
 	void *owner;
 };
 
@@ -37,8 +62,12 @@ struct redis_options {
 	const char *sentinel_password;
 	wire_tls *tls; /* for rediss:// in all its forms; borrowed until redis_close */
 	struct redis_events events;
-	/* What was published on STORE_CHANNEL, perhaps more than once, perhaps by this instance. From any thread. */
-	void (*heard)(void *owner, span message);
+	/* What was published on STORE_CHANNEL, perhaps by this instance; perhaps more than once, each time by another
+	 * source, which is a connection to one server. From any thread. */
+	void (*heard)(void *owner, uint64_t source, span message);
+	/* Something may not have been heard: a connection has just begun to hear (all of what comes now is heard by it),
+	 * or hears no more; again, now and then, while it does not. From any thread. NULL: never mind. */
+	void (*missed)(void *owner);
 	void *heard_owner;
 };
 

@@ -233,6 +233,11 @@ struct replica *replica_new(struct node *n)
 	return r;
 }
 
+connection *replica_reader(struct replica *r)
+{
+	return r->reader;
+}
+
 void replica_end(struct replica *r)
 {
 	connection_end(r->reader);

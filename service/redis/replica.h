@@ -19,6 +19,9 @@ void replica_tick(struct replica *r, uint64_t now_ms);
 /* False: not known. */
 bool replica_lag(const struct replica *r, uint64_t now_ms, uint64_t *ret_ms);
 
+/* Its own connection, for reads. */
+connection *replica_reader(struct replica *r);
+
 void replica_end(struct replica *r);
 /* As connection_join. */
 void replica_join(struct replica *r);

@@ -310,7 +310,7 @@ static void refused(struct router *r, struct node *n, struct store_op *op, const
 		    uint64_t now_ms)
 {
 	const struct verdict v = verdict_of(reply);
-	struct store_result result = {.outcome = STORE_REFUSED, .reply = reply};
+	struct store_result result = {.outcome = STORE_REFUSED, .reply = reply, .node = topology_name_of(n)};
 	bool is_redirected = r->is_cluster && (v.action == VERDICT_MOVED || v.action == VERDICT_ASK);
 
 	assert(reply != NULL);

@@ -93,13 +93,13 @@ static void adopt(sentinel *s, const struct sentinel_peer *peer)
 	pthread_mutex_lock(&s->lock);
 	s->members[s->count++] = m;
 	pthread_mutex_unlock(&s->lock);
-	member_tell(m, false, "redis_sentinel_learned", "named by another one");
+	member_tell(m, (struct redis_event){.kind = REDIS_EVENT_NEWS, .name = "redis_sentinel_learned"});
 }
 
 /* It is freed by a later tick. */
 static void let_go(struct member *m, const char *why)
 {
-	member_tell(m, false, "redis_sentinel_forgotten", "%s", why);
+	member_tell(m, (struct redis_event){.kind = REDIS_EVENT_NEWS, .name = "redis_sentinel_forgotten", .text = why});
 	member_end(m);
 }
 
@@ -204,6 +204,8 @@ size_t sentinel_members(sentinel *s, struct sentinel_member *ret, size_t max)
 			    .is_seed = m->is_seed,
 			    .answered_ms = m->answered_ms,
 			};
+		if (count < max && !m->is_connected)
+			memcpy(ret[count].error, m->error, sizeof(ret[count].error));
 		count++;
 	}
 	pthread_mutex_unlock(&s->lock);

@@ -55,7 +55,8 @@ struct sentinel_member {
 	bool is_connected;
 	bool is_listening;
 	bool is_seed;
-	uint64_t answered_ms; /* monotonic; 0: never */
+	uint64_t answered_ms;		 /* monotonic; 0: never */
+	char error[GREETING_TEXT_BYTES]; /* why it is not connected; empty: it is, or was not tried yet */
 };
 /* Fills at most max; returns how many there are. */
 size_t sentinel_members(sentinel *s, struct sentinel_member *ret, size_t max);

@@ -9,11 +9,9 @@
 #include "redis/sentinel_member.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "redis/backoff.h"
 #include "wire/ticker.h"
 
 #define POLL_MS	       1000U
@@ -23,19 +21,25 @@
 /* Never reached: there is a poll a second. */
 #define IDLE_MS 60000U
 
-void member_tell(const struct member *m, bool is_problem, const char *event, const char *format, ...)
+void member_tell(const struct member *m, struct redis_event event)
 {
 	const struct redis_events *events = &m->owner->options.events;
-	char text[ADDRESS_TEXT_BYTES + 400];
-	int len = snprintf(text, sizeof(text), "Sentinel %s: ", m->text);
-	va_list args;
 
-	if (events->report == NULL)
-		return;
-	va_start(args, format);
-	(void)vsnprintf(text + len, sizeof(text) - (size_t)len, format, args);
-	va_end(args);
-	events->report(events->owner, is_problem, event, text);
+	event.node = m->text;
+	if (events->report != NULL)
+		events->report(events->owner, &event);
+}
+
+static void tell_problem(const struct member *m, const char *name, const char *error, const char *text,
+			 uint32_t attempt)
+{
+	member_tell(m, (struct redis_event){
+			   .kind = REDIS_EVENT_PROBLEM,
+			   .name = name,
+			   .error = error,
+			   .text = text,
+			   .attempt = attempt,
+		       });
 }
 
 static void report(const struct member *m, enum sentinel_opinion opinion, const struct address *primary, bool is_event)
@@ -166,6 +170,15 @@ static bool note_answer(struct member *m, const struct address *primary)
 	return is_first;
 }
 
+static void tell_unknown_name(const struct member *m)
+{
+	char error[SENTINEL_NAME_BYTES_MAX + 40];
+
+	(void)snprintf(error, sizeof(error), "it watches no primary named %s", m->owner->name);
+	tell_problem(m, "redis_sentinel_unknown_name", error,
+		     "put the name of its line `sentinel monitor NAME ...` behind the hosts in redis.url", 0);
+}
+
 static enum dialog_reading take_primary(struct member *m, const struct store_reply *reply)
 {
 	enum sentinel_opinion opinion;
@@ -174,14 +187,9 @@ static enum dialog_reading take_primary(struct member *m, const struct store_rep
 	if (!sentinel_read_primary(reply, &opinion, &primary))
 		return DIALOG_BROKEN;
 	if (note_answer(m, opinion == SENTINEL_PRIMARY_IS ? &primary : NULL))
-		member_tell(m, false, "redis_sentinel_connected", "answers");
-	m->refusals = opinion == SENTINEL_UNKNOWN_NAME ? m->refusals + 1 : 0;
-	if (m->refusals > 0 && backoff_is_worth_a_word(m->refusals))
-		member_tell(
-		    m, true, "redis_sentinel_unknown_name",
-		    "it watches no primary named %s: put the name of its line `sentinel monitor NAME ...` behind the "
-		    "hosts in redis.url",
-		    m->owner->name);
+		member_tell(m, (struct redis_event){.kind = REDIS_EVENT_RECOVERY, .name = "redis_sentinel_connected"});
+	if (opinion == SENTINEL_UNKNOWN_NAME)
+		tell_unknown_name(m);
 	report(m, opinion, opinion == SENTINEL_PRIMARY_IS ? &primary : NULL, false);
 	return DIALOG_ANSWER;
 }
@@ -259,19 +267,22 @@ static enum dialog_reading on_reply(void *owner, const struct store_reply *reply
 	return DIALOG_ANSWER;
 }
 
-static bool is_about_rights(const char *why)
+/* Of the Sentinels' own users, not of Redis's. */
+static const char *remedy_for(const char *why, const char *remedy)
 {
-	return strstr(why, "NOAUTH") != NULL || strstr(why, "WRONGPASS") != NULL || strstr(why, "NOPERM") != NULL;
+	if (strstr(why, "NOAUTH") != NULL || strstr(why, "WRONGPASS") != NULL || strstr(why, "NOPERM") != NULL)
+		return "set redis.sentinel_user and redis.sentinel_password_file to a user of the Sentinels that may "
+		       "SENTINEL, PING, INFO and SUBSCRIBE";
+	if (strstr(why, "without any password configured") != NULL)
+		return "the Sentinels have no password: remove redis.sentinel_password_file";
+	/* "ERR unknown command 'SENTINEL'" */
+	if (strstr(why, "unknown command") != NULL)
+		return "it is a Redis server, not a Sentinel: redis.url must name the Sentinels, whose port mostly is "
+		       "26379, or begin with redis://";
+	return remedy;
 }
 
-static const char *remedy_for(const char *why)
-{
-	return is_about_rights(why) ? ": set redis.sentinel_user and redis.sentinel_password_file to a user of the "
-				      "Sentinels that may SENTINEL, PING, INFO and SUBSCRIBE"
-				    : "";
-}
-
-static void on_closed(void *owner, const char *why, uint32_t attempts)
+static void on_closed(void *owner, const char *why, const char *remedy, uint32_t attempts)
 {
 	struct member *m = owner;
 
@@ -279,11 +290,10 @@ static void on_closed(void *owner, const char *why, uint32_t attempts)
 	m->is_connected = false;
 	m->has_failed = true;
 	m->question_count = 0;
+	(void)snprintf(m->error, sizeof(m->error), "%s", why);
 	pthread_mutex_unlock(&m->owner->lock);
-	if (attempts == 0)
-		member_tell(m, true, "redis_sentinel_disconnected", "%s", why);
-	else if (backoff_is_worth_a_word(attempts))
-		member_tell(m, true, "redis_sentinel_failed", "%s (attempt %u)%s", why, attempts, remedy_for(why));
+	tell_problem(m, attempts == 0 ? "redis_sentinel_disconnected" : "redis_sentinel_failed", why,
+		     remedy_for(why, remedy), attempts);
 	report(m, SENTINEL_SILENT, NULL, false);
 }
 
@@ -304,7 +314,7 @@ static void on_began(void *owner)
 	pthread_mutex_unlock(&m->owner->lock);
 }
 
-static void on_ended(void *owner, const char *why)
+static void on_ended(void *owner, const char *why, const char *remedy)
 {
 	struct member *m = owner;
 	bool is_worth_a_word;
@@ -315,8 +325,7 @@ static void on_ended(void *owner, const char *why)
 	m->is_listening = false;
 	pthread_mutex_unlock(&m->owner->lock);
 	if (is_worth_a_word)
-		member_tell(m, true, "redis_sentinel_deaf", "cannot be listened to, and is only asked: %s%s", why,
-			    remedy_for(why));
+		tell_problem(m, "redis_sentinel_deaf", why, remedy_for(why, remedy), 0);
 }
 
 static void on_message(void *owner, span channel, span payload)

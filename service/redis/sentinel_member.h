@@ -21,7 +21,6 @@ struct member {
 	bool is_seed;
 	dialog *asked;
 	subscription *heard;
-	uint32_t refusals; /* of the name, in a row. The answers' own */
 
 	/* Under the owner's lock. */
 	bool is_leaving;
@@ -29,7 +28,8 @@ struct member {
 	bool is_proven;	    /* has answered since it was connected */
 	bool is_identified; /* since it was connected: `id` is its own, or it tells none */
 	bool is_listening;
-	bool has_failed; /* not connected, and not for want of an attempt */
+	bool has_failed;		 /* not connected, and not for want of an attempt */
+	char error[GREETING_TEXT_BYTES]; /* why it is not connected, if it was tried */
 	bool wants_lists;
 	uint32_t polls;
 	uint64_t next_ms; /* when to ask; */
@@ -71,7 +71,7 @@ bool member_has_ended(struct member *m);
 /* Nulls *m; accepts NULL in it. */
 void member_free(struct member **m);
 
-void member_tell(const struct member *m, bool is_problem, const char *event, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* With its name as the node. */
+void member_tell(const struct member *m, struct redis_event event);
 
 #endif

@@ -110,13 +110,13 @@ static void on_idle(void *owner)
 		dialog_send(s->dialog, &ping, 1);
 }
 
-static void on_closed(void *owner, const char *why, uint32_t attempts)
+static void on_closed(void *owner, const char *why, const char *remedy, uint32_t attempts)
 {
 	subscription *s = owner;
 
 	/* An attempt that fails like the one before is not worth a word each time. */
 	if (move(s, STATE_DEAF) == STATE_LIVE || backoff_is_worth_a_word(attempts))
-		s->options.ended(s->options.owner, why);
+		s->options.ended(s->options.owner, why, remedy);
 }
 
 static const struct dialog_events dialog_events = {

@@ -18,10 +18,10 @@ struct subscription_options {
 	/* From any thread, no lock held; never two at once, never after subscription_free. `began`: every channel is heard
 	 * from now on (also after each reconnection: what was said in between was missed). `ended`: deaf until the next
 	 * `began`; it comes again, now and then, when attempts to connect or to subscribe fail. `why` may hold the server's
-	 * own words. */
+	 * own words; remedy may be NULL. */
 	void (*message)(void *owner, span channel, span payload);
 	void (*began)(void *owner);
-	void (*ended)(void *owner, const char *why);
+	void (*ended)(void *owner, const char *why, const char *remedy);
 	void *owner;
 };
 

@@ -15,7 +15,6 @@
 #include "redis/topology.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,27 +40,37 @@ void topology_lock(struct topology *t)
 	pthread_mutex_lock(&t->lock);
 }
 
-void topology_note_locked(struct topology *t, bool is_problem, const char *event, const char *format, ...)
+static void copy_text(char *to, size_t size, const char *from)
+{
+	(void)snprintf(to, size, "%s", from == NULL ? "" : from);
+}
+
+void topology_note_locked(struct topology *t, const struct redis_event *event)
 {
 	struct topology_note *note;
-	va_list args;
 
 	if (t->note_count == TOPOLOGY_NOTES_MAX)
 		return;
 	note = &t->notes[t->note_count++];
-	note->is_problem = is_problem;
-	note->event = event;
-	va_start(args, format);
-	(void)vsnprintf(note->text, sizeof(note->text), format, args);
-	va_end(args);
+	note->event = *event;
+	copy_text(note->node, sizeof(note->node), event->node);
+	copy_text(note->from, sizeof(note->from), event->from);
+	copy_text(note->error, sizeof(note->error), event->error);
 }
 
-static void tell(const struct topology *t, const struct topology_note *notes, size_t count)
+static void tell(const struct topology *t, struct topology_note *notes, size_t count)
 {
 	const struct redis_events *events = &t->options->events;
 
-	for (size_t i = 0; i < count && events->report != NULL; i++)
-		events->report(events->owner, notes[i].is_problem, notes[i].event, notes[i].text);
+	for (size_t i = 0; i < count && events->report != NULL; i++) {
+		struct redis_event *event = &notes[i].event;
+
+		/* Nodes may be given another address meanwhile: these are copies. */
+		event->node = event->node == NULL ? NULL : notes[i].node;
+		event->from = event->from == NULL ? NULL : notes[i].from;
+		event->error = event->error == NULL ? NULL : notes[i].error;
+		events->report(events->owner, event);
+	}
 }
 
 static struct node *take_replay_locked(struct topology *t)
@@ -104,9 +113,7 @@ void topology_unlock(struct topology *t)
 
 const char *topology_name_of(const struct node *n)
 {
-	const char *at = strstr(n->url, "://");
-
-	return at == NULL ? n->url : at + 3;
+	return address_in_url(n->url);
 }
 
 /* ---- Nodes ---- */
@@ -175,6 +182,7 @@ static struct node *reuse_locked(struct topology *t, const char *url, uint64_t n
 		node_set_url(n, url);
 		n->info = (struct info){0};
 		n->primary = NULL;
+		n->replica_ms = 0;
 		n->predecessor = NULL;
 		n->heir = NULL;
 		n->gone_ms = 0;
@@ -197,9 +205,12 @@ struct node *topology_node_locked(struct topology *t, const struct address *addr
 		if (n == NULL)
 			n = reuse_locked(t, url, now_ms);
 		if (n == NULL) {
-			topology_note_locked(t, true, "redis_too_many_nodes",
-					     "%s is not used: %d nodes are known and in use already",
-					     strstr(url, "://") + 3, NODES_MAX);
+			topology_note_locked(t, &(struct redis_event){
+						    .kind = REDIS_EVENT_PROBLEM,
+						    .name = "redis_too_many_nodes",
+						    .node = address_in_url(url),
+						    .text = "is not used: 256 nodes are known and in use already",
+						});
 			return NULL;
 		}
 		n->address = *address;
@@ -257,26 +268,17 @@ static bool is_another_run(const struct node *n, const struct info *info)
 	return strcmp(n->info.run_id, info->run_id) != 0;
 }
 
-/* The address leads to another server now: what is still open leads to the one before. */
-static void leave_former_run(struct node *n, const struct info *info)
-{
-	bool is_former;
-
-	topology_lock(n->topology);
-	is_former = info->run_id[0] != '\0' && n->info.run_id[0] != '\0' && is_another_run(n, info);
-	topology_unlock(n->topology);
-	if (is_former)
-		node_leave_former_run(n);
-}
-
 void topology_greeted(struct node *n, const struct greeting_result *greeted)
 {
 	struct topology *t = n->topology;
 	uint64_t now_ms = clock_mono_ms();
 
-	leave_former_run(n, &greeted->info);
 	topology_lock(t);
 	if (is_another_run(n, &greeted->info)) {
+		/* The address leads to another server now: what is still open leads to the one before, and must not get
+		 * what is carried out again. */
+		if (greeted->info.run_id[0] != '\0' && n->info.run_id[0] != '\0')
+			node_leave_former_run(n);
 		n->is_another_run = n->is_joined;
 		n->replay_tries = 0;
 		/* What has been carried out again went to the former run. */

@@ -23,10 +23,15 @@ struct topology_hooks {
 	void (*moved_on)(void *owner);
 };
 
+/* What is wrong with a node: a refused greeting, and what it was about. */
+#define TOPOLOGY_ERROR_BYTES (GREETING_TEXT_BYTES + 40)
+
+/* An event that is to be told when the lock is let go of. */
 struct topology_note {
-	bool is_problem;
-	const char *event;
-	char text[240];
+	struct redis_event event;
+	char node[ADDRESS_URL_BYTES];
+	char from[ADDRESS_URL_BYTES];
+	char error[TOPOLOGY_ERROR_BYTES];
 };
 /* Those that gather while the lock is held once. */
 #define TOPOLOGY_NOTES_MAX 16
@@ -114,8 +119,8 @@ struct node *topology_any_serving(struct topology *t);
 void topology_lock(struct topology *t);
 /* Also does what has become due: events, replays, waking who waits. */
 void topology_unlock(struct topology *t);
-void topology_note_locked(struct topology *t, bool is_problem, const char *event, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Copies node, from and error; its other texts are constant. */
+void topology_note_locked(struct topology *t, const struct redis_event *event);
 /* The node with that address, made if need be. NULL: NODES_MAX are in use. */
 struct node *topology_node_locked(struct topology *t, const struct address *address, uint64_t now_ms);
 void topology_set_owner_locked(struct topology *t, uint16_t slot, struct node *n);
@@ -124,6 +129,8 @@ void topology_greeted(struct node *n, const struct greeting_result *greeted);
 /* After facts have changed. */
 void topology_judge_locked(struct topology *t, struct node *n, uint64_t now_ms);
 void topology_judge_all_locked(struct topology *t, uint64_t now_ms);
+/* What kind of server the URL takes it for, and it is not: a sentence; NULL: it is one, as far as it tells. */
+const char *topology_wrong_kind(const struct topology *t, const struct node *n);
 /* Somebody who owns slots is not serving, or slots have no owner. */
 bool topology_is_troubled_locked(const struct topology *t);
 /* A line for people: host:port or path. */

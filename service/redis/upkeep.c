@@ -15,6 +15,9 @@
 
 /* ---- Connections ---- */
 
+/* How often a node is dialed that cannot be reached: redis/backoff.h's pauses, up to 2 s; and no more than 200 ms where
+ * commands wait for it, which is a primary of slots until it is DOWN, or a node that slots are on their way to. A seed or
+ * an idle node is only wanted for what it knows, which others know as well. */
 static enum node_want want_of_locked(const struct node *n, uint64_t now_ms)
 {
 	switch (node_term(n)) {
@@ -38,29 +41,43 @@ static enum node_want want_of_locked(const struct node *n, uint64_t now_ms)
 
 static void on_message(void *owner, span channel, span payload)
 {
-	const struct redis_options *o = ((struct node *)owner)->topology->options;
+	const struct node *n = owner;
+	const struct redis_options *o = n->topology->options;
 
 	(void)channel;
-	o->heard(o->heard_owner, payload);
+	o->heard(o->heard_owner, (uintptr_t)n, payload);
 }
 
-static void on_nothing(void *owner)
+static void tell_missed(const struct node *n)
 {
-	(void)owner;
+	const struct redis_options *o = n->topology->options;
+
+	if (o->missed != NULL)
+		o->missed(o->heard_owner);
 }
 
-static void on_deaf(void *owner, const char *why)
+/* Also at the very first time: others may have announced something before. */
+static void on_hearing(void *owner)
+{
+	tell_missed(owner);
+}
+
+static void on_deaf(void *owner, const char *why, const char *remedy)
 {
 	const struct node *n = owner;
 	const struct redis_events *events = &n->topology->options->events;
-	char text[400];
+	static const char meaning[] = "what other instances announce (channel " STORE_CHANNEL ") is not heard";
 
+	tell_missed(n);
 	if (events->report == NULL)
 		return;
-	(void)snprintf(text, sizeof(text),
-		       "%s: what other instances announce (channel " STORE_CHANNEL ") is not heard: %s",
-		       topology_name_of(n), why);
-	events->report(events->owner, true, "redis_deaf", text);
+	events->report(events->owner, &(struct redis_event){
+					  .kind = REDIS_EVENT_PROBLEM,
+					  .name = "redis_deaf",
+					  .node = topology_name_of(n),
+					  .error = why,
+					  .text = remedy == NULL ? meaning : remedy,
+				      });
 }
 
 /* In steps, for the tick waits for nobody. */
@@ -93,7 +110,7 @@ static void tend_listening(struct node *n, uint64_t now_ms)
 		    .channels = {STORE_CHANNEL},
 		    .connect_timeout_ms = t->connection.connect_timeout_ms,
 		    .message = on_message,
-		    .began = on_nothing,
+		    .began = on_hearing,
 		    .ended = on_deaf,
 		    .owner = n,
 		});
@@ -113,8 +130,14 @@ static void tend_breaker_locked(struct topology *t, struct node *n, uint64_t now
 	n->answers = view.answers;
 	if (breaker_waited(&n->breaker, view.oldest_ms, now_ms) && n->breaker.openings == 1) {
 		metric_add(METRIC_REDIS_BREAKER_OPENED, 1);
-		topology_note_locked(t, true, "redis_breaker_opened", "%s: no answer for %u ms, %u commands in flight",
-				     topology_name_of(n), t->options->breaker_ms, view.in_flight);
+		topology_note_locked(t, &(struct redis_event){
+					    .kind = REDIS_EVENT_PROBLEM,
+					    .name = "redis_breaker_opened",
+					    .node = topology_name_of(n),
+					    .error = "no answer",
+					    .commands = view.in_flight,
+					    .took_ms = t->options->breaker_ms,
+					});
 	}
 }
 
@@ -189,6 +212,7 @@ void upkeep_tick(struct node *n, uint64_t now_ms)
 
 	topology_lock(t);
 	want = want_of_locked(n, now_ms);
+	n->want = want;
 	topology_unlock(t);
 	node_tick(n, want, now_ms);
 	lane_tick(n->lane, want, now_ms);

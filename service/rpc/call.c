@@ -11,8 +11,13 @@
 
 /* Design notes.
  *
- * PENDING until answered, once: by a refusal, by the method at once, by the last of its tasks, or by a cut-off when time
- * runs out. What the store says of a call answered already is dropped by the exchange and does not come here.
+ *   PENDING ──> ANSWERED      by a refusal, by the method at once, by the last of its tasks, or by a cut-off when time
+ *                             runs out. What the store says of a call answered already is dropped by the exchange and
+ *                             does not come here
+ *   PENDING ──> PARKED        a long poll that has nothing to tell yet. It has no tasks: the ticker looks at it again
+ *                             when there may be news (rpc/watchers.c)
+ *   PARKED ──> ANSWERED       with news; or without, when its time is nearly over, the server stops, or nobody is there
+ *                             any more: never DEADLINE_EXCEEDED
  *
  * A call fails when all of its tasks have failed. Where only some have (GetMany, with one of several nodes down), the
  * method has prepared the response to say UNKNOWN of theirs.
@@ -103,12 +108,24 @@ static void set_message(struct call *call, const struct status *st)
 	call->reply.message = (ProtobufCBinaryData){len, bytes};
 }
 
-/* The one transition, PENDING to ANSWERED. st is looked at unless code is OK. */
+/* The one place that changes the state. */
+static void move(struct call *call, enum call_state to)
+{
+	static const uint8_t from[CALL_STATES] = {
+	    [CALL_PARKED] = 1U << CALL_PENDING | 1U << CALL_PARKED,
+	    [CALL_ANSWERED] = 1U << CALL_PENDING | 1U << CALL_PARKED,
+	};
+
+	assert((from[to] & 1U << call->state) != 0);
+	call->state = to;
+}
+
+/* st is looked at unless code is OK. */
 static void answer(struct call *call, enum status_code code, const struct status *st)
 {
 	struct status no_room;
 
-	assert(call->state == CALL_PENDING && call->group->unanswered > 0);
+	assert(call->group->unanswered > 0);
 	if (call->response != NULL && pack_response(call, &no_room) != STATUS_OK) {
 		code = no_room.code;
 		st = &no_room;
@@ -124,7 +141,7 @@ static void answer(struct call *call, enum status_code code, const struct status
 	}
 	call->reply.has_code = true;
 	call->reply.code = (Latchkey__V1__Code)code;
-	call->state = CALL_ANSWERED;
+	move(call, CALL_ANSWERED);
 	call->group->unanswered--;
 	count_answer(code);
 }
@@ -301,7 +318,8 @@ static void report_refused(struct call *call, const struct store_result *result)
 	if (!gate_pass(&call->group->core->refused_commands, clock_mono_ms(), &held_back))
 		return;
 	log_event(LOG_ERROR, "redis_refused", LOG_SPAN("method", call->method->path),
-		  LOG_SPAN("error", outcome_error_word(result)), LOG_SPAN("traceparent", trace),
+		  LOG_STR("node", result->node == NULL ? "" : result->node),
+		  LOG_SPAN("error", outcome_error_words(result)), LOG_SPAN("traceparent", trace),
 		  LOG_UINT("not_logged", held_back));
 }
 
@@ -478,12 +496,41 @@ enum call_next call_pended(struct task *task, bool is_pended)
 	return fail(task, &st);
 }
 
+void call_poll(struct call *call, bool is_last)
+{
+	struct status st;
+
+	set_times(call);
+	if (call->method->poll(call, is_last, &st) != STATUS_OK)
+		call_refuse(call, &st);
+	else if (call->response != NULL)
+		answer(call, STATUS_OK, NULL);
+	else
+		move(call, CALL_PARKED);
+	assert(!is_last || call->state == CALL_ANSWERED);
+}
+
+/* So that the answer is there before the caller gives up. */
+#define PARKED_MARGIN_MS_MAX 500U
+
+static void set_wait_due(struct call *call)
+{
+	const uint32_t eighth_ms = call->timeout_ms / 8;
+
+	call->wait.due_ms = call->deadline_ms - (eighth_ms < PARKED_MARGIN_MS_MAX ? eighth_ms : PARKED_MARGIN_MS_MAX);
+}
+
 void call_plan(struct call *call)
 {
 	struct status st;
 
 	if (plan(call, &st) != STATUS_OK) {
 		call_refuse(call, &st);
+		return;
+	}
+	if (call->method->poll != NULL) {
+		set_wait_due(call);
+		call_poll(call, false);
 		return;
 	}
 	if (call->task_count == 0) {

@@ -23,7 +23,14 @@ struct call_group {
 	uint64_t bytes_held; /* of core->bytes_held */
 };
 
-enum call_state { CALL_PENDING, CALL_ANSWERED };
+enum call_state { CALL_PENDING, CALL_PARKED, CALL_ANSWERED, CALL_STATES };
+
+/* What a parked call waits for: an event of its realm after this number; or its time. */
+struct call_wait {
+	uint64_t after;
+	uint64_t due_ms; /* monotonic; before the call's deadline */
+	size_t slot;	 /* the exchange's, in core->watchers */
+};
 
 /* A plan under way, with its one store operation at a time. All methods but GetMany have one. */
 struct task {
@@ -60,6 +67,7 @@ struct call {
 	size_t tasks_failed;
 	struct task *tasks;
 	struct status failure; /* of a failed task */
+	struct call_wait wait; /* PARKED */
 	uint32_t wait_replicas;
 	uint32_t wait_ms;
 	bool has_replicas;
@@ -70,8 +78,12 @@ struct call {
 /* group->unanswered is the caller's to count. */
 void call_init(struct call *call, struct call_group *group, const Latchkey__V1__Call *sent);
 
-/* Leaves the call PENDING with tasks whose plan.has_command is set, or ANSWERED. */
+/* Leaves the call PENDING with tasks whose plan.has_command is set, or ANSWERED, or PARKED. */
 void call_plan(struct call *call);
+
+/* Looks whether a parked call can be answered; is_last: it must be, with whatever there is. Leaves it PARKED or
+ * ANSWERED. */
+void call_poll(struct call *call, bool is_last);
 
 /* What became of a task's command. */
 enum call_next call_take(struct task *task, const struct store_result *result);

@@ -13,7 +13,7 @@
  *
  * Life. OPEN from the listener's `accepted` to the channel's `closed`; LINGERING while exchanges are still unanswered
  * then; GONE once there are none, and out of the registry. So a caller that sends and hangs up, again and again, still
- * counts against connections_max, and the sweep still ends its calls. References: one for OPEN and LINGERING together,
+ * counts against connections_max, and the sweep still ends its calls; parked ones end at once. References: one for OPEN and LINGERING together,
  * one for each exchange until its memory goes, one for each visit. The core and the channel are held to the last.
  *
  * Lock. `lock` covers the state, the list of unanswered exchanges, and the writing of this connection's due moment in
@@ -141,13 +141,20 @@ void connection_unhold(struct connection *c)
 	atomic_fetch_sub_explicit(&c->core->frames_held, 1, memory_order_relaxed);
 }
 
-static size_t take_due(struct connection *c, uint64_t now_ms, struct exchange *due[static SWEEP_BATCH])
+/* With is_parked_only whoever has been swept is not met again, for it is parked no more. */
+static bool is_to_be_swept(const struct exchange *x, const struct exchange_cutoff *cutoff)
+{
+	return cutoff->is_parked_only ? exchange_is_parked(x) : exchange_due(x) <= cutoff->now_ms;
+}
+
+static size_t take_due(struct connection *c, const struct exchange_cutoff *cutoff,
+		       struct exchange *due[static SWEEP_BATCH])
 {
 	size_t count = 0;
 
 	(void)pthread_mutex_lock(&c->lock);
 	for (struct exchange *x = c->first; x != NULL && count < SWEEP_BATCH; x = exchange_link_of(x)->next) {
-		if (exchange_due(x) > now_ms)
+		if (!is_to_be_swept(x, cutoff))
 			continue;
 		exchange_retain(x);
 		due[count++] = x;
@@ -176,7 +183,7 @@ size_t connection_sweep(struct connection *c, const struct exchange_cutoff *cuto
 	size_t count;
 
 	do {
-		count = take_due(c, cutoff->now_ms, due);
+		count = take_due(c, cutoff, due);
 		for (size_t i = 0; i < count; i++) {
 			answered += exchange_cut_off(due[i], cutoff);
 			exchange_release(&due[i]);
@@ -284,6 +291,7 @@ static bool on_idle(void *owner, wire_channel *ch)
 
 static void on_closed(void *owner, wire_channel *ch, enum wire_error reason)
 {
+	const struct exchange_cutoff parked = {.now_ms = UINT64_MAX, .is_parked_only = true};
 	struct connection *c = owner;
 	bool is_gone;
 
@@ -292,9 +300,13 @@ static void on_closed(void *owner, wire_channel *ch, enum wire_error reason)
 		  LOG_STR("reason", wire_error_name(reason)));
 	(void)pthread_mutex_lock(&c->lock);
 	is_gone = set_state(c, c->first == NULL ? CONNECTION_GONE : CONNECTION_LINGERING);
+	connection_retain(c);
 	(void)pthread_mutex_unlock(&c->lock);
 	if (is_gone)
 		leave_registry(c);
+	else
+		(void)connection_sweep(c, &parked);
+	connection_release(&c);
 }
 
 static const struct wire_channel_events channel_events = {

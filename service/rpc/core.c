@@ -20,10 +20,15 @@ static void make_instance(char out[static CORE_INSTANCE_CHARS + 1])
 
 static void check_options(const struct rpc_options *o)
 {
-	assert(o->realms != NULL && o->keys != NULL && o->store != NULL);
+	assert(o->realms != NULL && o->keys != NULL && o->store != NULL && o->events != NULL);
 	assert(o->timeout_default_ms > 0 && o->timeout_default_ms <= o->timeout_max_ms);
 	assert(o->connections_max > 0);
 	assert(o->frames_in_flight_max > 0 && o->frames_in_flight_per_connection_max > 0);
+}
+
+static realm_polls *polls_of(const struct rpc_options *o)
+{
+	return o->not_before == NULL ? NULL : realm_polls_new(o->realms, o->keys, o->store, o->not_before);
 }
 
 enum status_code core_new(const struct rpc_options *options, struct core **ret, struct status *st)
@@ -31,15 +36,18 @@ enum status_code core_new(const struct rpc_options *options, struct core **ret, 
 	struct core *core = calloc(1, sizeof(*core));
 
 	check_options(options);
-	if (core != NULL)
+	if (core != NULL) {
 		core->connections = registry_new(options->connections_max);
-	if (core != NULL && core->connections != NULL && options->not_before != NULL) {
-		core->realm_polls =
-		    realm_polls_new(options->realms, options->keys, options->store, options->not_before);
-		if (core->realm_polls == NULL)
-			registry_free(&core->connections);
+		core->watchers = watchers_new(options->events);
+		core->realm_polls = polls_of(options);
 	}
-	if (core == NULL || core->connections == NULL) {
+	if (core == NULL || core->connections == NULL || core->watchers == NULL ||
+	    (options->not_before != NULL && core->realm_polls == NULL)) {
+		if (core != NULL) {
+			registry_free(&core->connections);
+			watchers_free(&core->watchers);
+			realm_polls_free(&core->realm_polls);
+		}
 		free(core);
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "no memory for a server of %u connections",
 				  options->connections_max);
@@ -105,6 +113,7 @@ void core_release(struct core **core)
 		return;
 	registry_free(&c->connections);
 	realm_polls_free(&c->realm_polls);
+	watchers_free(&c->watchers);
 	keyring_release(&c->keys);
 	(void)pthread_mutex_destroy(&c->keys_lock);
 	free(c);

@@ -11,6 +11,7 @@
 #include "rpc/realm_poll.h"
 #include "rpc/registry.h"
 #include "rpc/server.h"
+#include "rpc/watchers.h"
 
 #define CORE_INSTANCE_CHARS 16
 
@@ -30,6 +31,7 @@ struct core {
 	uint64_t started_at_ms;
 	registry *connections;
 	realm_polls *realm_polls; /* NULL: nothing is asked */
+	watchers *watchers;	  /* parked calls */
 	_Atomic uint32_t refs;
 	_Atomic uint32_t frames_held; /* in memory, */
 	_Atomic uint64_t bytes_held;  /* with what their calls were seen to need */

@@ -17,16 +17,17 @@
  *                                                      ^                    |    ^
  *                                                      |                    v    |
  *                                                      |        store_keep, store_pend: no lock held
- *                                                 exchange_cut_off (the sweep, or the drain)
+ *                                                 exchange_cut_off (the sweep, the drain; news for a parked call)
  *
  * Memory. The exchange and all that belongs to it live in one arena, in the common case one block; it is wiped as a
  * whole, for it holds tokens and attributes. References: one while the frame is being started, one for each command in
- * the store's hands, one for each cut-off. An unanswered call always has one of the first two, so an exchange in the
- * connection's list is alive. The memory may outlive the reply, when time ran out before the store replied.
+ * the store's hands, one for each parked call, one for each cut-off. An unanswered call always has one of the first
+ * three, so an exchange in the connection's list is alive. The memory may outlive the reply, when time ran out before the
+ * store replied.
  *
  * Lock. `lock` covers the arena and the calls: replies to one frame's commands come from several threads at once. Under
- * it only pure planning and answering is done, the memory of revocations is read and added to, and the store is asked
- * for its state by Health; submitting, keeping and sending are not. A task between its command's reply and its next
+ * it only pure planning and answering is done, the memory of revocations is read and added to, the log of events is
+ * read, calls are parked, and the store is asked for its state by Health; submitting, keeping and sending are not. A task between its command's reply and its next
  * command belongs to the thread that brought the reply. */
 
 /* First block: the calls, and what a Get takes around its record: request, plan, opened parts, response. */
@@ -52,6 +53,7 @@ struct exchange {
 	struct wire_route route;
 	_Atomic uint32_t refs;
 	_Atomic uint64_t due_ms;
+	_Atomic uint32_t parked; /* calls */
 	pthread_mutex_t lock;
 	bool is_replied;
 	struct call_group group;
@@ -63,6 +65,11 @@ struct exchange {
 uint64_t exchange_due(const struct exchange *x)
 {
 	return atomic_load_explicit(&x->due_ms, memory_order_relaxed);
+}
+
+bool exchange_is_parked(const struct exchange *x)
+{
+	return atomic_load_explicit(&x->parked, memory_order_relaxed) > 0;
 }
 
 const struct wire_route *exchange_route(const struct exchange *x)
@@ -237,6 +244,56 @@ static void task_done(struct store_op *op, const struct store_result *result)
 	exchange_release(&x);
 }
 
+/* ---- Parked calls; with the lock held ---- */
+
+static void refuse_watcher(struct call *call)
+{
+	struct status st;
+
+	metric_add(METRIC_CALLS_OVERLOADED, 1);
+	(void)status_set(&st, STATUS_RESOURCE_EXHAUSTED,
+			 "%d calls watch already, which is the limit of an instance: watch by another, or share one "
+			 "watcher for each realm in a process",
+			 WATCHERS_MAX);
+	call_refuse(call, &st);
+}
+
+/* True: the call is not parked any more, and its reference is the caller's to release. */
+static bool poll_parked(struct exchange *x, struct call *call, uint64_t now_ms)
+{
+	watchers *w = x->group.core->watchers;
+
+	call_poll(call, call->wait.due_ms <= now_ms);
+	if (call->state == CALL_PARKED) {
+		watchers_set_after(w, call->wait.slot, call->wait.after);
+		return false;
+	}
+	watchers_remove(w, call->wait.slot);
+	(void)atomic_fetch_sub_explicit(&x->parked, 1, memory_order_relaxed);
+	return true;
+}
+
+/* The caller has a reference besides: the one that exchange_start began with. */
+static void park(struct exchange *x, struct call *call)
+{
+	struct core *core = x->group.core;
+	const struct watcher watcher = {
+	    .exchange = x, .due_ms = call->wait.due_ms, .after = call->wait.after, .realm_tag = call->env.realm->tag};
+	struct exchange *extra = x;
+
+	if (!watchers_add(core->watchers, &watcher, &call->wait.slot)) {
+		refuse_watcher(call);
+		return;
+	}
+	metric_add(METRIC_WATCHES, 1);
+	(void)atomic_fetch_add_explicit(&x->parked, 1, memory_order_relaxed);
+	/* The drain first says that it stops, then looks at who is parked: this one has met either. */
+	if (atomic_load(&core->is_stopping) && poll_parked(x, call, UINT64_MAX))
+		exchange_release(&extra);
+}
+
+/* ---- The way to the store ---- */
+
 static void run(struct exchange *x, struct call *call)
 {
 	size_t planned = 0;
@@ -245,6 +302,8 @@ static void run(struct exchange *x, struct call *call)
 	(void)pthread_mutex_lock(&x->lock);
 	if (call->state == CALL_PENDING)
 		call_plan(call);
+	if (call->state == CALL_PARKED)
+		park(x, call);
 	if (call->state == CALL_PENDING)
 		planned = call->task_count;
 	is_last = take_reply(x);
@@ -274,30 +333,42 @@ static void refuse_cut_off(struct call *call, const struct exchange_cutoff *cuto
 	call_refuse(call, &st);
 }
 
+static void release_unparked(struct exchange *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct exchange *extra = x;
+
+		exchange_release(&extra);
+	}
+}
+
 size_t exchange_cut_off(struct exchange *x, const struct exchange_cutoff *cutoff)
 {
 	uint64_t due_ms = REGISTRY_NEVER;
 	size_t answered = 0;
+	size_t unparked = 0;
 	bool is_last;
 
 	(void)pthread_mutex_lock(&x->lock);
 	for (size_t i = 0; i < x->call_count; i++) {
 		struct call *call = &x->calls[i];
 
-		if (call->state == CALL_ANSWERED)
-			continue;
-		if (call->deadline_ms <= cutoff->now_ms) {
+		if (call->state == CALL_PARKED) {
+			unparked += poll_parked(x, call, cutoff->now_ms);
+		} else if (call->state == CALL_PENDING && !cutoff->is_parked_only &&
+			   call->deadline_ms <= cutoff->now_ms) {
 			refuse_cut_off(call, cutoff);
 			answered++;
-		} else if (call->deadline_ms < due_ms) {
-			due_ms = call->deadline_ms;
 		}
+		if (call->state != CALL_ANSWERED && call->deadline_ms < due_ms)
+			due_ms = call->deadline_ms;
 	}
 	atomic_store_explicit(&x->due_ms, due_ms, memory_order_relaxed);
 	is_last = take_reply(x);
 	(void)pthread_mutex_unlock(&x->lock);
 	if (is_last)
 		reply(x);
+	release_unparked(x, unparked);
 	return answered;
 }
 
@@ -389,6 +460,7 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	connection_retain(c);
 	x->connection = c;
 	atomic_init(&x->refs, 1);
+	atomic_init(&x->parked, 0);
 	(void)pthread_mutex_init(&x->lock, NULL);
 	return x;
 }

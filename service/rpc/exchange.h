@@ -25,10 +25,15 @@ enum status_code exchange_start(struct connection *c, const struct wire_route *r
 struct exchange_cutoff {
 	uint64_t now_ms;  /* monotonic: calls with a deadline at or before it are answered */
 	bool is_stopping; /* UNAVAILABLE, because the server stops; otherwise DEADLINE_EXCEEDED */
+	bool is_parked_only;
 };
 
-/* Returns the calls that it answered. */
+/* Parked calls are answered OK: when they are due by now_ms, or there is something to tell them. Returns the other calls
+ * that it answered. */
 size_t exchange_cut_off(struct exchange *x, const struct exchange_cutoff *cutoff);
+
+/* Has parked calls. */
+bool exchange_is_parked(const struct exchange *x);
 
 /* The earliest deadline of the calls not answered. */
 uint64_t exchange_due(const struct exchange *x);

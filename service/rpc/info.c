@@ -10,8 +10,8 @@
 
 /* As many servers as the store keeps in mind, and Sentinels besides; server.proto states it. */
 #define REDIS_NODES_MAX 300
-/* One in a reply: its texts, and 24 bytes for each of 15 fields (tag, length or number) and for the node itself. */
-#define REDIS_NODE_BYTES_MAX (sizeof(struct store_node) + (size_t)16 * 24)
+/* One in a reply: its texts, and 24 bytes for each of 16 fields (tag, length or number) and for the node itself. */
+#define REDIS_NODE_BYTES_MAX (sizeof(struct store_node) + (size_t)17 * 24)
 #define REDIS_SLOTS	     16384
 
 _Static_assert(REDIS_NODES_MAX *REDIS_NODE_BYTES_MAX < RPC_REPLY_BYTES_MAX / 2, "all of them fit into a reply");
@@ -181,6 +181,7 @@ static void fill_node(const struct store_node *from, Latchkey__V1__RedisNode *to
 	MESSAGE_SET(to, errors, from->errors);
 	MESSAGE_SET(to, timeouts, from->timeouts);
 	MESSAGE_SET(to, reconnects, from->reconnects);
+	MESSAGE_SET(to, error, message_bytes(span_str(from->error)));
 }
 
 static bool fill_nodes(arena *a, const struct store_node *nodes, size_t count, Latchkey__V1__ServerRedisResponse *m)
@@ -238,6 +239,9 @@ enum status_code server_redis_plan(struct call *call, struct status *st)
 	MESSAGE_SET(m, mode, text_copy(a, state.mode));
 	MESSAGE_SET(m, ready, state.is_ready);
 	MESSAGE_SET(m, nodes_known, (uint32_t)known);
+	MESSAGE_SET(m, journal_entries, state.journal_entries);
+	MESSAGE_SET(m, journal_bytes, state.journal_bytes);
+	MESSAGE_SET(m, pending, state.pending);
 	sum_up(nodes, count, m);
 	if (!fill_nodes(a, nodes, count, m))
 		return call_no_memory(st);

@@ -16,10 +16,11 @@
 	{                                                                                                              \
 		(const uint8_t *)(s), sizeof(s) - 1                                                                    \
 	}
-#define SERVED(name)  .plan = name##_plan, .answer = name##_answer
-#define AT_ONCE(name) .plan = name##_plan
-#define MUTATING      .is_mutating = true
-#define NOT_SERVED    .plan = NULL
+#define SERVED(name)	.plan = name##_plan, .answer = name##_answer
+#define AT_ONCE(name)	.plan = name##_plan
+#define LONG_POLL(name) .plan = name##_plan, .poll = name##_poll
+#define MUTATING	.is_mutating = true
+#define NOT_SERVED	.plan = NULL
 
 /* Sorted by path (length, then bytes), for the search. */
 static const struct method methods[] = {
@@ -34,7 +35,7 @@ static const struct method methods[] = {
     METHOD("/latchkey.v1.Server/Policy", server_policy_request, server_policy_response, AT_ONCE(server_policy)),
     METHOD("/latchkey.v1.Sessions/List", list_sessions_request, list_sessions_response, SERVED(sessions_list)),
     METHOD("/latchkey.v1.Server/Methods", server_methods_request, server_methods_response, AT_ONCE(server_methods)),
-    METHOD("/latchkey.v1.Sessions/Watch", watch_sessions_request, watch_sessions_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Sessions/Watch", watch_sessions_request, watch_sessions_response, LONG_POLL(sessions_watch)),
     METHOD("/grpc.health.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
     METHOD("/latchkey.v1.Sessions/Create", create_session_request, create_session_response, SERVED(sessions_create),
 	   MUTATING),

@@ -16,6 +16,9 @@ struct method {
 	 * ABORTED the response may be made as well. NULL: plan makes no tasks. */
 	enum status_code (*answer)(struct call *call, struct task *task, const struct store_reply *reply,
 				   enum plan_next *ret_next, struct status *st);
+	/* A long poll, planned without tasks: makes call->response if there is something to tell, and if is_last in any
+	 * case; else sets call->wait.after. NULL: it is none. */
+	enum status_code (*poll)(struct call *call, bool is_last, struct status *st);
 	/* Redis takes no writes: makes task->plan one that needs none. False: it did not. NULL: it never can. */
 	bool (*read_only)(struct call *call, struct task *task);
 	/* Redis takes no writes (MISCONF): makes call->response, and task->plan.redos and .announcement to be kept pending.
@@ -52,6 +55,8 @@ METHOD_OF_SESSIONS(sessions_revoke_realm)
 METHOD_OF_SESSIONS(sessions_list)
 METHOD_OF_SESSIONS(sessions_verify)
 #undef METHOD_OF_SESSIONS
+enum status_code sessions_watch_plan(struct call *call, struct status *st) MUST_CHECK;
+enum status_code sessions_watch_poll(struct call *call, bool is_last, struct status *st) MUST_CHECK;
 bool sessions_get_read_only(struct call *call, struct task *task) MUST_CHECK;
 bool sessions_revoke_pend(struct call *call, struct task *task) MUST_CHECK;
 

@@ -1,6 +1,7 @@
 #include "rpc/outcome.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* Advice where the store gives none. Redis's own moments (loading, failover, a long script) take that long at least. */
 #define RETRY_AFTER_UNAVAILABLE_MS 100
@@ -8,6 +9,8 @@
 #define RETRY_AFTER_FULL_MS 1000
 /* No error word of Redis is longer. */
 #define ERROR_WORD_BYTES_MAX 16
+/* Redis's sentences are shorter; a script's name and line behind them matter less. */
+#define ERROR_WORDS_BYTES_MAX 200
 
 static const struct {
 	const char *word;
@@ -35,7 +38,8 @@ static const struct {
     /* Not UNAVAILABLE: trying again does not help before somebody acts. */
     {"NOAUTH", STATUS_INTERNAL, 0, "Redis demands a password: set redis.user and redis.password_file"},
     {"WRONGPASS", STATUS_INTERNAL, 0, "Redis does not accept the password: check redis.user and redis.password_file"},
-    {"NOPERM", STATUS_INTERNAL, 0, "Redis's ACL does not allow the command: check the rights of redis.user"},
+    {"NOPERM", STATUS_INTERNAL, 0,
+     "Redis's ACL does not allow the command: give redis.user the rights that docs/operations.md lists"},
     /* All keys of a command share a hash tag. */
     {"CROSSSLOT", STATUS_INTERNAL, 0, "Redis refused the keys as of different slots: please report this defect"},
 };
@@ -50,9 +54,35 @@ span outcome_error_word(const struct store_result *result)
 	return span_of(text.ptr, len);
 }
 
+span outcome_error_words(const struct store_result *result)
+{
+	static const char echo[] = ", with args beginning with";
+	span text = result->reply == NULL ? SPAN_EMPTY : result->reply->string;
+	const uint8_t *at = text.len == 0 ? NULL : memmem(text.ptr, text.len, echo, strlen(echo));
+
+	if (at != NULL)
+		text.len = (size_t)(at - text.ptr);
+	if (text.len > ERROR_WORDS_BYTES_MAX)
+		text.len = ERROR_WORDS_BYTES_MAX;
+	return text;
+}
+
+/* Within a script the word NOPERM is not in front; how it is put depends on Redis's version. */
+static bool is_about_rights(span text)
+{
+	static const char *const signs[] = {"NOPERM", "The user executing the script can't", "ACL failure in script"};
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]) && text.len > 0; i++) {
+		if (memmem(text.ptr, text.len, signs[i], strlen(signs[i])) != NULL)
+			return true;
+	}
+	return false;
+}
+
 static enum status_code refused(const struct store_result *result, struct status *st)
 {
-	const span word = outcome_error_word(result);
+	const span word =
+	    is_about_rights(outcome_error_words(result)) ? SPAN_LIT("NOPERM") : outcome_error_word(result);
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (!span_eq(word, span_str(refusals[i].word)))

@@ -13,4 +13,7 @@ enum status_code outcome_status(const struct store_command *command, const struc
 /* The word that Redis's errors start with, such as "OOM"; empty when there is none. It holds no data. */
 span outcome_error_word(const struct store_result *result);
 
+/* All that Redis says, without the arguments of ours that it may repeat: for the log. */
+span outcome_error_words(const struct store_result *result);
+
 #endif

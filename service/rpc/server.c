@@ -13,17 +13,18 @@
 /* Design notes.
  *
  * Threads. A connection's events come one at a time from the wire's threads; replies come from the store's connections,
- * which are wire links too, or from within store_submit; the sweep, and the questions about realms (realm_poll.c), come
- * from a ticker; everything in this file that the
- * header declares comes from the program's main thread.
+ * which are wire links too, or from within store_submit; the sweep, the look at parked calls, and the questions about
+ * realms (realm_poll.c), come from a ticker; everything in this file that the header declares comes from the program's
+ * main thread.
  *
  * Locks, in order; each is held for a few microseconds and none while a callback, a submit or a send runs:
  *   exchange.lock    the calls of one frame and their arena (exchange.c)
  *   connection.lock  one connection's state and unanswered exchanges (connection.c); never with exchange.lock held
  *   registry.lock    the slots of connections (registry.c); a leaf
  *   core.keys_lock   which keyring is in force (core.c); a leaf, taken with exchange.lock held by Server/Keys only
- * Under exchange.lock the store may be asked for its state, and the memory of recent revocations be read and added to:
- * their own locks come after.
+ *   watchers.lock    the slots of parked calls (watchers.c); a leaf
+ * Under exchange.lock the store may be asked for its state, the memory of recent revocations be read and added to, and
+ * the log of events be read: their own locks come after.
  *
  * Ownership. server -> listeners, ticker, core; connection -> core, channel; exchange -> connection, arena. All but the
  * first are counted references, so that a store operation that outlives the server finds all it touches. */
@@ -49,6 +50,11 @@ static void sweep_one(struct connection *c, void *arg)
 	(void)connection_sweep(c, arg);
 }
 
+static void poll_one(struct exchange *x, void *arg)
+{
+	(void)exchange_cut_off(x, arg);
+}
+
 static void on_tick(void *owner)
 {
 	struct core *core = owner;
@@ -56,6 +62,8 @@ static void on_tick(void *owner)
 
 	registry_visit_due(core->connections, cutoff.now_ms, sweep_one, &cutoff);
 	realm_polls_tick(core->realm_polls, core, cutoff.now_ms);
+	cutoff.is_parked_only = true;
+	watchers_visit(core->watchers, cutoff.now_ms, poll_one, &cutoff);
 }
 
 enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **ret, struct status *st)
@@ -199,6 +207,7 @@ static void close_one(struct connection *c, void *arg)
 bool rpc_server_drain(rpc_server *s, uint32_t timeout_ms)
 {
 	struct cut_off cut = {.cutoff = {.now_ms = UINT64_MAX, .is_stopping = true}};
+	struct exchange_cutoff parked = {.now_ms = UINT64_MAX, .is_parked_only = true};
 	struct core *core = s->core;
 	bool is_empty;
 
@@ -209,6 +218,7 @@ bool rpc_server_drain(rpc_server *s, uint32_t timeout_ms)
 		wire_channel_listener_close(&s->listeners[i]);
 	s->listener_count = 0;
 	atomic_store(&core->is_stopping, true);
+	watchers_visit(core->watchers, UINT64_MAX, poll_one, &parked);
 	wait_answered(core, timeout_ms);
 	registry_visit_due(core->connections, UINT64_MAX, cut_off_one, &cut);
 	/* Answers that other threads are just sending; then frames that they had just begun. */

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "crypto/keyring.h"
+#include "session/event_log.h"
 #include "session/not_before.h"
 #include "session/policy.h"
 #include "session/recent.h"
@@ -28,6 +29,7 @@ struct rpc_options {
 	const struct store *store;	     /* lives as long as the server */
 	recent *recent;		     /* of revocations; lives until the store is closed. NULL: none is remembered */
 	not_before *not_before;	     /* of realms; lives as long. NULL: none is known, and the store is not asked */
+	event_log *events;	     /* for those who watch; lives until the store is closed */
 	uint32_t replay_window_ms;   /* the store's: how young a session is whose absence proves nothing */
 	uint32_t timeout_default_ms; /* of a call that names none */
 	uint32_t timeout_max_ms;
@@ -60,7 +62,7 @@ void rpc_server_use_keys(rpc_server *s, keyring *keys);
 /* From now on Health says NOT_SERVING; everything else goes on. */
 void rpc_server_set_draining(rpc_server *s);
 
-/* Stops accepting, refuses new frames as UNAVAILABLE, lets what is in flight be answered (at most timeout_ms; what is
+/* Stops accepting, refuses new frames as UNAVAILABLE, answers who watches with no events, lets what is in flight be answered (at most timeout_ms; what is
  * left then is answered UNAVAILABLE), closes all connections with their replies flushed (at most a second more). True:
  * nothing was cut off. Afterwards only rpc_server_free. */
 bool rpc_server_drain(rpc_server *s, uint32_t timeout_ms);

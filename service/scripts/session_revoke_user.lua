@@ -6,7 +6,7 @@
 --         9 now, ms  10 most logouts to keep  11 head of the announcement
 -- Returns {revoked, score, name, names}: the last entry seen, '' and '' when that was all; and all in the chunk that
 --         are dead now, 22 bytes each
--- Cost    O(log n) and 3 commands for each of the entries seen, at most a chunk
+-- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk
 -- Again   Entries of the ended stay in the index until a list or a create meets them, so a second run, after a first
 --         whose answer was lost, finds them and tells their names and number again.
 local index, prefix, lives = KEYS[1], ARGV[1], tonumber(ARGV[3])
@@ -35,11 +35,21 @@ local function rank_after(score, name)
 	return low
 end
 
+-- What a tombstone may live. Entries are in the order of their deadlines: where the first of the chunk is not near, none
+-- is, and no score is asked for, which costs more than all else. Text stays text: numbers are printed for each command.
+local soonest
+local function time_to_live(name)
+	soonest = soonest or tonumber(redis.call('ZSCORE', index, name)) - tonumber(ARGV[9])
+	if soonest >= lives then return ARGV[3] end
+	local left = tonumber(redis.call('ZSCORE', index, name)) - tonumber(ARGV[9])
+	return math.max(math.min(lives, left), 1)
+end
+
 -- Whether this call has ended the session, in an earlier run perhaps.
-local function bury(key, head, deadline)
+local function bury(key, head, name)
 	if head:sub(1, 10) == ARGV[2] then return 1 end
 	if head:byte(1) == 2 then return 0 end
-	redis.call('SET', key, ARGV[2], 'PX', math.max(math.min(lives, deadline - tonumber(ARGV[9])), 1))
+	redis.call('SET', key, ARGV[2], 'PX', time_to_live(name))
 	return 1
 end
 
@@ -60,17 +70,18 @@ end
 
 local chunk = tonumber(ARGV[6])
 local start = rank_after(ARGV[7], ARGV[8])
-local entries = redis.call('ZRANGE', index, start, start + chunk - 1, 'WITHSCORES')
+local entries = redis.call('ZRANGE', index, start, start + chunk - 1)
+local last = entries[chunk]
+local last_score = last and redis.call('ZSCORE', index, last)
 local revoked, ended = 0, {}
-for i = 1, #entries, 2 do
-	local name = entries[i]
+for _, name in ipairs(entries) do
 	local key = prefix .. name
-	local head = redis.call('GETRANGE', key, 0, 30)
+	local head = redis.call('GETRANGE', key, '0', '30')
 	local other_class = ARGV[5] ~= '' and head:byte(1) == 1 and head:sub(30, 31) ~= ARGV[5]
 	if head == '' then
 		redis.call('ZREM', index, name)
 	elseif name ~= ARGV[4] and not other_class then
-		revoked = revoked + bury(key, head, tonumber(entries[i + 1]))
+		revoked = revoked + bury(key, head, name)
 		ended[#ended + 1] = name
 	end
 end
@@ -80,5 +91,5 @@ if names ~= '' then
 	-- An ACL without the channel must not undo what is done.
 	redis.pcall('PUBLISH', 'lk1:e', ARGV[11] .. names)
 end
-if #entries < 2 * chunk then return {revoked, '', '', names} end
-return {revoked, entries[#entries], entries[#entries - 1], names}
+if not last then return {revoked, '', '', names} end
+return {revoked, last_score, last, names}

@@ -1,6 +1,7 @@
 #include "session/redo.h"
 
 #include "session/bytes.h"
+#include "session/event_log.h"
 
 _Static_assert(RECENT_HANDLE_BYTES == HANDLE_CHARS, "what is remembered is a handle");
 
@@ -142,4 +143,6 @@ void session_hear(const struct session_ears *ears, span message, uint64_t mono_m
 		remember(ears->recent, &n, mono_ms);
 	if (n.kind == EVENT_REALM_REVOKED)
 		not_before_raise(ears->not_before, n.realm_tag, n.at_ms);
+	if (ears->events != NULL)
+		event_log_hear(ears->events, &n, ears->source);
 }

@@ -7,7 +7,7 @@
 #include "session/redo.h"
 #include "session/validate.h"
 
-/* Four commands each, 5 us measured: about 1 ms in all. PLAN_STEPS_MAX chunks reach over any index that a cap allows. */
+/* Two commands each, 2 us measured: 0.4 ms in all, which is what others wait. PLAN_STEPS_MAX chunks reach over any index that a cap allows. */
 #define REVOKE_CHUNK 200
 
 /* Logouts everywhere of a user, in as many tombstones' time, that spare different sessions: as many as one page of the

@@ -154,10 +154,14 @@ struct session_plan {
 /* `again`, `conflict` and anything else: the effect is not there. */
 bool session_redo_is_done(const struct store_reply *reply);
 
+struct event_log; /* session/event_log.h */
+
 /* Who wants to know what is announced on STORE_CHANNEL. NULL: nobody. */
 struct session_ears {
 	recent *recent;
 	not_before *not_before;
+	struct event_log *events;
+	uint64_t source; /* the connection that it came by, of several that may bring the same */
 };
 
 /* Takes an announcement, of this instance or another; what is none is ignored. */

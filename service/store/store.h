@@ -75,7 +75,8 @@ enum store_outcome {
 struct store_result {
 	enum store_outcome outcome;
 	uint32_t retry_after_ms;	 /* with UNAVAILABLE and OVERLOADED */
-	const struct store_reply *reply; /* borrowed until `done` returns */
+	const struct store_reply *reply; /* borrowed until `done` returns; the same: */
+	const char *node;		 /* with REFUSED: who said so. May be NULL */
 	/* Of a write, REPLIED or REFUSED: the reply took longer than redis.late_ms, or the server is no longer the primary.
 	 * What it says may be undone by a failover: see store_keep. A late reply to a read never comes here: the store asks
 	 * again. */
@@ -112,6 +113,10 @@ struct store_state {
 	bool is_ready;	  /* a command submitted now would be sent; with several primaries: to most of the slots */
 	const char *mode; /* "embedded", "standalone", "unix", "sentinel", "cluster" */
 	char version[32]; /* Redis's own; empty before it is known */
+	/* What was acknowledged lately, and would be carried out again on a primary that takes over; */
+	uint64_t journal_entries;
+	uint64_t journal_bytes;
+	uint64_t pending; /* and what waits until Redis takes writes again: see store_pend */
 };
 
 /* One server, as far as it is known; for people and metrics. Text is empty, numbers are 0 where nothing is known. */
@@ -123,7 +128,7 @@ struct store_node {
 	char version[32];
 	uint32_t slots; /* 16384: all */
 	uint32_t connections_ready;
-	uint32_t connections;
+	uint32_t connections; /* that are wanted now */
 	uint32_t in_flight;
 	bool has_lag; /* replicas: */
 	uint64_t lag_ms;
@@ -132,6 +137,7 @@ struct store_node {
 	uint64_t timeouts;
 	uint64_t breaker_opened;
 	uint64_t reconnects;
+	char error[160]; /* why none of the connections that are wanted is open */
 };
 
 struct store_ops {

@@ -4,9 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fault/lineage.h"
+
 /* The model: each session is an object with one owner, who does one thing at a time. What was acknowledged is its floor:
  * from then on nobody may see less. What was not acknowledged may have happened, or may still happen at any later time, but
  * once only: when it has been seen, it is the floor. Versions tell before and after, for each write counts one up.
+ *
+ * A session may have had several tokens; all that was acknowledged through one holds for all. Only the last is for use:
+ * each other stands for it for a while, and ends the session after that (lineage.h).
  *
  * The end of a session goes one way: ALIVE, REVOKING (asked for, not acknowledged: both answers are possible from then
  * on), REVOKED. */
@@ -26,6 +31,7 @@ struct fate {
 	uint64_t floor_us; /* when it was acknowledged, and through which instance: a revocation too */
 	uint8_t floor_instance;
 	enum end_state end;
+	struct lineage lineage;
 	bool is_lost; /* counted once */
 	bool is_read; /* by the final reading */
 };
@@ -40,7 +46,7 @@ struct check {
 
 const char *checker_kind_name(enum checker_kind kind)
 {
-	static const char *const names[CHECKER_KINDS] = {"lost", "revived", "stale", "unaudited", "failed"};
+	static const char *const names[CHECKER_KINDS] = {"lost", "revived", "stale", "forked", "unaudited", "failed"};
 
 	return names[kind];
 }
@@ -77,7 +83,8 @@ static struct checker_shown *place_to_show(const struct check *c, enum checker_k
 static void violation(struct check *c, enum checker_kind kind, uint64_t count, const struct history_entry *e)
 {
 	struct checker_result *r = c->result;
-	uint64_t *const counters[CHECKER_KINDS] = {&r->lost, &r->revived, &r->stale, &r->unaudited, &r->failed};
+	uint64_t *const counters[CHECKER_KINDS] = {&r->lost,   &r->revived,   &r->stale,
+						   &r->forked, &r->unaudited, &r->failed};
 	struct checker_shown *shown = place_to_show(c, kind, e->session);
 
 	*counters[kind] += count;
@@ -109,6 +116,22 @@ static bool has_crossed(struct check *c, const struct fate *f, const struct hist
 	return true;
 }
 
+static void end_session(struct fate *f, enum end_state end, const struct history_entry *e)
+{
+	if (f->end == REVOKED)
+		return;
+	f->end = end;
+	if (end != REVOKED)
+		return;
+	f->floor_us = e->end_us;
+	f->floor_instance = e->instance;
+}
+
+static bool may_be_alive(const struct check *c, const struct fate *f, const struct history_entry *e)
+{
+	return f->end != REVOKED && !lineage_must_end(&f->lineage, e, c->rules->grace_us);
+}
+
 static void seen_alive(struct check *c, const struct fate *f, const struct history_entry *e)
 {
 	if (!has_crossed(c, f, e))
@@ -117,6 +140,13 @@ static void seen_alive(struct check *c, const struct fate *f, const struct histo
 
 static void seen_dead(struct check *c, struct fate *f, const struct history_entry *e)
 {
+	if (e->reason == LK_REASON_REUSE_DETECTED && lineage_may_end(&f->lineage, e, c->rules->grace_us)) {
+		end_session(f, REVOKED, e);
+		return;
+	}
+	/* The end of the chain is missing: of that the last token will tell. */
+	if (e->reason == LK_REASON_ROTATED && lineage_may_end(&f->lineage, e, c->rules->grace_us))
+		return;
 	if (f->end != ALIVE || f->is_lost || has_crossed(c, f, e))
 		return;
 	f->is_lost = true;
@@ -187,6 +217,12 @@ static void judge_remains(struct check *c, struct fate *f, const struct history_
 		violation(c, CHECKER_STALE, 1, e);
 }
 
+static void judge_token(struct check *c, struct fate *f, const struct history_entry *e)
+{
+	if (!lineage_learn(&f->lineage, e) && f->end != REVOKED && !has_crossed(c, f, e))
+		violation(c, CHECKER_FORKED, 1, e);
+}
+
 static void judge_get(struct check *c, struct fate *f, const struct history_entry *e)
 {
 	c->result->unknown += !e->is_audit && e->verdict == LK_UNKNOWN && is_judged(c->rules, e);
@@ -195,12 +231,14 @@ static void judge_get(struct check *c, struct fate *f, const struct history_entr
 	f->is_read |= e->is_audit;
 	if (e->verdict == LK_INVALID)
 		seen_dead(c, f, e);
-	else if (f->end == REVOKED)
+	else if (!may_be_alive(c, f, e))
 		seen_alive(c, f, e);
 	else if (e->is_audit)
 		judge_remains(c, f, e);
 	else
 		judge_state(c, f, e);
+	if (e->verdict == LK_VALID)
+		judge_token(c, f, e);
 }
 
 static void judge_update(struct check *c, struct fate *f, const struct history_entry *e)
@@ -211,7 +249,7 @@ static void judge_update(struct check *c, struct fate *f, const struct history_e
 		violation(c, CHECKER_STALE, 1, e);
 	if (e->err != LK_OK)
 		return;
-	if (f->end == REVOKED) {
+	if (!may_be_alive(c, f, e)) {
 		seen_alive(c, f, e);
 		return;
 	}
@@ -222,13 +260,20 @@ static void judge_update(struct check *c, struct fate *f, const struct history_e
 	raise_floor(f, e);
 }
 
-static void judge_revoke(struct fate *f, const struct history_entry *e)
+static void judge_rotate(struct check *c, struct fate *f, const struct history_entry *e)
 {
-	if (f->end == REVOKED)
-		return;
-	f->end = e->err == LK_OK ? REVOKED : REVOKING;
+	lineage_ask(&f->lineage, e);
+	if (e->err == LK_E_SESSION_INVALID)
+		seen_dead(c, f, e);
 	if (e->err != LK_OK)
 		return;
+	if (!may_be_alive(c, f, e)) {
+		seen_alive(c, f, e);
+		return;
+	}
+	if (e->version < f->floor_version && !has_crossed(c, f, e))
+		violation(c, CHECKER_STALE, 1, e);
+	judge_token(c, f, e);
 	f->floor_us = e->end_us;
 	f->floor_instance = e->instance;
 }
@@ -236,7 +281,9 @@ static void judge_revoke(struct fate *f, const struct history_entry *e)
 /* Conflicts and dead sessions are answers: the call was carried out. */
 static bool has_failed(const struct history_entry *e)
 {
-	if (e->op == HISTORY_UPDATE && (e->err == LK_E_CONFLICT || e->err == LK_E_SESSION_INVALID))
+	if (e->op == HISTORY_UPDATE && e->err == LK_E_CONFLICT)
+		return false;
+	if ((e->op == HISTORY_UPDATE || e->op == HISTORY_ROTATE) && e->err == LK_E_SESSION_INVALID)
 		return false;
 	return e->err != LK_OK;
 }
@@ -264,6 +311,7 @@ static void judge(struct check *c, size_t entry)
 	f->last_entry = entry;
 	switch ((enum history_op)e->op) {
 	case HISTORY_CREATE:
+		f->lineage.tokens[0].is_known = true;
 		raise_floor(f, e);
 		return;
 	case HISTORY_GET:
@@ -272,9 +320,12 @@ static void judge(struct check *c, size_t entry)
 	case HISTORY_UPDATE:
 		judge_update(c, f, e);
 		return;
+	case HISTORY_ROTATE:
+		judge_rotate(c, f, e);
+		return;
 	case HISTORY_REVOKE:
 	case HISTORY_REVOKE_USER:
-		judge_revoke(f, e);
+		end_session(f, e->err == LK_OK ? REVOKED : REVOKING, e);
 		return;
 	}
 }

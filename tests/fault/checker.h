@@ -7,8 +7,9 @@
 
 enum checker_kind {
 	CHECKER_LOST, /* an acknowledged create or update is gone, or somebody was logged out whom nobody logged out */
-	CHECKER_REVIVED,   /* VALID after an acknowledged revocation */
+	CHECKER_REVIVED,   /* VALID after an acknowledged revocation, a detected reuse, or the token's grace */
 	CHECKER_STALE,	   /* an older state than was acknowledged before the question */
+	CHECKER_FORKED,	   /* two successors of one token, or a replaced token that lives by itself */
 	CHECKER_UNAUDITED, /* at the end nothing could be learnt of the session */
 	CHECKER_FAILED,	   /* not answered OK within its deadline; told of, but no broken promise by itself */
 	CHECKER_KINDS
@@ -30,7 +31,8 @@ struct checker_rules {
 	/* Whose failures count, and whose writes make up the gap; NULL: everybody's. */
 	bool (*is_judged)(void *owner, const struct history_entry *entry);
 	void *owner;
-	unsigned shards; /* each has a gap of its own; 0 or 1: there are none */
+	uint64_t grace_us; /* how long a replaced token stands for its successor */
+	unsigned shards;   /* each has a gap of its own; 0 or 1: there are none */
 	struct checker_parting partings[CHECKER_PARTINGS_MAX];
 	size_t parting_count;
 };
@@ -46,12 +48,13 @@ struct checker_shown {
 
 struct checker_result {
 	uint64_t operations;   /* without the final reading */
-	uint64_t acknowledged; /* creates, updates, revocations */
+	uint64_t acknowledged; /* creates, updates, rotations, revocations */
 	uint64_t failed;
 	uint64_t unknown;
 	uint64_t lost;
 	uint64_t revived;
 	uint64_t stale;
+	uint64_t forked;
 	uint64_t unaudited;
 	uint64_t crossed;
 	uint64_t crossed_after_us; /* the longest time between an acknowledgement and such an answer */

@@ -33,6 +33,8 @@ static struct history_entry *tell(struct story *s, enum history_op op, uint8_t i
 {
 	struct history_entry e = {.op = (uint8_t)op, .instance = instance, .err = (uint8_t)err, .slot = 7};
 
+	e.successor = HISTORY_NO_TOKEN;
+
 	s->now_us += 100;
 	e.start_us = s->now_us;
 	e.end_us = s->now_us + 10;
@@ -417,8 +419,12 @@ static void test_what_ended_several_sessions_is_one_operation(void **state)
 
 	create(s);
 	tell(s, HISTORY_REVOKE_USER, A, LK_OK)->session = 0;
-	*tell(s, HISTORY_REVOKE_USER, A, LK_OK) = (struct history_entry){
-	    .op = HISTORY_REVOKE_USER, .session = 1, .is_echo = true, .start_us = 300, .end_us = 310};
+	*tell(s, HISTORY_REVOKE_USER, A, LK_OK) = (struct history_entry){.op = HISTORY_REVOKE_USER,
+									 .session = 1,
+									 .is_echo = true,
+									 .start_us = 300,
+									 .end_us = 310,
+									 .successor = HISTORY_NO_TOKEN};
 	get(s, B, LK_VALID, 0, 1)->session = 1;
 	check(s);
 	assert_int_equal(s->result.operations, 4);
@@ -453,6 +459,194 @@ static void test_the_last_acknowledged_write_of_an_instance(void **state)
 	assert_int_equal(checker_last_acknowledged_us(&s->history, 1, B, 0, 1000), 310);
 	assert_int_equal(checker_last_acknowledged_us(&s->history, 1, B, 0, 300), 210);
 	assert_int_equal(checker_last_acknowledged_us(&s->history, 1, B, 310, 1000), 0);
+}
+
+/* In what follows a grace is a second: with the clocks' tolerance, far longer than a story. */
+#define GRACE_US 1000000
+
+static struct history_entry *rotate(struct story *s, uint8_t token, enum lk_err err, uint8_t successor)
+{
+	struct history_entry *e = tell(s, HISTORY_ROTATE, A, err);
+
+	s->rules.grace_us = GRACE_US;
+	e->token = token;
+	e->version = err == LK_OK ? 1 : 0;
+	e->successor = successor;
+	return e;
+}
+
+static struct history_entry *get_by(struct story *s, uint8_t token, enum lk_verdict verdict, uint8_t successor)
+{
+	struct history_entry *e = get(s, B, verdict, 0, verdict == LK_VALID ? 1 : 0);
+
+	e->token = token;
+	e->successor = successor;
+	return e;
+}
+
+static void read_at_end_by(struct story *s, uint8_t token, enum lk_verdict verdict)
+{
+	get_by(s, token, verdict, HISTORY_NO_TOKEN)->is_audit = true;
+}
+
+static void assert_checked(struct story *s, uint64_t lost, uint64_t revived, uint64_t forked)
+{
+	check(s);
+	assert_promises(s, lost, revived, 0);
+	assert_int_equal(s->result.forked, forked);
+}
+
+static void test_a_rotation_moves_on(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_OK, 1);
+	get_by(s, 0, LK_VALID, 1);
+	rotate(s, 0, LK_OK, 1);
+	update(s, LK_OK, 1, 2)->token = 1;
+	rotate(s, 1, LK_OK, 2)->version = 2;
+	update(s, LK_OK, 2, 3);
+	read_at_end(s, LK_VALID, 2, 3, MARKS(0, 1, 2));
+	s->history.entries[s->history.count - 1].token = 2;
+	s->history.entries[s->history.count - 2].token = 2;
+	assert_checked(s, 0, 0, 0);
+	assert_int_equal(s->result.failed, 0);
+}
+
+static void test_an_acknowledged_rotation_is_not_lost(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_OK, 1);
+	read_at_end_by(s, 1, LK_INVALID);
+	assert_checked(s, 1, 0, 0);
+}
+
+static void test_an_acknowledged_rotation_is_not_undone(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_OK, 1);
+	get_by(s, 0, LK_VALID, HISTORY_NO_TOKEN);
+	read_at_end_by(s, 1, LK_VALID);
+	assert_checked(s, 0, 0, 1);
+}
+
+static void test_one_token_has_one_successor(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_OK, 1);
+	rotate(s, 0, LK_OK, 2);
+	read_at_end_by(s, 2, LK_VALID);
+	assert_checked(s, 0, 0, 1);
+}
+
+static void test_a_token_that_nobody_rotated_has_no_successor(void **state)
+{
+	struct story *s = *state;
+
+	get_by(s, 0, LK_VALID, 1);
+	assert_checked(s, 0, 0, 1);
+}
+
+static void test_a_replaced_token_lives_through_its_grace(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_OK, 1);
+	get_by(s, 0, LK_INVALID, HISTORY_NO_TOKEN)->reason = LK_REASON_REUSE_DETECTED;
+	read_at_end_by(s, 1, LK_INVALID);
+	assert_checked(s, 1, 0, 0);
+}
+
+static void test_a_replaced_token_ends_the_session_after_its_grace(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_OK, 1);
+	s->now_us += 2 * GRACE_US;
+	get_by(s, 1, LK_VALID, HISTORY_NO_TOKEN);
+	get_by(s, 0, LK_INVALID, HISTORY_NO_TOKEN)->reason = LK_REASON_REUSE_DETECTED;
+	get_by(s, 1, LK_INVALID, HISTORY_NO_TOKEN)->reason = LK_REASON_REUSE_DETECTED;
+	assert_checked(s, 0, 0, 0);
+
+	/* What was told to have ended does not come back, by no token. */
+	get_by(s, 1, LK_VALID, HISTORY_NO_TOKEN);
+	assert_checked(s, 0, 1, 0);
+	rotate(s, 1, LK_OK, 2);
+	assert_checked(s, 0, 2, 0);
+}
+
+static void test_a_replaced_token_is_good_for_nothing_after_its_grace(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_OK, 1);
+	s->now_us += 2 * GRACE_US;
+	get_by(s, 0, LK_VALID, 1);
+	update(s, LK_OK, 1, 2)->token = 0;
+	assert_checked(s, 0, 2, 0);
+}
+
+static void test_reuse_ends_the_session_only_if_there_was_any(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_OK, 1);
+	s->now_us += 2 * GRACE_US;
+	get_by(s, 1, LK_INVALID, HISTORY_NO_TOKEN)->reason = LK_REASON_REUSE_DETECTED;
+	assert_checked(s, 1, 0, 0);
+}
+
+static void test_an_unacknowledged_rotation_allows_both(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_E_TIMED_OUT, HISTORY_NO_TOKEN);
+	get_by(s, 0, LK_VALID, HISTORY_NO_TOKEN);
+	get_by(s, 0, LK_VALID, 1);
+	rotate(s, 0, LK_OK, 1);
+	get_by(s, 1, LK_VALID, HISTORY_NO_TOKEN);
+	assert_checked(s, 0, 0, 0);
+	assert_int_equal(s->result.failed, 1);
+
+	/* Once seen it has happened. */
+	get_by(s, 0, LK_VALID, HISTORY_NO_TOKEN);
+	assert_checked(s, 0, 0, 1);
+}
+
+static void test_an_unacknowledged_rotation_may_end_the_session(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_E_TIMED_OUT, HISTORY_NO_TOKEN);
+	s->now_us += 2 * GRACE_US;
+	rotate(s, 0, LK_E_SESSION_INVALID, HISTORY_NO_TOKEN)->reason = LK_REASON_REUSE_DETECTED;
+	read_at_end_by(s, 0, LK_INVALID);
+	assert_checked(s, 0, 0, 0);
+	assert_int_equal(s->result.failed, 1);
+}
+
+static void test_a_revocation_holds_for_every_token(void **state)
+{
+	struct story *s = *state;
+
+	rotate(s, 0, LK_OK, 1);
+	tell(s, HISTORY_REVOKE, A, LK_OK)->token = 0;
+	get_by(s, 1, LK_VALID, HISTORY_NO_TOKEN);
+	get_by(s, 0, LK_VALID, 1);
+	assert_checked(s, 0, 2, 0);
+}
+
+static void test_a_rotation_upon_less_than_was_acknowledged(void **state)
+{
+	struct story *s = *state;
+
+	update(s, LK_OK, 1, 2);
+	rotate(s, 0, LK_OK, 1);
+	check(s);
+	assert_promises(s, 0, 0, 1);
 }
 
 /* CLUSTER KEYSLOT says so. */
@@ -491,6 +685,19 @@ int main(void)
 	    TEST(test_what_ended_several_sessions_is_one_operation),
 	    TEST(test_what_is_worse_is_shown_first),
 	    TEST(test_the_last_acknowledged_write_of_an_instance),
+	    TEST(test_a_rotation_moves_on),
+	    TEST(test_an_acknowledged_rotation_is_not_lost),
+	    TEST(test_an_acknowledged_rotation_is_not_undone),
+	    TEST(test_one_token_has_one_successor),
+	    TEST(test_a_token_that_nobody_rotated_has_no_successor),
+	    TEST(test_a_replaced_token_lives_through_its_grace),
+	    TEST(test_a_replaced_token_ends_the_session_after_its_grace),
+	    TEST(test_a_replaced_token_is_good_for_nothing_after_its_grace),
+	    TEST(test_reuse_ends_the_session_only_if_there_was_any),
+	    TEST(test_an_unacknowledged_rotation_allows_both),
+	    TEST(test_an_unacknowledged_rotation_may_end_the_session),
+	    TEST(test_a_revocation_holds_for_every_token),
+	    TEST(test_a_rotation_upon_less_than_was_acknowledged),
 	    TEST(test_the_slot_of_a_handle),
 	};
 

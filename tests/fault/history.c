@@ -68,11 +68,13 @@ unsigned history_shard_of_slot(uint16_t slot, unsigned shards)
 
 static void print_question(FILE *out, const struct history_entry *e)
 {
-	static const char *const names[] = {"create", "get", "update", "revoke", "revoke-user"};
+	static const char *const names[] = {"create", "get", "update", "rotate", "revoke", "revoke-user"};
 
 	(void)fprintf(out, "%s%s", e->is_audit ? "final " : "", names[e->op]);
 	if (e->op == HISTORY_UPDATE)
 		(void)fprintf(out, " n=%u", e->n);
+	if (e->token > 0)
+		(void)fprintf(out, " by token %u", e->token);
 	if (e->expected != 0)
 		(void)fprintf(out, " if version %llu", (unsigned long long)e->expected);
 }
@@ -89,6 +91,8 @@ static void print_answer(FILE *out, const struct history_entry *e)
 		for (size_t i = 0; i < HISTORY_MARKS; i++)
 			(void)fprintf(out, " %u", e->marks[i]);
 	}
+	if (e->successor != HISTORY_NO_TOKEN)
+		(void)fprintf(out, " token %u", e->successor);
 	if (e->version != 0)
 		(void)fprintf(out, " version %llu", (unsigned long long)e->version);
 }

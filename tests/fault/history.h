@@ -11,7 +11,7 @@
 /* All that one worker asked and was answered, in its own order. A worker owns its sessions and does one thing at a time,
  * so of each of them the history is complete. Not thread-safe: read it when the worker has ended. */
 
-enum history_op { HISTORY_CREATE, HISTORY_GET, HISTORY_UPDATE, HISTORY_REVOKE, HISTORY_REVOKE_USER };
+enum history_op { HISTORY_CREATE, HISTORY_GET, HISTORY_UPDATE, HISTORY_ROTATE, HISTORY_REVOKE, HISTORY_REVOKE_USER };
 
 /* A client with several endpoints asked: which of them answered is not known. */
 #define HISTORY_ANY_INSTANCE 255
@@ -21,6 +21,10 @@ enum history_op { HISTORY_CREATE, HISTORY_GET, HISTORY_UPDATE, HISTORY_REVOKE, H
 /* Of a create that was not acknowledged. */
 #define HISTORY_NO_SESSION UINT32_MAX
 #define HISTORY_NO_SLOT	   UINT16_MAX
+/* Tokens of a session are numbered from 0, the created one, in the order in which the worker came to know them. A session
+ * has so many at most. */
+#define HISTORY_TOKENS_MAX 16
+#define HISTORY_NO_TOKEN   UINT8_MAX
 
 struct history_entry {
 	uint64_t start_us; /* monotonic */
@@ -37,9 +41,12 @@ struct history_entry {
 	uint8_t err;	 /* enum lk_err */
 	uint8_t verdict; /* of a get: enum lk_verdict */
 	uint8_t reason;	 /* enum lk_reason */
-	bool is_echo;	 /* the same call as the entry before, which ended several sessions */
-	bool is_abroad;	 /* through another instance than the worker's own, where it has one */
-	bool is_audit;	 /* of the reading of everything at the end */
+	uint8_t token;	 /* that was used */
+	uint8_t
+	    successor;	/* the token that a rotate, or a get with a replaced token, answered; HISTORY_NO_TOKEN: none */
+	bool is_echo;	/* the same call as the entry before, which ended several sessions */
+	bool is_abroad; /* through another instance than the worker's own, where it has one */
+	bool is_audit;	/* of the reading of everything at the end */
 };
 
 /* Enough to tell why: what fails a thousand times does so for a few reasons. */

@@ -102,7 +102,8 @@ static unsigned pick_instance(struct worker *w)
 
 static struct history_entry begin(const struct worker *w, enum history_op op, unsigned instance, uint32_t session)
 {
-	struct history_entry e = {.op = (uint8_t)op, .session = session, .slot = HISTORY_NO_SLOT};
+	struct history_entry e = {
+	    .op = (uint8_t)op, .session = session, .slot = HISTORY_NO_SLOT, .successor = HISTORY_NO_TOKEN};
 
 	e.instance = w->load->options.is_any_instance ? HISTORY_ANY_INSTANCE : (uint8_t)instance;
 	e.is_abroad = w->load->options.is_pinned && instance != w->number % LOAD_INSTANCES_MAX;

@@ -99,7 +99,8 @@ static const struct argp argp = {
 	"Does harm to Redis and to the service under load, and checks every answer.\v"
 	"A row a scenario. lost: acknowledged creates and updates that are gone, and sessions that ended though nobody "
 	"ended them. revived: VALID after an acknowledged revocation. stale: reads of an older state than was "
-	"acknowledged. failed: calls without a good answer within their deadline. unknown: those of them that asked "
+	"acknowledged. forked: two successors of one token, or a rotation undone. failed: calls without a good answer "
+	"within their deadline. unknown: those of them that asked "
 	"for a "
 	"verdict. gap: the longest time without an acknowledged write (in some shard). The exit status is 1 when a "
 	"bound is broken.",
@@ -177,17 +178,17 @@ static const char *const state_names[] = {"ABORTED", "skipped", "ok", "BROKEN"};
 
 static void print_head(void)
 {
-	printf("%-18s %6s %10s %12s %5s %7s %6s %7s %8s %7s  %s\n", "scenario", "rounds", "operations", "acknowledged",
-	       "lost", "revived", "stale", "failed", "unknown", "gap ms", "");
+	printf("%-18s %6s %10s %12s %5s %7s %6s %6s %7s %8s %7s  %s\n", "scenario", "rounds", "operations",
+	       "acknowledged", "lost", "revived", "stale", "forked", "failed", "unknown", "gap ms", "");
 }
 
 static void print_row(const struct scenario *scenario, const struct row *row)
 {
-	printf("%-18s %6u %10llu %12llu %5llu %7llu %6llu %7llu %8llu %7llu  %s\n", scenario->name, row->rounds,
+	printf("%-18s %6u %10llu %12llu %5llu %7llu %6llu %6llu %7llu %8llu %7llu  %s\n", scenario->name, row->rounds,
 	       (unsigned long long)row->operations, (unsigned long long)row->acknowledged,
 	       (unsigned long long)row->lost, (unsigned long long)row->revived, (unsigned long long)row->stale,
-	       (unsigned long long)row->failed, (unsigned long long)row->unknown, (unsigned long long)row->gap_ms,
-	       state_names[row->state]);
+	       (unsigned long long)row->forked, (unsigned long long)row->failed, (unsigned long long)row->unknown,
+	       (unsigned long long)row->gap_ms, state_names[row->state]);
 	if (row->wrong[0] != '\0')
 		printf("  %s: %s\n", row->state == ROW_SKIPPED ? "why" : "wrong", row->wrong);
 	if (row->unaudited > 0)
@@ -213,13 +214,14 @@ static void write_json_row(FILE *out, const struct scenario *scenario, const str
 	(void)fprintf(
 	    out,
 	    "%s\n  {\"name\": \"%s\", \"title\": \"%s\", \"state\": \"%s\", \"rounds\": %u, \"operations\": %llu, "
-	    "\"acknowledged\": %llu, \"lost\": %llu, \"revived\": %llu, \"stale\": %llu, \"failed\": %llu, "
+	    "\"acknowledged\": %llu, \"lost\": %llu, \"revived\": %llu, \"stale\": %llu, \"forked\": %llu, \"failed\": "
+	    "%llu, "
 	    "\"unknown\": %llu, \"unaudited\": %llu, \"gap_ms\": %llu, \"took_ms\": %llu, \"note\": \"%s\"}",
 	    is_first ? "" : ",", scenario->name, scenario->title, state_names[row->state], row->rounds,
 	    (unsigned long long)row->operations, (unsigned long long)row->acknowledged, (unsigned long long)row->lost,
-	    (unsigned long long)row->revived, (unsigned long long)row->stale, (unsigned long long)row->failed,
-	    (unsigned long long)row->unknown, (unsigned long long)row->unaudited, (unsigned long long)row->gap_ms,
-	    (unsigned long long)row->took_ms, row->note);
+	    (unsigned long long)row->revived, (unsigned long long)row->stale, (unsigned long long)row->forked,
+	    (unsigned long long)row->failed, (unsigned long long)row->unknown, (unsigned long long)row->unaudited,
+	    (unsigned long long)row->gap_ms, (unsigned long long)row->took_ms, row->note);
 }
 
 static bool run_one(const struct settings *settings, const struct scenario *scenario, struct row *row, FILE *json,

@@ -49,6 +49,7 @@ static void fill_row(const struct stage *s, const struct checker_result *result,
 	row->lost = result->lost;
 	row->revived = result->revived;
 	row->stale = result->stale;
+	row->forked = result->forked;
 	row->failed = result->failed;
 	row->unknown = result->unknown;
 	row->unaudited = result->unaudited;
@@ -62,7 +63,7 @@ static void fill_row(const struct stage *s, const struct checker_result *result,
 static bool holds(const struct bounds *b, const struct row *row)
 {
 	return row->lost <= b->lost && row->revived <= b->revived && row->stale <= b->stale &&
-	       row->failed <= b->failed && row->unknown <= b->unknown && row->gap_ms <= b->gap_ms &&
+	       row->failed <= b->failed && row->unknown <= b->unknown && row->gap_ms <= b->gap_ms && row->forked == 0 &&
 	       row->unaudited == 0 && row->wrong[0] == '\0';
 }
 

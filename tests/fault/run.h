@@ -23,6 +23,7 @@ struct row {
 	uint64_t lost;
 	uint64_t revived;
 	uint64_t stale;
+	uint64_t forked;
 	uint64_t failed;
 	uint64_t unknown;
 	uint64_t unaudited;

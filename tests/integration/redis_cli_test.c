@@ -226,6 +226,17 @@ static void test_cluster(void **state)
 	redis_cluster_close(&cluster);
 }
 
+static bool says_that_no_sentinel_answers(const char *url)
+{
+	struct run_result r;
+	bool says;
+
+	cli_run(&r, url, "redis", NULL);
+	says = r.status == CLI_UNSERVED && strstr(r.err, "none of the 3 Sentinels answers") != NULL;
+	run_result_free(&r);
+	return says;
+}
+
 static void test_sentinels(void **state)
 {
 	static struct redis_sentinels sentinels;
@@ -243,6 +254,10 @@ static void test_sentinels(void **state)
 	assert_int_equal(number(json, "primaries"), 1);
 	assert_int_equal(number(json, "slots_served"), 16384);
 	json_decref(json);
+	/* None is left to say who the primary is. */
+	for (unsigned i = 0; i < sentinels.sentinel_count; i++)
+		redis_sentinels_kill_sentinel(&sentinels, i);
+	assert_becomes(says_that_no_sentinel_answers(service.url), BOUND_MS);
 	latchkeyd_stop(&service);
 	latchkeyd_remove(&service);
 	redis_sentinels_close(&sentinels);

@@ -16,8 +16,10 @@ static void greet(struct actor *a, const char *words, char *reply)
 	int len;
 
 	if (strncmp(words, "INFO", 4) == 0) {
-		len = snprintf(info, sizeof(info), "redis_version:7.9.9\r\nrun_id:%040u\r\nrole:%s\r\n",
-			       atomic_load(&a->run), a->role);
+		len = snprintf(info, sizeof(info),
+			       "redis_version:7.9.9\r\nrun_id:%040u\r\nrole:%s\r\nmaster_replid:%040u\r\n"
+			       "%s_repl_offset:%u\r\n",
+			       atomic_load(&a->run), a->role, 7, a->role, atomic_load(&a->offset));
 		(void)snprintf(reply, ACTOR_REPLY_BYTES, "$%d\r\n%s\r\n", len, info);
 	} else if (strcmp(words, "PING") == 0) {
 		(void)snprintf(reply, ACTOR_REPLY_BYTES, "+PONG\r\n");

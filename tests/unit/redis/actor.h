@@ -15,8 +15,9 @@ struct actor {
 	/* Called from the actor's thread. Writes the reply; leaves it empty to say nothing now, or writes "close". */
 	void (*play)(void *owner, struct actor *a, const char *words, char reply[ACTOR_REPLY_BYTES]);
 	void *owner;
-	const char *role; /* "master" or "slave" */
-	atomic_uint run;  /* shown as run_id: another number is another run */
+	const char *role;   /* "master" or "slave" */
+	atomic_uint run;    /* shown as run_id: another number is another run */
+	atomic_uint offset; /* in the stream of replication, which is one for all actors */
 	uint16_t port;
 	char address[32];     /* 127.0.0.1:port */
 	atomic_uint commands; /* that `play` got */

@@ -96,14 +96,37 @@ static void append(char *to, size_t size, const char *text)
 	(void)snprintf(to + len, size - len, "%s ", text);
 }
 
-void events_report(void *owner, bool is_problem, const char *event, const char *text)
+static void append_field(struct events *e, const char *name, const char *text)
+{
+	char field[700];
+
+	if (text == NULL)
+		return;
+	(void)snprintf(field, sizeof(field), "%s=%s", name, text);
+	append(e->texts, sizeof(e->texts), field);
+}
+
+static void append_number(struct events *e, const char *name, uint64_t number)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+	append_field(e, name, number == 0 ? NULL : text);
+}
+
+void events_report(void *owner, const struct redis_event *event)
 {
 	struct events *e = owner;
 
-	(void)is_problem;
 	pthread_mutex_lock(&e->lock);
-	append(e->names, sizeof(e->names), event);
-	append(e->texts, sizeof(e->texts), text);
+	append(e->names, sizeof(e->names), event->name);
+	append_field(e, "node", event->node);
+	append_field(e, "from", event->from);
+	append_field(e, "error", event->error);
+	append_field(e, "text", event->text);
+	append_number(e, "attempt", event->attempt);
+	append_number(e, "commands", event->commands);
+	append_number(e, "not_logged", event->not_logged);
 	pthread_mutex_unlock(&e->lock);
 }
 

@@ -35,7 +35,7 @@ void call_await(struct call *c);
 /* All of it, and the outcome must be this. */
 void call_expect(redis *r, const char *words, enum store_outcome outcome, const char *text);
 
-/* Event names reported so far, each followed by a space, and all their texts. */
+/* Event names reported so far, each followed by a space, and all that they say, as "node=1.2.3.4:5 error=...". */
 struct events {
 	pthread_mutex_t lock;
 	char names[4096];
@@ -47,7 +47,7 @@ struct events {
 		.lock = PTHREAD_MUTEX_INITIALIZER                                                                      \
 	}
 
-void events_report(void *owner, bool is_problem, const char *event, const char *text);
+void events_report(void *owner, const struct redis_event *event);
 /* Whether an event of that name came, or a text contains this. */
 bool events_have(struct events *e, const char *part);
 void events_clear(struct events *e);

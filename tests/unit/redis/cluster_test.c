@@ -91,6 +91,15 @@ static void finds_every_slot(void **state)
 	assert_int_equal(slots, 16384);
 	assert_int_equal(replicas, 3);
 	assert_int_equal(count, 6);
+	/* Each primary, and its replica behind it, to which no connection is wanted. */
+	for (size_t i = 0; i < count; i++) {
+		assert_string_equal(nodes[i].role, i % 2 == 0 ? "primary" : "replica");
+		assert_int_equal(nodes[i].slots > 0, i % 2 == 0);
+	}
+	assert_becomes(store_nodes(redis_store(s->redis), nodes, 32) == 6 && nodes[1].connections == 0 &&
+			   nodes[3].connections == 0 && nodes[5].connections == 0,
+		       BOUND_MS);
+	assert_int_equal(nodes[0].connections, s->options.connections);
 }
 
 static void survives_a_killed_primary(void **state)

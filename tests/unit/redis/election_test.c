@@ -242,6 +242,44 @@ static void asks_replicas_for_what_may_be_stale(void **state)
 	assert_int_equal(gets_of(&s->set.nodes[0]) >= 2, 1);
 }
 
+struct ear {
+	atomic_uint heard;
+	atomic_uint missed;
+};
+
+static void on_heard(void *owner, uint64_t source, span message)
+{
+	(void)source;
+	(void)message;
+	(void)atomic_fetch_add(&((struct ear *)owner)->heard, 1);
+}
+
+static void on_missed(void *owner)
+{
+	(void)atomic_fetch_add(&((struct ear *)owner)->missed, 1);
+}
+
+/* What others announced there before this side listened to it was missed, which is told though no connection has ended. */
+static void tells_that_it_may_have_missed_the_successor(void **state)
+{
+	struct scene *s = *state;
+	static struct ear ear;
+	unsigned missed, heard, next;
+
+	s->options.heard = on_heard;
+	s->options.missed = on_missed;
+	s->options.heard_owner = &ear;
+	s->redis = open_ready(&s->options);
+	assert_becomes(atomic_load(&ear.missed) == 1, BOUND_MS);
+	missed = atomic_load(&ear.missed);
+	next = redis_sentinels_failover(&s->set);
+	assert_becomes(serves(s, next), BOUND_MS);
+	assert_becomes(atomic_load(&ear.missed) > missed, BOUND_MS);
+	heard = atomic_load(&ear.heard);
+	store_announce(redis_store(s->redis), SPAN_LIT("hello"));
+	assert_becomes(atomic_load(&ear.heard) > heard, BOUND_MS);
+}
+
 #define SENTINEL_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -254,6 +292,7 @@ int main(int argc, char **argv)
 	    SENTINEL_TEST(needs_no_particular_sentinel),
 	    SENTINEL_TEST(does_not_trust_an_unconfirmed_primary),
 	    SENTINEL_TEST(waits_for_replicas),
+	    SENTINEL_TEST(tells_that_it_may_have_missed_the_successor),
 	    SENTINEL_TEST(asks_replicas_for_what_may_be_stale),
 	};
 

@@ -103,6 +103,7 @@ static void peek_nothing(redis *r)
 static void survives_script_flush(void **state)
 {
 	static struct scene s;
+	struct store_node node;
 	uint64_t reloads;
 
 	(void)state;
@@ -115,6 +116,9 @@ static void survives_script_flush(void **state)
 		peek_nothing(s.redis);
 		assert_int_equal(metric_get(METRIC_REDIS_SCRIPT_RELOADS), reloads + 1);
 	}
+	/* NOSCRIPT is none. */
+	assert_int_equal(store_nodes(redis_store(s.redis), &node, 1), 1);
+	assert_int_equal(node.errors, 0);
 	end_scene(&s);
 }
 
@@ -254,6 +258,7 @@ static void brings_back_what_a_restart_lost(void **state)
 	static struct scene s;
 	static struct call calls[500];
 	static char words[500][32];
+	struct store_state st;
 
 	(void)state;
 	start_scene(&s, NULL);
@@ -269,6 +274,9 @@ static void brings_back_what_a_restart_lost(void **state)
 		call_await(&calls[i]);
 		assert_true(store_keep(redis_store(s.redis), &calls[i].op, &calls[i].op.command, 60000));
 	}
+	store_get_state(redis_store(s.redis), &st);
+	assert_int_equal(st.journal_entries, 500);
+	assert_true(st.journal_bytes > 0);
 	redis_server_kill(&s.server);
 	redis_server_start(&s.server);
 	for (size_t i = 0; i < 500; i++) {
@@ -330,10 +338,52 @@ static void kill_one_connection(const struct redis_server *server)
 	freeReplyObject(list);
 }
 
+struct ear {
+	pthread_mutex_t lock;
+	char words[256];
+	unsigned missed;
+	unsigned missed_before; /* the words came */
+};
+
+static void on_heard(void *owner, uint64_t source, span message)
+{
+	struct ear *e = owner;
+
+	(void)source;
+	pthread_mutex_lock(&e->lock);
+	(void)snprintf(e->words, sizeof(e->words), "%.*s", SPAN_FMT(message));
+	e->missed_before = e->missed;
+	pthread_mutex_unlock(&e->lock);
+}
+
+static bool has_heard(struct ear *e, const char *words)
+{
+	bool has;
+
+	pthread_mutex_lock(&e->lock);
+	has = strcmp(e->words, words) == 0;
+	pthread_mutex_unlock(&e->lock);
+	return has;
+}
+
+/* Over the connection that WAITs. There are no replicas, so that nobody is waited for. */
+static void write_with_replicas(redis *r, const char *words)
+{
+	struct call c;
+
+	call_init_write(&c, words);
+	c.op.wait_replicas = 1;
+	c.op.wait_ms = 1;
+	call_start(&c, r);
+	call_await(&c);
+	assert_int_equal(c.outcome, STORE_REPLIED);
+}
+
 /* A name or a virtual address moves to another server while connections to the one before live on. One connection that
  * is made anew tells; then all of them go, and the new one gets what was acknowledged before it gets anything else. */
 static void leaves_a_server_whose_address_moved(void **state)
 {
+	struct ear ear = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct redis_server other;
 	struct relay *relay;
 	static struct scene s;
@@ -349,7 +399,10 @@ static void leaves_a_server_whose_address_moved(void **state)
 	s.options.url = url;
 	s.options.connections = 2;
 	s.options.failover_wait_ms = BOUND_MS;
+	s.options.heard = on_heard;
+	s.options.heard_owner = &ear;
 	s.redis = open_ready(&s.options);
+	write_with_replicas(s.redis, "SET laned 1");
 	call_init_write(&write, "SET kept 1");
 	call_start(&write, s.redis);
 	call_await(&write);
@@ -365,6 +418,14 @@ static void leaves_a_server_whose_address_moved(void **state)
 	}
 	call_expect(s.redis, "GET kept", STORE_REPLIED, "1");
 	call_expect(s.redis, "GET counted", STORE_REPLIED, "20");
+	/* So with the connections aside: the one that waits for replicas, and the one that listens. */
+	write_with_replicas(s.redis, "SET laned 2");
+	call_expect(s.redis, "GET laned", STORE_REPLIED, "2");
+	assert_becomes(({
+			       freeReplyObject(redis_server_command(&other, "PUBLISH " STORE_CHANNEL " other"));
+			       has_heard(&ear, "other");
+		       }),
+		       BOUND_MS);
 	redis_close(&s.redis);
 	relay_close(&relay);
 	redis_server_remove(&other);
@@ -397,6 +458,7 @@ static void waits_for_a_restart(void **state)
 static void carries_out_what_is_pending(void **state)
 {
 	static struct scene s;
+	struct store_state st;
 	struct call c;
 
 	(void)state;
@@ -405,6 +467,8 @@ static void carries_out_what_is_pending(void **state)
 	freeReplyObject(redis_server_command(&s.server, "CONFIG SET maxmemory 1"));
 	call_init_write(&c, "SET k v");
 	store_pend(redis_store(s.redis), &c.op.command, 60000);
+	store_get_state(redis_store(s.redis), &st);
+	assert_int_equal(st.pending, 1);
 	call_expect(s.redis, "SET other v", STORE_REFUSED, NULL);
 	freeReplyObject(redis_server_command(&s.server, "CONFIG SET maxmemory 0"));
 	assert_becomes(({
@@ -415,30 +479,6 @@ static void carries_out_what_is_pending(void **state)
 		       }),
 		       BOUND_MS);
 	end_scene(&s);
-}
-
-struct ear {
-	pthread_mutex_t lock;
-	char words[256];
-};
-
-static void on_heard(void *owner, span message)
-{
-	struct ear *e = owner;
-
-	pthread_mutex_lock(&e->lock);
-	(void)snprintf(e->words, sizeof(e->words), "%.*s", SPAN_FMT(message));
-	pthread_mutex_unlock(&e->lock);
-}
-
-static bool has_heard(struct ear *e, const char *words)
-{
-	bool has;
-
-	pthread_mutex_lock(&e->lock);
-	has = strcmp(e->words, words) == 0;
-	pthread_mutex_unlock(&e->lock);
-	return has;
 }
 
 static void hears_what_is_announced(void **state)
@@ -459,6 +499,54 @@ static void hears_what_is_announced(void **state)
 	end_scene(&s);
 }
 
+static void on_missed(void *owner)
+{
+	struct ear *e = owner;
+
+	pthread_mutex_lock(&e->lock);
+	e->missed++;
+	pthread_mutex_unlock(&e->lock);
+}
+
+static unsigned count_in(struct ear *e, const unsigned *counter)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&e->lock);
+	count = *counter;
+	pthread_mutex_unlock(&e->lock);
+	return count;
+}
+
+/* When it begins to hear; when it hears no more; when it hears again. */
+static void tells_when_it_may_have_missed_something(void **state)
+{
+	static struct scene s;
+	struct ear ear = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+	(void)state;
+	start_scene(&s, NULL);
+	s.options.heard = on_heard;
+	s.options.missed = on_missed;
+	s.options.heard_owner = &ear;
+	s.redis = open_ready(&s.options);
+	assert_becomes(count_in(&ear, &ear.missed) > 0, BOUND_MS);
+	store_announce(redis_store(s.redis), SPAN_LIT("hello"));
+	assert_becomes(has_heard(&ear, "hello"), BOUND_MS);
+	assert_int_equal(count_in(&ear, &ear.missed), 1);
+	redis_server_kill(&s.server);
+	assert_becomes(count_in(&ear, &ear.missed) > 1, BOUND_MS);
+	redis_server_start(&s.server);
+	assert_true(redis_wait_ready(s.redis, BOUND_MS));
+	assert_becomes(({
+			       store_announce(redis_store(s.redis), SPAN_LIT("again"));
+			       has_heard(&ear, "again");
+		       }),
+		       BOUND_MS);
+	assert_true(count_in(&ear, &ear.missed_before) > 2);
+	end_scene(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +564,7 @@ int main(void)
 	    cmocka_unit_test(waits_for_a_restart),
 	    cmocka_unit_test(carries_out_what_is_pending),
 	    cmocka_unit_test(hears_what_is_announced),
+	    cmocka_unit_test(tells_when_it_may_have_missed_something),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,158 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "actor.h"
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "call.h"
-#include "redis/slot.h"
 #include "support/wait.h"
-
-enum { SLOT_OF_A = 15495, SLOT_OF_B = 3300, ANSWERS_MAX = 16 };
-
-/* What a node says to the next commands with a key, one after the other; after that it answers +NAME. */
-struct node_script {
-	struct actor actor;
-	struct scene *scene;
-	const char *name;
-	pthread_mutex_t lock;
-	char answers[ANSWERS_MAX][128];
-	unsigned count;
-	unsigned next;
-	char seen[4096]; /* all commands with a key */
-};
-
-struct scene {
-	struct node_script nodes[2];
-	pthread_mutex_t lock;
-	char map[1024]; /* the reply to CLUSTER SLOTS of both */
-	char state[128];
-	struct events events;
-	char url[128];
-	struct redis_options options;
-	redis *redis;
-};
-
-static void play(void *owner, struct actor *a, const char *words, char reply[ACTOR_REPLY_BYTES])
-{
-	struct node_script *n = owner;
-	struct scene *s = n->scene;
-
-	(void)a;
-	pthread_mutex_lock(&s->lock);
-	if (strcmp(words, "CLUSTER SLOTS") == 0) {
-		(void)snprintf(reply, ACTOR_REPLY_BYTES, "%s", s->map);
-	} else if (strcmp(words, "CLUSTER INFO") == 0) {
-		(void)snprintf(reply, ACTOR_REPLY_BYTES, "$%zu\r\n%s\r\n", strlen(s->state), s->state);
-	} else {
-		(void)snprintf(n->seen + strlen(n->seen), sizeof(n->seen) - strlen(n->seen), "%s;", words);
-		if (strcmp(words, "ASKING") == 0)
-			(void)snprintf(reply, ACTOR_REPLY_BYTES, "+OK\r\n");
-		else if (n->next < n->count)
-			(void)snprintf(reply, ACTOR_REPLY_BYTES, "%s", n->answers[n->next++]);
-		else
-			(void)snprintf(reply, ACTOR_REPLY_BYTES, "+%s\r\n", n->name);
-	}
-	pthread_mutex_unlock(&s->lock);
-}
-
-/* Slots 0..middle-1 are the first node's. */
-static void set_map(struct scene *s, unsigned middle)
-{
-	size_t len = 0;
-	const unsigned bounds[] = {0, middle, 16384};
-	unsigned ranges = (middle > 0) + (middle < 16384);
-
-	pthread_mutex_lock(&s->lock);
-	len += (size_t)snprintf(s->map, sizeof(s->map), "*%u\r\n", ranges);
-	for (int i = 0; i < 2; i++) {
-		if (bounds[i] == bounds[i + 1])
-			continue;
-		len += (size_t)snprintf(s->map + len, sizeof(s->map) - len,
-					"*3\r\n:%u\r\n:%u\r\n*3\r\n$9\r\n127.0.0.1\r\n:%u\r\n$1\r\nx\r\n", bounds[i],
-					bounds[i + 1] - 1, s->nodes[i].actor.port);
-	}
-	pthread_mutex_unlock(&s->lock);
-}
-
-static void set_epoch(struct scene *s, unsigned epoch, const char *state)
-{
-	pthread_mutex_lock(&s->lock);
-	(void)snprintf(s->state, sizeof(s->state), "cluster_state:%s\r\ncluster_current_epoch:%u\r\n", state, epoch);
-	pthread_mutex_unlock(&s->lock);
-}
-
-/* %s stands for the other node's address. */
-static void say(struct scene *s, int node, const char *answer)
-{
-	struct node_script *n = &s->nodes[node];
-
-	pthread_mutex_lock(&s->lock);
-	assert_true(n->count < ANSWERS_MAX);
-	(void)snprintf(n->answers[n->count++], sizeof(n->answers[0]), answer, s->nodes[1 - node].actor.address);
-	pthread_mutex_unlock(&s->lock);
-}
-
-static bool has_seen(struct scene *s, int node, const char *words)
-{
-	bool has;
-
-	pthread_mutex_lock(&s->lock);
-	has = strstr(s->nodes[node].seen, words) != NULL;
-	pthread_mutex_unlock(&s->lock);
-	return has;
-}
-
-static int set_up(void **state)
-{
-	struct scene *s = calloc(1, sizeof(*s));
-
-	assert_non_null(s);
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_mutex_init(&s->events.lock, NULL);
-	for (int i = 0; i < 2; i++) {
-		s->nodes[i].scene = s;
-		s->nodes[i].name = i == 0 ? "one" : "two";
-		actor_open(&s->nodes[i].actor, play, &s->nodes[i]);
-		atomic_store(&s->nodes[i].actor.run, (unsigned)i + 1);
-	}
-	set_map(s, 8192);
-	set_epoch(s, 5, "ok");
-	(void)snprintf(s->url, sizeof(s->url), "redis+cluster://%s,%s", s->nodes[0].actor.address,
-		       s->nodes[1].actor.address);
-	s->options = options_for(s->url, &s->events);
-	s->options.failover_wait_ms = BOUND_MS;
-	*state = s;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct scene *s = *state;
-
-	redis_close(&s->redis);
-	for (int i = 0; i < 2; i++)
-		actor_close(&s->nodes[i].actor);
-	free(s);
-	return 0;
-}
-
-static bool both_serve(struct scene *s)
-{
-	struct store_node nodes[8];
-	size_t count = store_nodes(redis_store(s->redis), nodes, 8);
-	unsigned serving = 0;
-
-	for (size_t i = 0; i < count && i < 8; i++)
-		serving += strcmp(nodes[i].state, "serving") == 0;
-	return serving == 2;
-}
-
-static void start(struct scene *s)
-{
-	s->redis = open_redis(&s->options);
-	assert_becomes(both_serve(s), BOUND_MS);
-}
+#include "troupe.h"
 
 static void sends_to_the_owner(void **state)
 {
@@ -518,6 +370,97 @@ static void refuses_at_once_when_down(void **state)
 	actor_open(&s->nodes[1].actor, play, &s->nodes[1]);
 }
 
+/* What one slot lacks says nothing about its neighbours. */
+static void one_slot_without_an_owner_stops_no_other(void **state)
+{
+	struct scene *s = *state;
+
+	start(s);
+	say(s, 1, "-CLUSTERDOWN Hash slot not served\r\n");
+	say(s, 1, "-CLUSTERDOWN Hash slot not served\r\n");
+	call_expect(s->redis, "GET x{a}", STORE_REPLIED, "two");
+	assert_true(has_seen(s, 1, "GET x{a};GET x{a};GET x{a};"));
+	assert_false(events_have(&s->events, "redis_primary_lost"));
+	assert_false(events_have(&s->events, "the cluster is down"));
+}
+
+/* One that is cut off says so for ever, and knows nothing new: the others do. */
+static void a_node_that_is_down_keeps_no_other_from_being_asked(void **state)
+{
+	struct scene *s = *state;
+
+	start(s);
+	keep_opinion(s, 0, "fail");
+	set_map(s, 0);
+	set_epoch(s, 6, "ok");
+	say(s, 0, "-CLUSTERDOWN The cluster is down\r\n");
+	call_expect(s->redis, "GET x{b}", STORE_REPLIED, "two");
+}
+
+/* What the heir has begun to carry out again lacks what it gains meanwhile. */
+static void an_heir_that_gains_slots_while_it_joins_starts_again(void **state)
+{
+	struct scene *s = *state;
+	struct store_node two;
+	struct call calls[2];
+
+	start(s);
+	call_init_write(&calls[0], "SET x{a} v");
+	call_init_write(&calls[1], "SET x{b} v");
+	for (int i = 0; i < 2; i++) {
+		call_start(&calls[i], s->redis);
+		call_await(&calls[i]);
+		assert_true(store_keep(redis_store(s->redis), &calls[i].op, &calls[i].op.command, 60000));
+	}
+	say(s, 1, "block");
+	atomic_store(&s->nodes[1].actor.run, 77);
+	actor_drop(&s->nodes[1].actor);
+	assert_becomes(has_seen(s, 1, "SET x{a} v;SET x{a} v;"), BOUND_MS);
+	set_map(s, 0);
+	set_epoch(s, 6, "ok");
+	assert_becomes(({
+			       state_of_node(s, s->nodes[1].actor.address, &two);
+			       two.slots == 16384;
+		       }),
+		       BOUND_MS);
+	assert_string_equal(two.state, "joining");
+	atomic_store(&s->is_open, true);
+	call_expect(s->redis, "GET x{b}", STORE_REPLIED, "two");
+	assert_true(has_seen(s, 1, "SET x{b} v;"));
+}
+
+/* The same server at another port: the map says so, and what waits goes there. */
+static void a_node_that_moved_to_another_port_is_found(void **state)
+{
+	struct scene *s = *state;
+	struct store_node one;
+	struct call c;
+	char old[32];
+
+	start(s);
+	call_init_write(&c, "SET x{a} v");
+	call_start(&c, s->redis);
+	call_await(&c);
+	assert_true(store_keep(redis_store(s->redis), &c.op, &c.op.command, 60000));
+	(void)snprintf(old, sizeof(old), "%s", s->nodes[1].actor.address);
+	actor_close(&s->nodes[1].actor);
+	call_init(&c, "GET x{a}");
+	call_start(&c, s->redis);
+	actor_open(&s->nodes[1].actor, play, &s->nodes[1]);
+	atomic_store(&s->nodes[1].actor.run, 78);
+	assert_string_not_equal(old, s->nodes[1].actor.address);
+	set_map(s, 8192);
+	set_epoch(s, 6, "ok");
+	call_await(&c);
+	assert_string_equal(c.text, "two");
+	assert_true(has_seen(s, 1, "SET x{a} v;SET x{a} v;GET x{a};"));
+	state_of_node(s, s->nodes[1].actor.address, &one);
+	assert_string_equal(one.state, "serving");
+	state_of_node(s, old, &one);
+	assert_int_equal(one.slots, 0);
+	assert_string_equal(one.role, "unknown");
+}
+
 #define ROUTER_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -543,6 +486,10 @@ int main(int argc, char **argv)
 	    ROUTER_TEST(a_frozen_shard_leaves_the_other_alone),
 	    ROUTER_TEST(ends_what_waits_when_closed),
 	    ROUTER_TEST(refuses_at_once_when_down),
+	    ROUTER_TEST(one_slot_without_an_owner_stops_no_other),
+	    ROUTER_TEST(a_node_that_is_down_keeps_no_other_from_being_asked),
+	    ROUTER_TEST(an_heir_that_gains_slots_while_it_joins_starts_again),
+	    ROUTER_TEST(a_node_that_moved_to_another_port_is_found),
 	};
 
 	if (argc > 1)

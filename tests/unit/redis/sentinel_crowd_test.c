@@ -148,15 +148,14 @@ struct scene {
 	atomic_uint doubles;
 };
 
-static void on_event(void *owner, bool is_problem, const char *event, const char *text)
+static void on_event(void *owner, const struct redis_event *event)
 {
 	struct scene *s = owner;
 
-	(void)is_problem;
-	atomic_fetch_add(&s->learned, strcmp(event, "redis_sentinel_learned") == 0);
-	if (strcmp(event, "redis_sentinel_forgotten") != 0)
+	atomic_fetch_add(&s->learned, strcmp(event->name, "redis_sentinel_learned") == 0);
+	if (strcmp(event->name, "redis_sentinel_forgotten") != 0)
 		return;
-	atomic_fetch_add(strstr(text, "another address") != NULL ? &s->doubles : &s->needed_room, 1);
+	atomic_fetch_add(strstr(event->text, "another address") != NULL ? &s->doubles : &s->needed_room, 1);
 }
 
 static void on_report(void *owner, const struct sentinel_report *report)

@@ -42,10 +42,11 @@ static void on_began(void *owner)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void on_ended(void *owner, const char *why)
+static void on_ended(void *owner, const char *why, const char *remedy)
 {
 	struct scene *s = owner;
 
+	(void)remedy;
 	pthread_mutex_lock(&s->lock);
 	s->ended++;
 	(void)snprintf(s->why, sizeof(s->why), "%s", why);

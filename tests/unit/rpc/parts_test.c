@@ -106,6 +106,13 @@ static void test_refusals(void **state)
 	    {"NOAUTH Authentication required.", STATUS_INTERNAL, false, "password"},
 	    {"WRONGPASS invalid username-password pair", STATUS_INTERNAL, false, "password"},
 	    {"NOPERM this user has no permissions", STATUS_INTERNAL, false, "ACL"},
+	    /* Within a script: Redis 7.0, 7.2 and later. */
+	    {"ERR The user executing the script can't run this command or subcommand script: 2597, on @user_script:1.",
+	     STATUS_INTERNAL, false, "ACL"},
+	    {"ERR The user executing the script can't access at least one of the keys mentioned", STATUS_INTERNAL,
+	     false, "ACL"},
+	    {"ERR ACL failure in script: User u has no permissions to run the 'set' command", STATUS_INTERNAL, false,
+	     "ACL"},
 	    {"MOVED 3999 127.0.0.1:6381", STATUS_UNAVAILABLE, true, "slot map keeps changing"},
 	    {"ERR unknown command 'GETEX', with args beginning with: 'secret'", STATUS_INTERNAL, false, "(ERR)"},
 	    {"WRONGTYPE Operation against a key", STATUS_INTERNAL, false, "(WRONGTYPE)"},
@@ -124,6 +131,26 @@ static void test_refusals(void **state)
 			fail_msg("\"%s\" does not say \"%s\"", st.text, rows[i].part);
 		assert_null(strstr(st.text, "secret"));
 	}
+}
+
+/* For the log: all but what Redis repeats of our arguments. */
+static void test_words_of_errors(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"ERR unknown command 'GETEX', with args beginning with: 'lk1:s:x' 'secret'",
+	     "ERR unknown command 'GETEX'"},
+	    {"ERR ACL failure in script", "ERR ACL failure in script"},
+	    {"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct store_reply reply = {.type = STORE_ERROR, .string = span_str(rows[i][0])};
+		const struct store_result result = {.outcome = STORE_REFUSED, .reply = &reply};
+
+		assert_true(span_eq(outcome_error_words(&result), span_str(rows[i][1])));
+	}
+	assert_int_equal(outcome_error_words(&(struct store_result){.outcome = STORE_REFUSED}).len, 0);
 }
 
 static void test_outcomes(void **state)
@@ -160,9 +187,13 @@ static void test_advice_of_the_store(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_addresses), cmocka_unit_test(test_quote),
-	    cmocka_unit_test(test_gate),      cmocka_unit_test(test_refusals),
-	    cmocka_unit_test(test_outcomes),  cmocka_unit_test(test_advice_of_the_store),
+	    cmocka_unit_test(test_addresses),
+	    cmocka_unit_test(test_quote),
+	    cmocka_unit_test(test_gate),
+	    cmocka_unit_test(test_refusals),
+	    cmocka_unit_test(test_outcomes),
+	    cmocka_unit_test(test_words_of_errors),
+	    cmocka_unit_test(test_advice_of_the_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "crypto/codec.h"
 #include "session/handle.h"
+#include "session/state.h"
 #include "session/token.h"
 #include "world.h"
 
@@ -298,6 +299,40 @@ static void keys_share_a_slot(void **state)
 	assert_true(span_eq(key, SPAN_LIT("lk1:i:{ed65ca7a832a9705}:QbA-G-0gSIiWX-Qsus0Mew")));
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	return memcmp(a, b, TOKEN_ID_BYTES);
+}
+
+/* No two alike in 2,000, and every one of the 256 bits set in about half of them: off by a tenth of
+ * them is, by chance, one in 10^15 runs. */
+static void ids_are_random_in_every_bit(void **state)
+{
+	enum { IDS = 2000 };
+	const struct session_create_request req = {.user = SPAN_LIT("ann")};
+	struct world *w = *state;
+	uint8_t(*ids)[TOKEN_ID_BYTES] = calloc(IDS, sizeof(*ids));
+	unsigned set[TOKEN_ID_BYTES * 8] = {0};
+
+	assert_non_null(ids);
+	for (size_t i = 0; i < IDS; i++) {
+		struct session_plan plan = {0};
+		struct status st;
+
+		world_fresh(w);
+		assert_int_equal(session_create_plan(&w->env, &req, &plan, &st), STATUS_OK);
+		memcpy(ids[i], plan.state->token.id, TOKEN_ID_BYTES);
+		for (size_t bit = 0; bit < TOKEN_ID_BYTES * 8; bit++)
+			set[bit] += ids[i][bit / 8] >> bit % 8 & 1;
+	}
+	for (size_t bit = 0; bit < TOKEN_ID_BYTES * 8; bit++)
+		assert_in_range(set[bit], IDS * 4 / 10, IDS * 6 / 10);
+	qsort(ids, IDS, sizeof(*ids), compare_ids);
+	for (size_t i = 1; i < IDS; i++)
+		assert_int_not_equal(compare_ids(ids[i - 1], ids[i]), 0);
+	free(ids);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +342,7 @@ int main(void)
 	    cmocka_unit_test(every_flipped_bit_is_refused),
 	    cmocka_unit_test(every_changed_character_is_refused),
 	    cmocka_unit_test(other_lengths_are_malformed),
+	    cmocka_unit_test(ids_are_random_in_every_bit),
 	    cmocka_unit_test(random_ones_are_refused),
 	    cmocka_unit_test(other_realms_and_keys_are_refused),
 	    cmocka_unit_test(handles_have_one_spelling),

@@ -64,6 +64,20 @@ static void exchange(struct stage *s, const char *url)
 	end_finish(&s->end);
 }
 
+static void sends_are_not_held_back(void **state)
+{
+	struct stage *s = *state;
+	struct peer_sockets sockets;
+
+	hall_open(&s->hall, "tcp://127.0.0.1:0", &end_limits, NULL);
+	end_dial(&s->end, hall_url(&s->hall), &end_limits);
+	assert_becomes(atomic_load(&s->end.opened) == 1 && atomic_load(&s->hall.count) == 1, BOUND_MS);
+	sockets = peer_count_sockets();
+	assert_int_equal(sockets.connected, 2);
+	assert_int_equal(sockets.holding_back, 0);
+	end_finish(&s->end);
+}
+
 static void bytes_go_both_ways_over_tcp(void **state)
 {
 	struct stage *s = *state;
@@ -338,6 +352,7 @@ int main(void)
 	    T(bytes_go_both_ways_over_tcp),
 	    T(bytes_go_both_ways_over_tcp6),
 	    T(bytes_go_both_ways_over_ipc),
+	    T(sends_are_not_held_back),
 	    T(dialing_nobody_is_refused),
 	    T(a_bad_url_is_an_error_and_no_event),
 	    T(a_name_that_does_not_resolve_is_unreachable),

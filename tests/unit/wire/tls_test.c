@@ -137,6 +137,8 @@ static void a_verified_server_serves(void **state)
 
 	pair_open(&p, s, false, &(struct wire_tls_options){.ca_file = s->ca}, "localhost");
 	expect_service(&p);
+	assert_int_equal(peer_count_sockets().connected, 2);
+	assert_int_equal(peer_count_sockets().holding_back, 0);
 	pair_close(&p);
 }
 

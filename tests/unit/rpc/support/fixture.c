@@ -68,6 +68,8 @@ struct fixture *fixture_start(const struct rpc_options *options)
 	o.realms = &f->realms;
 	o.keys = f->keys;
 	o.store = &f->script.store;
+	o.events = f->events = event_log_new();
+	check(f->events != NULL);
 	check(rpc_server_new(&o, &f->server, &st) == STATUS_OK);
 	(void)snprintf(f->url, sizeof(f->url), "ipc://%s/s", f->folder);
 	check(rpc_server_listen(f->server, f->url, NULL, 0600, &st) == STATUS_OK);
@@ -88,6 +90,7 @@ void fixture_stop(struct fixture **f)
 		scripted_outcome(scripted_take(&old->script), STORE_LOST);
 	check(wire_drain(CHECK_PATIENCE_S * 1000));
 	scripted_stop(&old->script);
+	event_log_free(&old->events);
 	keyring_release(&old->keys);
 	(void)unlink(old->keyring);
 	(void)rmdir(old->folder);

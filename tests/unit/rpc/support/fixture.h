@@ -16,6 +16,7 @@ struct fixture {
 	struct session_realm realm;
 	struct session_class classes[2];
 	struct scripted_store script;
+	event_log *events;
 	rpc_server *server;
 	struct caller *caller;
 };

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,9 @@
 #include <unistd.h>
 
 #include "support/wait.h"
+
+/* Tests open a few. */
+#define DESCRIPTORS 256
 
 static void give_up_late(int fd)
 {
@@ -161,4 +165,23 @@ bool peer_is_closed(int fd, uint32_t bound_ms)
 			return true;
 	}
 	return false;
+}
+
+struct peer_sockets peer_count_sockets(void)
+{
+	struct peer_sockets found = {0};
+
+	for (int fd = 0; fd < DESCRIPTORS; fd++) {
+		struct sockaddr_storage far = {0};
+		socklen_t far_len = sizeof(far);
+		int nodelay = 0;
+		socklen_t len = sizeof(nodelay);
+
+		if (getpeername(fd, (struct sockaddr *)&far, &far_len) != 0 || far.ss_family == AF_UNIX ||
+		    getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &len) != 0)
+			continue;
+		found.connected++;
+		found.holding_back += nodelay == 0;
+	}
+	return found;
 }

@@ -33,4 +33,11 @@ size_t peer_receive_some(int fd, void *data, size_t size);
 /* Waits for the end of the stream; what comes before is dropped. */
 bool peer_is_closed(int fd, uint32_t bound_ms);
 
+/* This process's connected TCP sockets, and those of them that hold back what they send (Nagle's algorithm). */
+struct peer_sockets {
+	unsigned connected;
+	unsigned holding_back;
+};
+struct peer_sockets peer_count_sockets(void);
+
 #endif

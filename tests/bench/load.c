@@ -1,0 +1,102 @@
+#include "bench/load.h"
+
+#include <stdlib.h>
+
+#include "support/wait.h"
+
+/* Calls have a timeout of 10 s. */
+#define STOP_MS 20000
+
+static void note_latency(struct lane *lane, enum load_moment moment)
+{
+	const uint64_t took_us = bench_now_us() - lane->start_us;
+	struct latencies *l = NULL;
+
+	if (moment == LOAD_HARD || lane->moment == LOAD_HARD)
+		l = lane->load->hard;
+	else if (moment == LOAD_CALM && lane->moment == LOAD_CALM)
+		l = lane->load->calm;
+	if (l != NULL)
+		atomic_fetch_add_explicit(&l->of[took_us < LATENCY_US_MAX ? took_us : LATENCY_US_MAX], 1,
+					  memory_order_relaxed);
+}
+
+static bool ask(struct lane *lane, enum load_moment moment)
+{
+	if (moment != LOAD_UNMEASURED)
+		lane->start_us = bench_now_us();
+	lane->moment = moment;
+	return lk_session_get_async(lane->call, &lane->request) == LK_OK;
+}
+
+static void on_got(lk_call *call, enum lk_err err, void *arg)
+{
+	struct lane *lane = arg;
+	struct load *load = lane->load;
+	const enum load_moment moment = (enum load_moment)atomic_load_explicit(&load->moment, memory_order_relaxed);
+
+	if (lane->moment != LOAD_UNMEASURED)
+		note_latency(lane, moment);
+	if (err == LK_OK && lk_call_verdict(call) == LK_VALID)
+		atomic_fetch_add_explicit(&load->done, 1, memory_order_relaxed);
+	else if (atomic_fetch_add(&load->failed, 1) == 0)
+		atomic_store(&load->first_error, (int)err);
+	if (atomic_load_explicit(&load->is_over, memory_order_relaxed) || !ask(lane, moment))
+		atomic_fetch_sub(&load->running, 1);
+}
+
+void load_start(struct bench *b, struct load *load, char (*tokens)[106], unsigned token_count, unsigned in_flight)
+{
+	load->in_flight = in_flight;
+	atomic_store(&load->running, in_flight);
+	for (unsigned i = 0; i < in_flight; i++) {
+		struct lane *lane = &load->lanes[i];
+
+		*lane = (struct lane){.load = load, .request = LK_SESSION_GET_REQUEST_INIT};
+		lane->request.token = lk_text(tokens[i % token_count]);
+		if (lk_call_new(b->client, on_got, lane, &lane->call) != LK_OK)
+			bench_die("out of memory", NULL);
+	}
+	for (unsigned i = 0; i < in_flight; i++)
+		if (!ask(&load->lanes[i], (enum load_moment)atomic_load(&load->moment)))
+			bench_die("a call could not be started", NULL);
+}
+
+void load_stop(struct load *load)
+{
+	atomic_store(&load->is_over, true);
+	if (!WAIT_FOR(atomic_load(&load->running) == 0, STOP_MS))
+		bench_die("Gets do not end", NULL);
+	for (unsigned i = 0; i < load->in_flight; i++)
+		lk_call_free(&load->lanes[i].call);
+	if (atomic_load(&load->failed) > 0) {
+		(void)fprintf(stderr, "latchkey-bench: %llu Gets failed, the first with %s\n",
+			      (unsigned long long)atomic_load(&load->failed),
+			      lk_err_name((enum lk_err)atomic_load(&load->first_error)));
+		bench_die("figures of failures mean nothing", NULL);
+	}
+}
+
+struct latencies *latencies_new(void)
+{
+	struct latencies *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		bench_die("out of memory", NULL);
+	return l;
+}
+
+double latencies_at(const struct latencies *l, double share)
+{
+	uint64_t count = 0;
+	uint64_t passed = 0;
+
+	for (size_t i = 0; i <= LATENCY_US_MAX; i++)
+		count += atomic_load_explicit(&l->of[i], memory_order_relaxed);
+	for (size_t i = 0; i <= LATENCY_US_MAX; i++) {
+		passed += atomic_load_explicit(&l->of[i], memory_order_relaxed);
+		if (passed > 0 && (double)passed >= share * (double)count)
+			return (double)i;
+	}
+	return 0;
+}

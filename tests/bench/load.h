@@ -1,0 +1,52 @@
+#ifndef LK_BENCH_LOAD_H
+#define LK_BENCH_LOAD_H
+
+#include <stdatomic.h>
+
+#include "bench/bench.h"
+
+/* Gets that each start themselves again until the load is stopped. */
+
+#define LOAD_IN_FLIGHT_MAX 512
+/* Latencies are counted by the microsecond up to here, and what is slower counts as this. */
+#define LATENCY_US_MAX 200000
+
+struct latencies {
+	_Atomic uint32_t of[LATENCY_US_MAX + 1];
+};
+
+/* What goes on besides the load. A Get belongs to HARD if it was so at any moment of it. */
+enum load_moment { LOAD_UNMEASURED, LOAD_CALM, LOAD_HARD };
+
+struct lane {
+	struct load *load;
+	lk_call *call;
+	struct lk_session_get_request request;
+	uint64_t start_us;
+	enum load_moment moment;
+};
+
+struct load {
+	struct lane lanes[LOAD_IN_FLIGHT_MAX];
+	unsigned in_flight;
+	_Atomic int moment; /* enum load_moment */
+	_Atomic bool is_over;
+	_Atomic unsigned running;
+	_Atomic uint64_t done;
+	_Atomic uint64_t failed;
+	_Atomic int first_error; /* enum lk_err */
+	/* By moment; NULL: latencies are not measured. Both the caller's. */
+	struct latencies *calm;
+	struct latencies *hard;
+};
+
+/* Lane i asks for token i modulo token_count. The rest of *load is zeroed by the caller. */
+void load_start(struct bench *b, struct load *load, char (*tokens)[106], unsigned token_count, unsigned in_flight);
+/* Ends the program when a Get was not VALID. */
+void load_stop(struct load *load);
+
+struct latencies *latencies_new(void);
+/* us; share: 0.5 is the median. 0 when nothing was counted. */
+double latencies_at(const struct latencies *l, double share);
+
+#endif
