@@ -10,10 +10,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "option.h"
 
 #define TIMEOUT_MS_DEFAULT 5000
+/* NIST SP 800-63B. */
+#define AAL_MAX 3
 /* Room for "--" and the name of an option. */
 #define NAME_BYTES 32
 
@@ -40,15 +43,16 @@ int usage_error(const char *format, ...)
 
 /* In what follows, `name` is what the value comes from: "--timeout", or "LATCHKEY_TIMEOUT". */
 
-static uint64_t read_number(const char *name, const char *text, uint64_t max)
+static uint64_t read_number(const char *name, const char *text, uint64_t min, uint64_t max)
 {
 	char *end;
 	unsigned long long number;
 
 	errno = 0;
 	number = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < 1 || number > max)
-		FAIL("%s \"%s\": not a number from 1 to %llu", name, text, (unsigned long long)max);
+	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < min || number > max)
+		FAIL("%s \"%s\": not a number from %llu to %llu", name, text, (unsigned long long)min,
+		     (unsigned long long)max);
 	return number;
 }
 
@@ -75,10 +79,27 @@ static enum lk_reason read_reason(const char *name, const char *text)
 	FAIL("%s \"%s\": not logout, admin or credential-change", name, text);
 }
 
-static void add(const char *name, const char **list, unsigned *count, const char *text)
+/* "2026-01-31T12:00:00Z", as the command prints it, with or without a fraction. */
+static uint64_t read_time(const char *name, const char *text)
 {
-	if (*count == ATTRIBUTES_MAX)
-		FAIL("%s is given more than %d times", name, ATTRIBUTES_MAX);
+	struct tm parts = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+	unsigned ms = 0, unit = 100;
+	time_t seconds;
+
+	if (rest != NULL && *rest == '.' && isdigit((unsigned char)rest[1]))
+		for (rest++; isdigit((unsigned char)*rest); rest++, unit /= 10)
+			ms += unit * (unsigned)(*rest - '0');
+	seconds = rest != NULL ? timegm(&parts) : -1;
+	if (rest == NULL || strcmp(rest, "Z") != 0 || seconds <= 0)
+		FAIL("%s \"%s\": not a time in UTC such as 2026-01-31T12:00:00Z", name, text);
+	return (uint64_t)seconds * 1000 + ms;
+}
+
+static void add(const char *name, const char **list, unsigned *count, unsigned max, const char *text)
+{
+	if (*count == max)
+		FAIL("%s is given more than %u times", name, max);
 	list[(*count)++] = text;
 }
 
@@ -90,19 +111,41 @@ static void take_value(struct line *line, enum option_key key, const char *name,
 		line->timeout_ms = read_timeout(name, arg);
 		break;
 	case OPT_ATTR:
-		add(name, line->attributes, &line->attribute_count, arg);
+		add(name, line->attributes, &line->attribute_count, ATTRIBUTES_MAX, arg);
 		break;
 	case OPT_REMOVE:
-		add(name, line->remove, &line->remove_count, arg);
+		add(name, line->remove, &line->remove_count, ATTRIBUTES_MAX, arg);
 		break;
 	case OPT_IDLE:
-		line->idle_s = (uint32_t)read_number(name, arg, UINT32_MAX);
+		line->idle_s = (uint32_t)read_number(name, arg, 1, UINT32_MAX);
 		break;
 	case OPT_MAX:
-		line->max_s = (uint32_t)read_number(name, arg, UINT32_MAX);
+		line->max_s = (uint32_t)read_number(name, arg, 1, UINT32_MAX);
 		break;
 	case OPT_EXPECT:
-		line->expected_version = read_number(name, arg, UINT64_MAX);
+		line->expected_version = read_number(name, arg, 1, UINT64_MAX);
+		break;
+	case OPT_AAL:
+		line->aal = (uint32_t)read_number(name, arg, 1, AAL_MAX);
+		break;
+	case OPT_AMR:
+		add(name, line->amr, &line->amr_count, AMR_MAX, arg);
+		break;
+	case OPT_WITHIN:
+		line->within_s = (uint32_t)read_number(name, arg, 1, UINT32_MAX);
+		break;
+	case OPT_GRACE:
+		line->has_grace = true;
+		line->grace_s = (uint32_t)read_number(name, arg, 0, UINT32_MAX);
+		break;
+	case OPT_BEFORE:
+		line->before_ms = read_time(name, arg);
+		break;
+	case OPT_TOKEN:
+		add(name, line->tokens, &line->token_count, TOKENS_MAX, arg);
+		break;
+	case OPT_COUNT:
+		line->count = read_number(name, arg, 1, UINT64_MAX);
 		break;
 	case OPT_REASON:
 		line->reason = read_reason(name, arg);
@@ -123,6 +166,10 @@ static bool take_flag(struct line *line, enum option_key key)
 		return line->version = true;
 	case OPT_PEEK:
 		return line->peek = true;
+	case OPT_ANONYMOUS:
+		return line->anonymous = true;
+	case OPT_PRIVILEGED:
+		return line->privileged = true;
 	default:
 		return false;
 	}
@@ -155,6 +202,10 @@ static const char **word_of(struct line *line, enum option_key key)
 		return &line->label;
 	case OPT_EXCEPT:
 		return &line->except;
+	case OPT_PROMOTE:
+		return &line->promote;
+	case OPT_CURSOR:
+		return &line->cursor;
 	default:
 		return NULL;
 	}
@@ -260,7 +311,7 @@ static void find_verb(const struct parse *parse, struct line *line)
 		return;
 	}
 	if (strcmp(first, "session") == 0 && parse->word_count < 2)
-		FAIL("session: say what to do: create, get, list, update, revoke or revoke-user");
+		FAIL("session: say what to do; latchkey --help has the verbs");
 	if (strcmp(first, "session") == 0)
 		FAIL("unknown verb \"session %s\"", parse->words[1]);
 	FAIL("unknown verb \"%s\"", first);

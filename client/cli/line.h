@@ -10,6 +10,8 @@
 /* As many attributes as a request takes, with TOKEN in front. */
 #define WORDS_MAX      80
 #define ATTRIBUTES_MAX 64
+#define TOKENS_MAX     64
+#define AMR_MAX	       8
 /* Room for the words and arguments of a verb. */
 #define USAGE_BYTES 64
 
@@ -66,6 +68,20 @@ struct line {
 	uint64_t expected_version;
 	const char *except;
 	enum lk_reason reason;
+	bool anonymous;
+	const char *promote;
+	uint32_t aal;
+	unsigned amr_count;
+	const char *amr[AMR_MAX];
+	uint32_t within_s;
+	bool privileged;
+	bool has_grace;
+	uint32_t grace_s;
+	uint64_t before_ms;
+	unsigned token_count;
+	const char *tokens[TOKENS_MAX];
+	const char *cursor;
+	uint64_t count; /* 0: without end */
 };
 
 extern const struct verb verbs[];

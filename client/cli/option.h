@@ -8,6 +8,7 @@
 #include "line.h"
 
 #define REVOKE_USER "session revoke-user"
+#define VERBS_MAX   5
 
 enum option_key {
 	OPT_SERVER = 256,
@@ -33,6 +34,17 @@ enum option_key {
 	OPT_EXPECT,
 	OPT_REASON,
 	OPT_EXCEPT,
+	OPT_ANONYMOUS,
+	OPT_PROMOTE,
+	OPT_AAL,
+	OPT_AMR,
+	OPT_WITHIN,
+	OPT_PRIVILEGED,
+	OPT_GRACE,
+	OPT_BEFORE,
+	OPT_TOKEN,
+	OPT_CURSOR,
+	OPT_COUNT,
 };
 
 struct option_row {
@@ -40,12 +52,12 @@ struct option_row {
 	enum option_key key;
 	const char *arg; /* NULL: none */
 	const char *help;
-	const char *environment; /* NULL: none */
-	const char *verbs[3];	 /* none: of every verb */
+	const char *environment;      /* NULL: none */
+	const char *verbs[VERBS_MAX]; /* none: of every verb; at least one stays empty */
 };
 
 /* An option whose help differs from verb to verb has a row for each. */
-#define OPTION_COUNT 24
+#define OPTION_COUNT 37
 extern const struct option_row options[];
 
 bool option_goes_with(const struct option_row *row, const struct verb *verb);

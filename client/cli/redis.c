@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include <latchkey/admin.h>
+
 #include "report.h"
 #include "text.h"
 #include "verbs.h"

@@ -46,10 +46,15 @@ void report_sentence(const struct lk_error *error)
 	(void)fprintf(stderr, " (%s)\n", lk_err_name(error->code));
 }
 
-int report(const struct line *line, const struct lk_error *error)
+int report_status(const struct lk_error *error)
 {
 	size_t known = sizeof(statuses) / sizeof(statuses[0]);
 
+	return (size_t)error->code < known ? (int)statuses[error->code] : EXIT_UNKNOWN;
+}
+
+int report(const struct line *line, const struct lk_error *error)
+{
 	if (line->json) {
 		json_t *object = json_object();
 
@@ -57,7 +62,7 @@ int report(const struct line *line, const struct lk_error *error)
 		(void)say_done(json_print(object));
 	}
 	report_sentence(error);
-	return (size_t)error->code < known ? (int)statuses[error->code] : EXIT_UNKNOWN;
+	return report_status(error);
 }
 
 int say_done(bool written)

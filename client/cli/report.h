@@ -13,6 +13,9 @@ void report_fields(const struct lk_error *error, json_t *object);
 /* The sentence on stderr alone. */
 void report_sentence(const struct lk_error *error);
 
+/* The exit status for it. */
+int report_status(const struct lk_error *error);
+
 /* The sentence of a failure on stderr; with --json also an object on stdout. Returns the exit status for it. */
 int report(const struct line *line, const struct lk_error *error);
 

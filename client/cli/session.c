@@ -1,100 +1,14 @@
-/* The verbs of one session, and revoke-user. */
+/* The verbs that make a session, and that ask about or change one. */
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "input.h"
 #include "report.h"
 #include "text.h"
 #include "verbs.h"
 
-/* A handle: 16 hex digits, a dot, 22 more characters. No token has a dot. */
-#define HANDLE_CHARS  39
-#define HANDLE_DOT_AT 16
-#define HEX	      "0123456789abcdefABCDEF"
-#define BASE64URL     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-static bool is_handle(const char *word)
-{
-	return strlen(word) == HANDLE_CHARS && strspn(word, HEX) == HANDLE_DOT_AT && word[HANDLE_DOT_AT] == '.' &&
-	       word[HANDLE_DOT_AT + 1 + strspn(word + HANDLE_DOT_AT + 1, BASE64URL)] == '\0';
-}
-
-/* A token from the line, or, for "-", from the standard input. Freed by the caller. NULL, and a sentence said: none. */
-static char *take_token(const char *word)
-{
-	size_t room = 0;
-	char *token = NULL;
-	ssize_t len;
-
-	if (strcmp(word, "-") != 0)
-		return strdup(word);
-	len = getline(&token, &room, stdin);
-	if (len <= 0) {
-		free(token);
-		(void)usage_error("no token on the standard input");
-		return NULL;
-	}
-	token[strcspn(token, "\r\n")] = '\0';
-	return token;
-}
-
-static void free_token(char **token)
-{
-	if (*token != NULL)
-		explicit_bzero(*token, strlen(*token));
-	free(*token);
-	*token = NULL;
-}
-
-/* As take_token, where a handle, which is in sight in every list, will not do. `who` needs the token. */
-static char *take_token_only(const char *word, const char *who)
-{
-	char *token = take_token(word);
-
-	if (token != NULL && is_handle(token)) {
-		(void)usage_error("%s: this is a handle; revoke takes it, %s needs the token", token, who);
-		free_token(&token);
-	}
-	return token;
-}
-
-/* "K=V" as an attribute that borrows from it. */
-static bool take_attribute(const char *text, struct lk_attribute *ret)
-{
-	const char *equals = strchr(text, '=');
-
-	if (equals == NULL || equals == text)
-		return false;
-	ret->key = lk_bytes_of(text, (size_t)(equals - text));
-	ret->value = lk_text(equals + 1);
-	return true;
-}
-
-static bool is_same(struct lk_bytes a, struct lk_bytes b)
-{
-	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
-}
-
-/* False, and a sentence said: one of them is none, or two have the same key. */
-static bool take_attributes(const char *const *texts, unsigned count, struct lk_attribute *ret)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (!take_attribute(texts[i], &ret[i])) {
-			(void)usage_error("\"%s\" is not an attribute of the form K=V", texts[i]);
-			return false;
-		}
-		for (unsigned j = 0; j < i; j++) {
-			if (!is_same(ret[i].key, ret[j].key))
-				continue;
-			(void)usage_error("the attribute \"%.*s\" is given twice", (int)ret[i].key.len,
-					  ret[i].key.data);
-			return false;
-		}
-	}
-	return true;
-}
-
-/* ---- create ---- */
+/* ---- create, promote and rotate ---- */
 
 static bool print_created(const lk_session *session, bool json)
 {
@@ -114,7 +28,8 @@ static bool print_created(const lk_session *session, bool json)
 	return json_print(object);
 }
 
-int verb_session_create(const struct line *line, lk_client *client)
+/* A session for `user`, or for nobody, as the line describes it. */
+static int create(const struct line *line, lk_client *client, const char *user, const char *promote)
 {
 	struct lk_session_create_request request = LK_SESSION_CREATE_REQUEST_INIT;
 	struct lk_attribute attributes[ATTRIBUTES_MAX];
@@ -124,7 +39,9 @@ int verb_session_create(const struct line *line, lk_client *client)
 
 	if (!take_attributes(line->attributes, line->attribute_count, attributes))
 		return EXIT_USAGE;
-	request.user = lk_text(line->args[0]);
+	request.user = lk_text(user);
+	request.anonymous = line->anonymous;
+	request.promote = lk_text(promote);
 	request.session_class = line->session_class;
 	request.attributes = attributes;
 	request.attribute_count = line->attribute_count;
@@ -133,10 +50,73 @@ int verb_session_create(const struct line *line, lk_client *client)
 	request.user_agent = lk_text(line->user_agent);
 	request.ip = lk_text(line->ip);
 	request.label = lk_text(line->label);
+	request.aal = line->aal;
+	request.amr = line->amr;
+	request.amr_count = line->amr_count;
 	if (lk_session_create(client, &request, &session, &error) != LK_OK)
 		return report(line, &error);
 	status = say_done(print_created(session, line->json));
 	lk_session_free(&session);
+	return status;
+}
+
+static int promote(const struct line *line, lk_client *client, const char *user, const char *word, const char *who)
+{
+	char *token = take_token_only(word, who);
+	int status;
+
+	if (token == NULL)
+		return EXIT_USAGE;
+	/* Nothing read would mean nothing taken over. */
+	if (token[0] == '\0')
+		status = usage_error("no token to promote");
+	else
+		status = create(line, client, user, token);
+	free_token(&token);
+	return status;
+}
+
+int verb_session_create(const struct line *line, lk_client *client)
+{
+	const char *user = line->args[0];
+
+	if (line->anonymous && user != NULL)
+		return usage_error("\"%s\": with --anonymous there is no user", user);
+	if (!line->anonymous && user == NULL)
+		return usage_error("usage: latchkey session create USER, or --anonymous");
+	if (line->promote != NULL)
+		return promote(line, client, user, line->promote, "--promote");
+	return create(line, client, user, NULL);
+}
+
+int verb_session_promote(const struct line *line, lk_client *client)
+{
+	return promote(line, client, line->args[1], line->args[0], "promote");
+}
+
+int verb_session_rotate(const struct line *line, lk_client *client)
+{
+	struct lk_session_rotate_request request = LK_SESSION_ROTATE_REQUEST_INIT;
+	char *token = take_token_only(line->args[0], "rotate");
+	struct lk_error error = LK_ERROR_INIT;
+	lk_session *session;
+	int status;
+
+	if (token == NULL)
+		return EXIT_USAGE;
+	request.token = lk_text(token);
+	request.has_grace = line->has_grace;
+	request.grace_s = line->grace_s;
+	request.aal = line->aal;
+	request.amr = line->amr;
+	request.amr_count = line->amr_count;
+	if (lk_session_rotate(client, &request, &session, &error) == LK_OK) {
+		status = say_done(print_created(session, line->json));
+		lk_session_free(&session);
+	} else {
+		status = report(line, &error);
+	}
+	free_token(&token);
 	return status;
 }
 
@@ -181,6 +161,11 @@ int verb_session_get(const struct line *line, lk_client *client)
 		return EXIT_USAGE;
 	request.token = lk_text(token);
 	request.peek = line->peek;
+	request.minimum_aal = line->aal;
+	request.authenticated_within_s = line->within_s;
+	request.amr = line->amr;
+	request.amr_count = line->amr_count;
+	request.privileged = line->privileged;
 	if (lk_session_get(client, &request, &verdict, &session, &error) == LK_OK)
 		status = print_judged(session, verdict);
 	else
@@ -190,14 +175,70 @@ int verb_session_get(const struct line *line, lk_client *client)
 	return status;
 }
 
+/* The worst of them: one that nobody can tell of, then one that is dead. */
+static int status_of_all(const lk_sessions *sessions)
+{
+	int status = EXIT_DONE;
+
+	for (size_t i = 0; i < lk_sessions_count(sessions); i++) {
+		enum lk_verdict verdict = lk_session_verdict(lk_sessions_at(sessions, i));
+
+		if (verdict == LK_UNKNOWN)
+			return EXIT_UNKNOWN;
+		if (verdict == LK_INVALID)
+			status = EXIT_INVALID;
+	}
+	return status;
+}
+
+static int print_many(const lk_sessions *sessions)
+{
+	json_t *array = json_array();
+	int status;
+
+	for (size_t i = 0; i < lk_sessions_count(sessions); i++)
+		(void)json_array_append_new(array, json_of_session(lk_sessions_at(sessions, i)));
+	status = say_done(json_print(array));
+	return status_of_all(sessions) != EXIT_DONE ? status_of_all(sessions) : status;
+}
+
+int verb_session_get_many(const struct line *line, lk_client *client)
+{
+	struct lk_session_get_many_request request = LK_SESSION_GET_MANY_REQUEST_INIT;
+	struct lk_error error = LK_ERROR_INIT;
+	lk_sessions *sessions = NULL;
+	struct tokens tokens;
+	int status;
+
+	if (!take_tokens((const char *const *)line->args, line->arg_count, "get-many", &tokens))
+		return EXIT_USAGE;
+	request.tokens = tokens.bytes;
+	request.token_count = tokens.count;
+	request.peek = line->peek;
+	if (lk_session_get_many(client, &request, &sessions, &error) == LK_OK)
+		status = print_many(sessions);
+	else
+		status = report_unknown(line, &error);
+	lk_sessions_free(&sessions);
+	free_tokens(&tokens);
+	return status;
+}
+
 /* ---- update ---- */
 
-static int print_updated(uint64_t version, uint64_t idle_expires_at_ms, bool json)
+/* An anonymous session has no version, but a new token, which is the result. */
+static int print_updated(uint64_t version, uint64_t idle_expires_at_ms, const lk_session *renewed, bool json)
 {
+	json_t *object;
+
+	if (!json && renewed != NULL)
+		return say_done(puts(lk_session_token(renewed)) != EOF);
 	if (!json)
 		return say_done(printf("version %llu\n", (unsigned long long)version) > 0);
-	return say_done(json_print(json_pack("{s:I, s:o}", "version", (json_int_t)version, "idle_expires_at",
-					     json_of_time(idle_expires_at_ms))));
+	object = renewed != NULL ? json_pack("{s:s}", "token", lk_session_token(renewed))
+				 : json_pack("{s:I}", "version", (json_int_t)version);
+	(void)json_object_set_new(object, "idle_expires_at", json_of_time(idle_expires_at_ms));
+	return say_done(json_print(object));
 }
 
 int verb_session_update(const struct line *line, lk_client *client)
@@ -208,6 +249,7 @@ int verb_session_update(const struct line *line, lk_client *client)
 	struct lk_attribute set[ATTRIBUTES_MAX];
 	uint64_t version, idle_expires_at_ms;
 	unsigned count = line->arg_count - 1;
+	lk_session *renewed = NULL;
 	char *token;
 	int status;
 
@@ -226,70 +268,12 @@ int verb_session_update(const struct line *line, lk_client *client)
 	request.remove = remove;
 	request.remove_count = line->remove_count;
 	request.expected_version = line->expected_version;
+	request.ret_session = &renewed;
 	if (lk_session_update(client, &request, &version, &idle_expires_at_ms, &error) == LK_OK)
-		status = print_updated(version, idle_expires_at_ms, line->json);
+		status = print_updated(version, idle_expires_at_ms, renewed, line->json);
 	else
 		status = report(line, &error);
+	lk_session_free(&renewed);
 	free_token(&token);
-	return status;
-}
-
-/* ---- revoke ---- */
-
-int verb_session_revoke(const struct line *line, lk_client *client)
-{
-	struct lk_session_revoke_request request = LK_SESSION_REVOKE_REQUEST_INIT;
-	struct lk_error error = LK_ERROR_INIT;
-	char *word = take_token(line->args[0]);
-	bool pending = false;
-	bool was_alive;
-	int status;
-
-	if (word == NULL)
-		return EXIT_USAGE;
-	request.ret_pending = &pending;
-	if (is_handle(word))
-		request.handle = lk_text(word);
-	else
-		request.token = lk_text(word);
-	request.reason = line->reason;
-	if (lk_session_revoke(client, &request, &was_alive, &error) != LK_OK)
-		status = report(line, &error);
-	else if (line->json)
-		status = say_done(json_print(json_pack("{s:b, s:b}", "was_alive", was_alive, "pending", pending)));
-	else if (pending)
-		status = say_done(puts("revoked; Redis cannot write it now, and will as soon as it can") != EOF);
-	else
-		status = say_done(puts(was_alive ? "revoked" : "it had ended before") != EOF);
-	free_token(&word);
-	return status;
-}
-
-int verb_session_revoke_user(const struct line *line, lk_client *client)
-{
-	struct lk_session_revoke_user_request request = LK_SESSION_REVOKE_USER_REQUEST_INIT;
-	char *except = line->except != NULL ? take_token_only(line->except, "--except") : NULL;
-	struct lk_error error = LK_ERROR_INIT;
-	uint32_t revoked;
-	int status;
-
-	if (line->except != NULL && except == NULL)
-		return EXIT_USAGE;
-	/* Nothing read would mean nothing spared. */
-	if (except != NULL && except[0] == '\0') {
-		free_token(&except);
-		return usage_error("no token on the standard input for --except");
-	}
-	request.user = lk_text(line->args[0]);
-	request.except = lk_text(except);
-	request.session_class = line->session_class;
-	request.reason = line->reason;
-	if (lk_session_revoke_user(client, &request, &revoked, &error) != LK_OK)
-		status = report(line, &error);
-	else if (line->json)
-		status = say_done(json_print(json_pack("{s:I}", "revoked", (json_int_t)revoked)));
-	else
-		status = say_done(printf("revoked %u session%s\n", revoked, revoked == 1 ? "" : "s") > 0);
-	free_token(&except);
 	return status;
 }

@@ -188,21 +188,40 @@ static json_t *json_of_invalid(const lk_session *session)
 	return json;
 }
 
+/* What few sessions have, and what an anonymous one has not. */
+static void add_rare(const lk_session *session, json_t *object)
+{
+	static const char *const of_somebody[] = {"handle", "user", "version", "device", "authentication"};
+
+	if (lk_session_privileged_until_ms(session) > 0)
+		(void)json_object_set_new(object, "privileged_until",
+					  json_of_time(lk_session_privileged_until_ms(session)));
+	if (lk_session_successor(session) != NULL)
+		(void)json_object_set_new(object, "successor", json_string(lk_session_successor(session)));
+	if (!lk_session_is_anonymous(session))
+		return;
+	for (size_t i = 0; i < sizeof(of_somebody) / sizeof(of_somebody[0]); i++)
+		(void)json_object_del(object, of_somebody[i]);
+	(void)json_object_set_new(object, "anonymous", json_true());
+}
+
 json_t *json_of_session(const lk_session *session)
 {
-	const char *handle = lk_session_handle(session);
+	json_t *object;
 
 	if (lk_session_verdict(session) != LK_VALID)
 		return json_of_invalid(session);
-	return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "verdict", "VALID",
-			 "reason", "NONE", "handle", handle, "user", json_of_bytes(lk_session_user(session)), "class",
-			 json_of_bytes(lk_session_class(session)), "created_at",
-			 json_of_time(lk_session_created_at_ms(session)), "last_seen_at",
-			 json_of_time(lk_session_last_seen_at_ms(session)), "idle_expires_at",
-			 json_of_time(lk_session_idle_expires_at_ms(session)), "expires_at",
-			 json_of_time(lk_session_expires_at_ms(session)), "version",
-			 (json_int_t)lk_session_version(session), "attributes", json_of_attributes(session), "device",
-			 json_of_device(session), "authentication", json_of_authentication(session));
+	object = json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "verdict", "VALID",
+			   "reason", "NONE", "handle", lk_session_handle(session), "user",
+			   json_of_bytes(lk_session_user(session)), "class", json_of_bytes(lk_session_class(session)),
+			   "created_at", json_of_time(lk_session_created_at_ms(session)), "last_seen_at",
+			   json_of_time(lk_session_last_seen_at_ms(session)), "idle_expires_at",
+			   json_of_time(lk_session_idle_expires_at_ms(session)), "expires_at",
+			   json_of_time(lk_session_expires_at_ms(session)), "version",
+			   (json_int_t)lk_session_version(session), "attributes", json_of_attributes(session), "device",
+			   json_of_device(session), "authentication", json_of_authentication(session));
+	add_rare(session, object);
+	return object;
 }
 
 bool json_print(json_t *json)

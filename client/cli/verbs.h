@@ -6,14 +6,22 @@
 #include "line.h"
 
 int verb_session_create(const struct line *line, lk_client *client);
+int verb_session_promote(const struct line *line, lk_client *client);
+int verb_session_rotate(const struct line *line, lk_client *client);
 int verb_session_get(const struct line *line, lk_client *client);
+int verb_session_get_many(const struct line *line, lk_client *client);
 int verb_session_list(const struct line *line, lk_client *client);
 int verb_session_update(const struct line *line, lk_client *client);
 int verb_session_revoke(const struct line *line, lk_client *client);
 int verb_session_revoke_user(const struct line *line, lk_client *client);
+int verb_session_revoke_realm(const struct line *line, lk_client *client);
+int verb_session_verify(const struct line *line, lk_client *client);
+int verb_session_watch(const struct line *line, lk_client *client);
 int verb_info(const struct line *line, lk_client *client);
 int verb_health(const struct line *line, lk_client *client);
 int verb_stats(const struct line *line, lk_client *client);
 int verb_redis(const struct line *line, lk_client *client);
+int verb_policy(const struct line *line, lk_client *client);
+int verb_keys(const struct line *line, lk_client *client);
 
 #endif

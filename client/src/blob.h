@@ -40,4 +40,12 @@ static inline struct lk_bytes blob_copy(struct blob *blob, ProtobufCBinaryData f
 	return (struct lk_bytes){(const char *)blob->start + at, from.len};
 }
 
+/* As text: empty where nothing is given. */
+static inline const char *blob_text(struct blob *blob, ProtobufCBinaryData from)
+{
+	const char *text = blob_copy(blob, from).data;
+
+	return text != NULL ? text : "";
+}
+
 #endif

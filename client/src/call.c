@@ -20,6 +20,9 @@
 
 #define KEY_BYTES_MADE	 16
 #define BODY_BYTES_FIRST 512
+/* A long poll is to be answered, with nothing if need be, before its time is over here: the reply may take so much longer
+ * on its way, a packet lost and sent again included. Of short times a quarter. */
+#define POLL_MARGIN_MS 1000
 
 static _Thread_local bool in_callback;
 
@@ -243,6 +246,15 @@ static enum lk_err make_key(lk_call *call)
 	return LK_OK;
 }
 
+static uint32_t told_timeout_ms(const lk_call *call, uint32_t timeout_ms)
+{
+	uint32_t quarter_ms = timeout_ms / 4;
+
+	if (!method_is_long_poll(call->method))
+		return timeout_ms;
+	return timeout_ms - (quarter_ms < POLL_MARGIN_MS ? quarter_ms : POLL_MARGIN_MS);
+}
+
 enum lk_err call_frame(lk_call *call, uint32_t timeout_ms, struct frame **ret, struct lk_error *error)
 {
 	const struct envelope envelope = {
@@ -250,7 +262,7 @@ enum lk_err call_frame(lk_call *call, uint32_t timeout_ms, struct frame **ret, s
 	    .method = method_path(call->method),
 	    .body = call->body,
 	    .body_bytes = call->body_bytes,
-	    .timeout_ms = timeout_ms,
+	    .timeout_ms = told_timeout_ms(call, timeout_ms),
 	    .key = call->key,
 	    .key_bytes = call->key_bytes,
 	    .traceparent = call->traceparent,
@@ -356,6 +368,20 @@ uint32_t lk_call_revoked(const lk_call *call)
 	return call->results.revoked;
 }
 
+uint64_t lk_call_not_before_ms(const lk_call *call)
+{
+	return call->results.not_before_ms;
+}
+
+void lk_call_verification(const lk_call *call, struct lk_verification *ret)
+{
+	size_t room = ret->struct_size;
+
+	assert(room >= sizeof(*ret) && "start a struct lk_verification with LK_VERIFICATION_INIT");
+	*ret = call->results.verification;
+	ret->struct_size = room;
+}
+
 enum lk_serving lk_call_serving(const lk_call *call)
 {
 	return call->results.serving;
@@ -391,6 +417,30 @@ lk_stats *lk_call_take_stats(lk_call *call)
 
 	call->results.stats = NULL;
 	return stats;
+}
+
+lk_events *lk_call_take_events(lk_call *call)
+{
+	lk_events *events = call->results.events;
+
+	call->results.events = NULL;
+	return events;
+}
+
+lk_policy *lk_call_take_policy(lk_call *call)
+{
+	lk_policy *policy = call->results.policy;
+
+	call->results.policy = NULL;
+	return policy;
+}
+
+lk_keys *lk_call_take_keys(lk_call *call)
+{
+	lk_keys *keys = call->results.keys;
+
+	call->results.keys = NULL;
+	return keys;
 }
 
 lk_redis_status *lk_call_take_redis_status(lk_call *call)

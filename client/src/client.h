@@ -30,6 +30,7 @@ struct lk_client {
 	uint64_t due_ms; /* no slot is due before */
 	size_t busy;	 /* calls in flight or in a callback */
 	size_t channels;
+	struct endpoint *watched; /* long polls go there, as long as it serves. NULL: none has gone yet */
 	struct endpoint endpoints[LK_ENDPOINTS_MAX]; /* options.endpoint_count of them */
 };
 

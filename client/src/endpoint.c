@@ -35,6 +35,11 @@ static void endpoint_move(struct endpoint *endpoint, enum endpoint_state to)
 	endpoint->state = to;
 }
 
+bool endpoint_is_open(const struct endpoint *endpoint)
+{
+	return endpoint->state == ENDPOINT_READY && !endpoint->is_leaving;
+}
+
 struct endpoint *endpoint_pick(lk_client *client, const struct endpoint *avoid)
 {
 	struct endpoint *best = NULL;
@@ -42,7 +47,7 @@ struct endpoint *endpoint_pick(lk_client *client, const struct endpoint *avoid)
 	for (size_t i = 0; i < client->options.endpoint_count; i++) {
 		struct endpoint *endpoint = &client->endpoints[i];
 
-		if (endpoint->state != ENDPOINT_READY || endpoint->is_leaving)
+		if (!endpoint_is_open(endpoint))
 			continue;
 		if (best == NULL || best == avoid || (endpoint != avoid && endpoint->in_flight < best->in_flight))
 			best = endpoint;

@@ -24,8 +24,8 @@ struct endpoint {
 
 	/* Under the client's lock. */
 	enum endpoint_state state;
-	wire_channel *channel; /* while READY; borrowed from `dialed` */
-	uint32_t in_flight;
+	wire_channel *channel;	  /* while READY; borrowed from `dialed` */
+	uint32_t in_flight;	  /* long polls not counted: they are no work */
 	uint32_t failures;	  /* dials failed, or connections lost at once, in a row */
 	uint32_t silent;	  /* calls timed out since anything was heard, */
 	uint64_t silent_since_ms; /* the first of them at this time */
@@ -43,8 +43,14 @@ struct endpoint {
  * for dead: a peer that is there answers DEADLINE_EXCEEDED at least, within its sweep and a round trip. */
 #define SILENT_CALLS_MAX 3
 #define SILENCE_MS	 500
+/* A long poll that went unanswered for so long tells as much by itself: its server was told less time than it had, by a
+ * second (see call.c), and others may be an hour away. */
+#define SILENT_POLL_MS 4000
 
 /* All of these under the client's lock, but for endpoint_dial and endpoint_close. */
+
+/* Takes calls. */
+bool endpoint_is_open(const struct endpoint *endpoint);
 
 /* The ready endpoint with the fewest calls in flight; another than `avoid` where there is one. NULL: none is ready. */
 struct endpoint *endpoint_pick(lk_client *client, const struct endpoint *avoid);

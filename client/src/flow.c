@@ -17,7 +17,11 @@
  * that shuts down. The latter two go without the budget: there are at most in_flight_max such calls, a lost connection
  * is dialed again only after a pause, a server that refuses gets no more, and it is what lets servers be replaced
  * without a failed call. Mutating calls keep their idempotency key, so that repeating is safe. Everything ends
- * at the deadline. */
+ * at the deadline.
+ *
+ * Long polls (Watch) wait at a server without being work for it, so they do not count when the least busy one is picked.
+ * All of a client stay with one server for as long as it takes calls, since a cursor means something only there. They
+ * neither earn nor spend retries: who polls asks again anyway. */
 
 #include "flow.h"
 
@@ -89,12 +93,35 @@ static void retime_frame(lk_call *call, uint64_t now_ms)
 	struct lk_error ignored = LK_ERROR_INIT;
 	struct frame *frame;
 
-	if (call->attempts == 0 || call->deadline_ms <= now_ms)
+	if (call->deadline_ms <= now_ms)
+		return;
+	/* A long poll is to be answered in time even if it had to wait for a connection first. */
+	if (call->attempts == 0 && !method_is_long_poll(call->method))
 		return;
 	if (call_frame(call, (uint32_t)(call->deadline_ms - now_ms), &frame, &ignored) != LK_OK)
 		return;
 	frame_release(&call->frame);
 	call->frame = frame;
+}
+
+/* How much it adds to what an endpoint has in flight. */
+static uint32_t load_of(const lk_call *call)
+{
+	return method_is_long_poll(call->method) ? 0 : 1;
+}
+
+static struct endpoint *pick_for(lk_client *client, const lk_call *call)
+{
+	struct endpoint *picked;
+
+	if (!method_is_long_poll(call->method))
+		return endpoint_pick(client, call->endpoint);
+	if (client->watched != NULL && endpoint_is_open(client->watched))
+		return client->watched;
+	picked = endpoint_pick(client, call->endpoint);
+	if (picked != NULL)
+		client->watched = picked;
+	return picked;
 }
 
 static void send_call(lk_client *client, struct endpoint *endpoint, lk_call *call, struct work *work)
@@ -107,7 +134,7 @@ static void send_call(lk_client *client, struct endpoint *endpoint, lk_call *cal
 	call->endpoint = endpoint;
 	call->attempts++;
 	call->sent_at_ms = now_ms;
-	endpoint->in_flight++;
+	endpoint->in_flight += load_of(call);
 	wire_channel_retain(endpoint->channel);
 	work->parcels[work->parcel_count++] = (struct parcel){
 	    .channel = endpoint->channel,
@@ -120,7 +147,7 @@ static void send_call(lk_client *client, struct endpoint *endpoint, lk_call *cal
 static bool dispatch(lk_client *client, struct work *work)
 {
 	while (client->queue_first != NULL) {
-		struct endpoint *endpoint = endpoint_pick(client, client->queue_first->endpoint);
+		struct endpoint *endpoint = pick_for(client, client->queue_first);
 
 		if (endpoint == NULL)
 			return false;
@@ -195,7 +222,7 @@ static void claim(lk_client *client, lk_call *call)
 	if (call->state == CALL_QUEUED)
 		dequeue(client, call);
 	if (call->state == CALL_SENT)
-		call->endpoint->in_flight--;
+		call->endpoint->in_flight -= load_of(call);
 	call_move(call, CALL_NOTIFYING);
 	slots_release(&client->slots, call->slot);
 	call->endpoint = NULL;
@@ -231,7 +258,8 @@ enum lk_err flow_submit(lk_call *call)
 				 "%u calls are in flight, in_flight_max: wait for some to end, or raise it",
 				 client->options.in_flight_max);
 	}
-	retry_budget_earn(&client->budget);
+	if (!method_is_long_poll(call->method))
+		retry_budget_earn(&client->budget);
 	call->canceled = false;
 	call->attempts = 0;
 	call->endpoint = NULL;
@@ -256,7 +284,7 @@ static bool retry_later(lk_client *client, lk_call *call, uint32_t retry_after_m
 	at_ms = now_ms + retry_delay_ms(call->attempts, retry_after_ms, random_next(&client->random));
 	if (at_ms >= call->deadline_ms || !retry_budget_spend(&client->budget, now_ms))
 		return false;
-	call->endpoint->in_flight--;
+	call->endpoint->in_flight -= load_of(call);
 	call_move(call, CALL_BACKOFF);
 	call->retry_at_ms = at_ms;
 	set_due(client, call, at_ms);
@@ -272,7 +300,7 @@ static bool move_on(lk_client *client, lk_call *call, uint64_t now_ms)
 	}
 	if (call->attempts >= client->options.attempts_max || call->canceled || client->closing)
 		return false;
-	call->endpoint->in_flight--;
+	call->endpoint->in_flight -= load_of(call);
 	enqueue(client, call);
 	return true;
 }
@@ -283,6 +311,8 @@ static bool try_again(lk_client *client, lk_call *call, const struct reply *repl
 		return false;
 	if (reply->is_refused)
 		return move_on(client, call, now_ms);
+	if (method_is_long_poll(call->method))
+		return false;
 	return retry_later(client, call, reply->retry_after_ms, now_ms);
 }
 
@@ -352,7 +382,7 @@ static void move_or_end(lk_client *client, lk_call *call, const struct endpoint 
 		end_call(client, call, work);
 		return;
 	}
-	call->endpoint->in_flight--;
+	call->endpoint->in_flight -= load_of(call);
 	enqueue(client, call);
 }
 
@@ -389,16 +419,24 @@ void flow_lost(struct endpoint *endpoint, enum wire_error reason)
 
 /* ---- The tick ---- */
 
+/* Whether the silence of this call, and of those before it, is enough to take the connection for dead. */
+static bool is_proof(const lk_call *call, uint64_t now_ms)
+{
+	struct endpoint *endpoint = call->endpoint;
+
+	if (method_is_long_poll(call->method) && now_ms - call->sent_at_ms >= SILENT_POLL_MS)
+		return true;
+	if (endpoint->silent++ == 0)
+		endpoint->silent_since_ms = now_ms;
+	return endpoint->silent >= SILENT_CALLS_MAX && now_ms - endpoint->silent_since_ms >= SILENCE_MS;
+}
+
 /* A server that is there answers DEADLINE_EXCEEDED at least: one that says nothing at all is not. */
 static void note_silence(const lk_call *call, uint64_t now_ms, struct work *work)
 {
 	struct endpoint *endpoint = call->endpoint;
 
-	if (endpoint->heard_at_ms > call->sent_at_ms || endpoint->is_given_up)
-		return;
-	if (endpoint->silent++ == 0)
-		endpoint->silent_since_ms = now_ms;
-	if (endpoint->silent < SILENT_CALLS_MAX || now_ms - endpoint->silent_since_ms < SILENCE_MS)
+	if (endpoint->heard_at_ms > call->sent_at_ms || endpoint->is_given_up || !is_proof(call, now_ms))
 		return;
 	endpoint->is_given_up = true;
 	wire_channel_retain(endpoint->channel);

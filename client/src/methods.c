@@ -58,26 +58,26 @@ static enum lk_err answer_create(const ProtobufCMessage *message, struct results
 	return LK_OK;
 }
 
+/* LK_OK: the session is what the answer says, and an answer about a valid one has it. */
+static enum lk_err check_get(const Latchkey__V1__GetSessionResponse *m, struct lk_error *error)
+{
+	if (!m->has_verdict)
+		return not_understood(error, "no verdict");
+	if (m->verdict == LATCHKEY__V1__VERDICT__VALID && m->info == NULL)
+		return not_understood(error, "a valid session without its user");
+	return LK_OK;
+}
+
 static enum lk_err answer_get(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
 {
 	const Latchkey__V1__GetSessionResponse *m = (const Latchkey__V1__GetSessionResponse *)message;
-	bool valid = m->verdict == LATCHKEY__V1__VERDICT__VALID;
-	struct session_parts parts = {
-	    .verdict = valid ? LK_VALID : LK_INVALID,
-	    .reason = (enum lk_reason)m->reason,
-	    .revoked_at_ms = m->revoked_at_ms,
-	    .info = m->info,
-	    .attribute_count = m->n_attributes,
-	    .attributes = m->attributes,
-	};
+	struct session_parts parts = session_parts_of(m);
+	enum lk_err err = check_get(m, error);
 
-	if (!m->has_verdict)
-		return not_understood(error, "no verdict");
-	/* Whatever a later version may answer besides is no more known to be dead than it is known to be alive. */
-	if (!valid && m->verdict != LATCHKEY__V1__VERDICT__INVALID)
+	if (err != LK_OK)
+		return err;
+	if (parts.verdict == LK_UNKNOWN)
 		return unreadable(error, m->reason);
-	if (valid && m->info == NULL)
-		return not_understood(error, "a valid session without its user");
 	results->session = session_new(&parts);
 	if (results->session == NULL)
 		return out_of_memory(error);
@@ -85,22 +85,81 @@ static enum lk_err answer_get(const ProtobufCMessage *message, struct results *r
 	return LK_OK;
 }
 
+static enum lk_err answer_get_many(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
+{
+	const Latchkey__V1__GetManySessionsResponse *m = (const Latchkey__V1__GetManySessionsResponse *)message;
+	const struct list_parts parts = {.count = m->n_sessions, .answers = m->sessions};
+
+	/* By its place an answer belongs to a token: one more or less, and somebody gets a stranger's session. */
+	if (m->n_sessions != results->asked)
+		return not_understood(error, "not one session for each token");
+	for (size_t i = 0; i < m->n_sessions; i++) {
+		enum lk_err err = check_get(m->sessions[i], error);
+
+		if (err != LK_OK)
+			return err;
+	}
+	results->sessions = sessions_new(&parts);
+	return results->sessions != NULL ? LK_OK : out_of_memory(error);
+}
+
+/* Of a change to a session: whether it was made. */
+static enum lk_err judge(bool has_verdict, Latchkey__V1__Verdict verdict, Latchkey__V1__Reason reason,
+			 struct lk_error *error)
+{
+	if (verdict == LATCHKEY__V1__VERDICT__INVALID) {
+		(void)error_set(error, LK_E_SESSION_INVALID, "the session has ended, nothing was written: %s",
+				lk_reason_message((enum lk_reason)reason));
+		error->reason = (enum lk_reason)reason;
+		return LK_E_SESSION_INVALID;
+	}
+	if (!has_verdict)
+		return not_understood(error, "no verdict");
+	return verdict == LATCHKEY__V1__VERDICT__VALID ? LK_OK : unreadable(error, reason);
+}
+
+/* The answer to an update of an anonymous session has its new token, and little else. */
+static lk_session *session_of_update(const Latchkey__V1__UpdateSessionResponse *m)
+{
+	Latchkey__V1__SessionInfo info = LATCHKEY__V1__SESSION_INFO__INIT;
+	const struct session_parts parts = {.verdict = LK_VALID, .token = &m->token, .info = &info};
+
+	info.anonymous = true;
+	info.idle_expires_at_ms = m->idle_expires_at_ms;
+	return session_new(&parts);
+}
+
 static enum lk_err answer_update(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
 {
 	const Latchkey__V1__UpdateSessionResponse *m = (const Latchkey__V1__UpdateSessionResponse *)message;
+	enum lk_err err = judge(m->has_verdict, m->verdict, m->reason, error);
 
-	if (m->verdict == LATCHKEY__V1__VERDICT__INVALID) {
-		(void)error_set(error, LK_E_SESSION_INVALID, "the session has ended, nothing was written: %s",
-				lk_reason_message((enum lk_reason)m->reason));
-		error->reason = (enum lk_reason)m->reason;
-		return LK_E_SESSION_INVALID;
+	if (err != LK_OK)
+		return err;
+	if (m->token.len > 0) {
+		results->session = session_of_update(m);
+		if (results->session == NULL)
+			return out_of_memory(error);
 	}
-	if (!m->has_verdict)
-		return not_understood(error, "no verdict");
-	if (m->verdict != LATCHKEY__V1__VERDICT__VALID)
-		return unreadable(error, m->reason);
 	results->version = m->version;
 	results->idle_expires_at_ms = m->idle_expires_at_ms;
+	return LK_OK;
+}
+
+static enum lk_err answer_rotate(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
+{
+	const Latchkey__V1__RotateSessionResponse *m = (const Latchkey__V1__RotateSessionResponse *)message;
+	const struct session_parts parts = {.verdict = LK_VALID, .token = &m->token, .info = m->info};
+	enum lk_err err = judge(m->has_verdict, m->verdict, m->reason, error);
+
+	if (err != LK_OK)
+		return err;
+	if (m->token.len == 0 || m->info == NULL)
+		return not_understood(error, "a session without a token");
+	results->session = session_new(&parts);
+	if (results->session == NULL)
+		return out_of_memory(error);
+	results->verdict = LK_VALID;
 	return LK_OK;
 }
 
@@ -126,9 +185,49 @@ static enum lk_err answer_revoke_user(const ProtobufCMessage *message, struct re
 	return LK_OK;
 }
 
+static enum lk_err answer_revoke_realm(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
+{
+	const Latchkey__V1__RevokeRealmResponse *m = (const Latchkey__V1__RevokeRealmResponse *)message;
+
+	if (m->not_before_ms == 0)
+		return not_understood(error, "no moment from which sessions count");
+	results->not_before_ms = m->not_before_ms;
+	return LK_OK;
+}
+
+static enum lk_err answer_verify(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
+{
+	const Latchkey__V1__VerifySessionsResponse *m = (const Latchkey__V1__VerifySessionsResponse *)message;
+
+	(void)error;
+	results->verification = (struct lk_verification){
+	    .struct_size = sizeof(results->verification),
+	    .sessions = m->sessions,
+	    .dangling = m->dangling,
+	    .wrong_score = m->wrong_score,
+	    .missing = m->missing,
+	};
+	return LK_OK;
+}
+
+static enum lk_err answer_watch(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
+{
+	const Latchkey__V1__WatchSessionsResponse *m = (const Latchkey__V1__WatchSessionsResponse *)message;
+
+	/* Without it the next call would begin anew, and what came between would be lost in silence. */
+	if (m->cursor.len == 0)
+		return not_understood(error, "events without a cursor");
+	results->events = events_new(m);
+	return results->events != NULL ? LK_OK : out_of_memory(error);
+}
+
 static enum lk_err answer_list(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
 {
-	results->sessions = sessions_new((const Latchkey__V1__ListSessionsResponse *)message);
+	const Latchkey__V1__ListSessionsResponse *m = (const Latchkey__V1__ListSessionsResponse *)message;
+	const struct list_parts parts = {
+	    .count = m->n_sessions, .infos = m->sessions, .next_page = &m->next_page_token};
+
+	results->sessions = sessions_new(&parts);
 	return results->sessions != NULL ? LK_OK : out_of_memory(error);
 }
 
@@ -159,10 +258,35 @@ static enum lk_err answer_redis(const ProtobufCMessage *message, struct results 
 	return results->redis != NULL ? LK_OK : out_of_memory(error);
 }
 
+static enum lk_err answer_policy(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
+{
+	results->policy = policy_new((const Latchkey__V1__ServerPolicyResponse *)message);
+	return results->policy != NULL ? LK_OK : out_of_memory(error);
+}
+
+static enum lk_err answer_keys(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
+{
+	results->keys = keys_new((const Latchkey__V1__ServerKeysResponse *)message);
+	return results->keys != NULL ? LK_OK : out_of_memory(error);
+}
+
 static const struct method_row methods[METHODS] = {
     [METHOD_CREATE] = {"/latchkey.v1.Sessions/Create", &latchkey__v1__create_session_response__descriptor,
 		       answer_create, true},
     [METHOD_GET] = {"/latchkey.v1.Sessions/Get", &latchkey__v1__get_session_response__descriptor, answer_get, false},
+    [METHOD_GET_MANY] = {"/latchkey.v1.Sessions/GetMany", &latchkey__v1__get_many_sessions_response__descriptor,
+			 answer_get_many, false},
+    [METHOD_ROTATE] = {"/latchkey.v1.Sessions/Rotate", &latchkey__v1__rotate_session_response__descriptor,
+		       answer_rotate, true},
+    [METHOD_REVOKE_REALM] = {"/latchkey.v1.Sessions/RevokeRealm", &latchkey__v1__revoke_realm_response__descriptor,
+			     answer_revoke_realm, true},
+    [METHOD_VERIFY] = {"/latchkey.v1.Sessions/Verify", &latchkey__v1__verify_sessions_response__descriptor,
+		       answer_verify, false},
+    [METHOD_WATCH] = {"/latchkey.v1.Sessions/Watch", &latchkey__v1__watch_sessions_response__descriptor, answer_watch,
+		      false},
+    [METHOD_POLICY] = {"/latchkey.v1.Server/Policy", &latchkey__v1__server_policy_response__descriptor, answer_policy,
+		       false},
+    [METHOD_KEYS] = {"/latchkey.v1.Server/Keys", &latchkey__v1__server_keys_response__descriptor, answer_keys, false},
     [METHOD_UPDATE] = {"/latchkey.v1.Sessions/Update", &latchkey__v1__update_session_response__descriptor,
 		       answer_update, true},
     [METHOD_REVOKE] = {"/latchkey.v1.Sessions/Revoke", &latchkey__v1__revoke_session_response__descriptor,
@@ -188,6 +312,11 @@ const char *method_path(enum method method)
 bool method_is_mutating(enum method method)
 {
 	return methods[method].mutating;
+}
+
+bool method_is_long_poll(enum method method)
+{
+	return method == METHOD_WATCH;
 }
 
 /* With LK_E_CONFLICT the body says which version is stored. */
@@ -233,5 +362,8 @@ void results_clear(struct results *results)
 	lk_info_free(&results->info);
 	lk_stats_free(&results->stats);
 	lk_redis_status_free(&results->redis);
+	lk_events_free(&results->events);
+	lk_policy_free(&results->policy);
+	lk_keys_free(&results->keys);
 	*results = (struct results){0};
 }

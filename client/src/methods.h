@@ -4,23 +4,33 @@
 /* The methods of the wire that this library calls: their names, and how an answer becomes results. */
 
 #include "codec.h"
+#include "latchkey/admin.h"
+#include "latchkey/watch.h"
 
 enum method {
 	METHOD_CREATE,
 	METHOD_GET,
+	METHOD_GET_MANY,
 	METHOD_UPDATE,
+	METHOD_ROTATE,
 	METHOD_REVOKE,
 	METHOD_REVOKE_USER,
+	METHOD_REVOKE_REALM,
 	METHOD_LIST,
+	METHOD_VERIFY,
+	METHOD_WATCH,
 	METHOD_HEALTH,
 	METHOD_INFO,
 	METHOD_STATS,
 	METHOD_REDIS,
+	METHOD_POLICY,
+	METHOD_KEYS,
 	METHODS
 };
 
 /* Of one call; what its method does not give is zero. */
 struct results {
+	size_t asked; /* get_many: so many tokens. Set before it is sent: an answer about more or fewer is none */
 	enum lk_verdict verdict;
 	uint64_t version;
 	uint64_t idle_expires_at_ms;
@@ -28,16 +38,23 @@ struct results {
 	bool pending;
 	uint32_t replicas;
 	uint32_t revoked;
+	uint64_t not_before_ms;
+	struct lk_verification verification;
 	enum lk_serving serving;
 	lk_session *session;
 	lk_sessions *sessions;
 	lk_info *info;
 	lk_stats *stats;
 	lk_redis_status *redis;
+	lk_events *events;
+	lk_policy *policy;
+	lk_keys *keys;
 };
 
 const char *method_path(enum method method);
 bool method_is_mutating(enum method method);
+/* The server answers late on purpose: see flow.c. */
+bool method_is_long_poll(enum method method);
 
 /* Turns a reply into results and an error, which is LK_OK or what the reply, or its body, says. Results that are not
  * given stay zero. */

@@ -1,5 +1,7 @@
 /* What a server says of its Redis, as a result: one block, as in result.c. Nothing in it is secret. */
 
+#include "latchkey/admin.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -37,26 +39,19 @@ struct lk_redis_status {
 	struct lk_redis_node *nodes;
 };
 
-static const char *text_of(struct blob *blob, ProtobufCBinaryData from)
-{
-	const char *text = blob_copy(blob, from).data;
-
-	return text != NULL ? text : "";
-}
-
 static void fill_node(struct blob *blob, const Latchkey__V1__RedisNode *from, struct lk_redis_node *to)
 {
-	to->address = text_of(blob, from->address);
-	to->role = text_of(blob, from->role);
-	to->state = text_of(blob, from->state);
-	to->version = text_of(blob, from->version);
+	to->address = blob_text(blob, from->address);
+	to->role = blob_text(blob, from->role);
+	to->state = blob_text(blob, from->state);
+	to->version = blob_text(blob, from->version);
 	to->slots = from->slots;
 	to->connections = from->connections;
 	to->connections_ready = from->connections_ready;
 	to->in_flight = from->in_flight;
 	to->has_lag = from->has_lag_ms;
 	to->lag_ms = from->lag_ms;
-	to->breaker = text_of(blob, from->breaker);
+	to->breaker = blob_text(blob, from->breaker);
 	to->breaker_opened = from->breaker_opened;
 	to->commands = from->commands;
 	to->errors = from->errors;
@@ -66,7 +61,7 @@ static void fill_node(struct blob *blob, const Latchkey__V1__RedisNode *from, st
 
 static void fill(struct blob *blob, const Latchkey__V1__ServerRedisResponse *from, struct lk_redis_status *to)
 {
-	to->mode = text_of(blob, from->mode);
+	to->mode = blob_text(blob, from->mode);
 	to->ready = from->ready;
 	to->primaries = from->primaries;
 	to->primaries_serving = from->primaries_serving;

@@ -30,29 +30,22 @@ struct lk_stats {
 	struct counter *counters;
 };
 
-static const char *text_of(struct blob *blob, ProtobufCBinaryData from)
-{
-	const char *text = blob_copy(blob, from).data;
-
-	return text != NULL ? text : "";
-}
-
 static void fill_info(struct blob *blob, const Latchkey__V1__ServerInfoResponse *from, struct lk_info *to)
 {
 	const char **realms = blob_room(blob, from->n_realms * sizeof(*realms));
 
-	to->version = text_of(blob, from->version);
+	to->version = blob_text(blob, from->version);
 	to->protocol = from->protocol;
-	to->instance = text_of(blob, from->instance);
+	to->instance = blob_text(blob, from->instance);
 	to->started_at_ms = from->started_at_ms;
-	to->store_mode = text_of(blob, from->store_mode);
+	to->store_mode = blob_text(blob, from->store_mode);
 	to->store_ready = from->store_ready;
-	to->store_version = text_of(blob, from->store_version);
+	to->store_version = blob_text(blob, from->store_version);
 	to->draining = from->draining;
 	to->realm_count = from->n_realms;
 	to->realms = realms;
 	for (size_t i = 0; i < from->n_realms; i++) {
-		const char *realm = text_of(blob, from->realms[i]);
+		const char *realm = blob_text(blob, from->realms[i]);
 
 		if (realms != NULL)
 			realms[i] = realm;
@@ -82,8 +75,8 @@ static void fill_stats(struct blob *blob, const Latchkey__V1__ServerStatsRespons
 	to->counters = counters;
 	for (size_t i = 0; i < from->n_counters; i++) {
 		const Latchkey__V1__Counter *counter = from->counters[i];
-		const char *name = text_of(blob, counter->name);
-		const char *help = text_of(blob, counter->help);
+		const char *name = blob_text(blob, counter->name);
+		const char *help = blob_text(blob, counter->help);
 
 		if (counters != NULL)
 			counters[i] = (struct counter){name, counter->value, help};

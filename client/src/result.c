@@ -20,6 +20,7 @@ struct lk_session {
 	enum lk_reason reason;
 	uint64_t revoked_at_ms;
 	const char *token;
+	const char *successor;
 	const char *handle;
 	struct lk_bytes user;
 	struct lk_bytes class_name;
@@ -28,6 +29,8 @@ struct lk_session {
 	uint64_t idle_expires_at_ms;
 	uint64_t expires_at_ms;
 	uint64_t version;
+	uint64_t privileged_until_ms;
+	bool is_anonymous;
 	struct lk_bytes user_agent;
 	struct lk_bytes ip;
 	struct lk_bytes label;
@@ -80,6 +83,8 @@ static void fill_info(struct blob *blob, const Latchkey__V1__SessionInfo *info, 
 	to->idle_expires_at_ms = info->idle_expires_at_ms;
 	to->expires_at_ms = info->expires_at_ms;
 	to->version = info->version;
+	to->privileged_until_ms = info->privileged_until_ms;
+	to->is_anonymous = info->anonymous;
 	fill_device(blob, info->device, to);
 	fill_authentication(blob, info->authentication, to);
 }
@@ -136,6 +141,8 @@ static void fill(struct blob *blob, const struct session_parts *parts, struct lk
 	to->revoked_at_ms = parts->revoked_at_ms;
 	if (parts->token != NULL)
 		to->token = blob_copy(blob, *parts->token).data;
+	if (parts->successor != NULL)
+		to->successor = blob_copy(blob, *parts->successor).data;
 	fill_info(blob, parts->info, to);
 	fill_attributes(blob, parts, to);
 	fill_evicted(blob, parts, to);
@@ -161,20 +168,45 @@ lk_session *session_new(const struct session_parts *parts)
 	return session;
 }
 
-static void fill_list(struct blob *blob, const Latchkey__V1__ListSessionsResponse *list, struct lk_sessions *to)
+static enum lk_verdict verdict_of(Latchkey__V1__Verdict verdict)
 {
-	to->count = list->n_sessions;
-	to->sessions = blob_room(blob, list->n_sessions * sizeof(*to->sessions));
-	for (size_t i = 0; i < list->n_sessions; i++) {
-		struct session_parts parts = {.verdict = LK_VALID, .info = list->sessions[i]};
-		struct lk_session dummy = {0};
-
-		fill(blob, &parts, to->sessions != NULL ? &to->sessions[i] : &dummy);
-	}
-	to->next_page = blob_copy(blob, list->next_page_token);
+	if (verdict == LATCHKEY__V1__VERDICT__VALID)
+		return LK_VALID;
+	return verdict == LATCHKEY__V1__VERDICT__INVALID ? LK_INVALID : LK_UNKNOWN;
 }
 
-lk_sessions *sessions_new(const Latchkey__V1__ListSessionsResponse *list)
+struct session_parts session_parts_of(const Latchkey__V1__GetSessionResponse *response)
+{
+	return (struct session_parts){
+	    .verdict = verdict_of(response->verdict),
+	    .reason = (enum lk_reason)response->reason,
+	    .revoked_at_ms = response->revoked_at_ms,
+	    .successor = response->successor.len > 0 ? &response->successor : NULL,
+	    .info = response->info,
+	    .attribute_count = response->n_attributes,
+	    .attributes = response->attributes,
+	};
+}
+
+static void fill_list(struct blob *blob, const struct list_parts *list, struct lk_sessions *to)
+{
+	to->count = list->count;
+	to->sessions = blob_room(blob, list->count * sizeof(*to->sessions));
+	for (size_t i = 0; i < list->count; i++) {
+		struct session_parts parts = {.verdict = LK_VALID};
+		struct lk_session dummy = {0};
+
+		if (list->answers != NULL)
+			parts = session_parts_of(list->answers[i]);
+		else
+			parts.info = list->infos[i];
+		fill(blob, &parts, to->sessions != NULL ? &to->sessions[i] : &dummy);
+	}
+	if (list->next_page != NULL)
+		to->next_page = blob_copy(blob, *list->next_page);
+}
+
+lk_sessions *sessions_new(const struct list_parts *list)
 {
 	struct lk_sessions dummy = {0};
 	struct blob blob = {0};
@@ -237,6 +269,11 @@ const char *lk_session_token(const lk_session *session)
 	return session->token;
 }
 
+const char *lk_session_successor(const lk_session *session)
+{
+	return session->successor;
+}
+
 const char *lk_session_handle(const lk_session *session)
 {
 	return session->handle;
@@ -275,6 +312,16 @@ uint64_t lk_session_expires_at_ms(const lk_session *session)
 uint64_t lk_session_version(const lk_session *session)
 {
 	return session->version;
+}
+
+uint64_t lk_session_privileged_until_ms(const lk_session *session)
+{
+	return session->privileged_until_ms;
+}
+
+bool lk_session_is_anonymous(const lk_session *session)
+{
+	return session->is_anonymous;
 }
 
 struct lk_bytes lk_session_user_agent(const lk_session *session)

@@ -171,6 +171,8 @@ Latchkey__V1__GetSessionResponse *message_get_response(arena *a, const struct se
 		return m;
 	m->info = message_info(a, &from->info);
 	m->n_attributes = from->attribute_count;
+	if (from->successor.len > 0)
+		MESSAGE_SET(m, successor, message_bytes(from->successor));
 	if (m->info == NULL || !message_attributes(a, from->attributes, from->attribute_count, &m->attributes))
 		return NULL;
 	return m;

@@ -8,14 +8,11 @@
 #include "base/metrics.h"
 #include "rpc/messages.h"
 #include "rpc/methods.h"
+#include "rpc/sessions.h"
 
 /* Another instance learns of a planned failover by Sentinel up to 1.2 s later, and replays then: three attempts of a
  * caller reach over that. */
 #define RETRY_AFTER_UNSETTLED_MS 500
-
-/* The request message, as its own type. */
-#define REQUEST(type, call)    ((const Latchkey__V1__##type *)(call)->request)
-#define USE_REALM(call, m, st) call_use_realm((call), (m)->has_realm, (m)->realm, (st))
 
 static enum session_reason read_reason(bool is_given, Latchkey__V1__Reason reason)
 {
@@ -34,7 +31,7 @@ static void report_unreadable(struct call *call, const char *handle)
 		  LOG_SPAN("realm", call->env.realm->name), LOG_UINT("not_logged", held_back));
 }
 
-static void count_outcome(struct call *call, const struct session_outcome *o, const char *handle)
+void sessions_count_outcome(struct call *call, const struct session_outcome *o, const char *handle)
 {
 	if (o->reason == REASON_MALFORMED)
 		metric_add(METRIC_TOKENS_MALFORMED, 1);
@@ -57,11 +54,10 @@ static void count_get(struct call *call, const struct session_get_result *result
 	};
 
 	metric_add(by_verdict[result->outcome.verdict], 1);
-	count_outcome(call, &result->outcome, result->info.handle);
+	sessions_count_outcome(call, &result->outcome, result->info.handle);
 }
 
-/* The answer will be there in a moment, so it is asked for again: callers that retry do so by themselves. */
-static enum status_code check_settled(const struct session_outcome *o, struct status *st)
+enum status_code sessions_check_settled(const struct session_outcome *o, struct status *st)
 {
 	if (o->verdict != VERDICT_UNKNOWN || o->reason != REASON_NONE)
 		return STATUS_OK;
@@ -154,7 +150,7 @@ static Latchkey__V1__GetSessionResponse *answer_get(struct call *call, struct ta
 	Latchkey__V1__GetSessionResponse *m;
 
 	if (session_get_answer(&call->env, &task->plan, reply, ret_next, &result, st) != STATUS_OK ||
-	    *ret_next == PLAN_AGAIN || check_settled(&result.outcome, st) != STATUS_OK)
+	    *ret_next == PLAN_AGAIN || sessions_check_settled(&result.outcome, st) != STATUS_OK)
 		return NULL;
 	count_get(call, &result);
 	m = message_get_response(call->env.arena, &result);
@@ -284,9 +280,9 @@ enum status_code sessions_update_answer(struct call *call, struct task *task, co
 		return code;
 	if (*ret_next == PLAN_AGAIN || result.outcome.verdict == 0)
 		return code;
-	if (check_settled(&result.outcome, st) != STATUS_OK)
+	if (sessions_check_settled(&result.outcome, st) != STATUS_OK)
 		return st->code;
-	count_outcome(call, &result.outcome, "");
+	sessions_count_outcome(call, &result.outcome, "");
 	latchkey__v1__update_session_response__init(m);
 	MESSAGE_SET(m, verdict, (Latchkey__V1__Verdict)result.outcome.verdict);
 	MESSAGE_SET(m, reason, (Latchkey__V1__Reason)result.outcome.reason);

@@ -29,7 +29,7 @@ local function living()
 	for _, name in ipairs(redis.call('ZRANGE', index, 0, -1)) do
 		local head = redis.call('GETRANGE', prefix .. name, 0, 34)
 		local format = head:byte(1)
-		if format == nil or format == 2 then
+		if format == nil or format == 2 or format == 3 then
 			redis.call('ZREM', index, name)
 		elseif format ~= 1 or #head < 35 then
 			-- Another version's counts, and is the last to go.

@@ -36,7 +36,7 @@ end
 -- A session's record without its data; nil when it is dead.
 local function head_of(key)
 	local head = redis.call('GETRANGE', key, 0, 55)
-	if head == '' or head:byte(1) == 2 then return nil end
+	if head == '' or head:byte(1) == 2 or head:byte(1) == 3 then return nil end
 	if head:byte(1) ~= 1 or #head < 56 then return head end
 	-- Its token says so by itself; the record stays, and is gone with its idle timeout.
 	if struct.unpack('>I8', head, 20) < not_before then return nil end

@@ -3,13 +3,13 @@
 -- KEYS    1 index; besides it the user's sessions, and their last logouts everywhere
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
 --         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
---         9 now, ms  10 most logouts to keep  11 head of the announcement
--- Returns {revoked, score, name, names}: the last entry seen, '' and '' when that was all; and all in the chunk that
---         are dead now, 22 bytes each
--- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk
+--         9 now, ms  10 most logouts to keep  11 head of the announcement  12 forwards to follow at most
+-- Returns {revoked, score, name, names, spared}: the last entry seen, '' and '' when that was all; all in the chunk that
+--         are dead now, 22 bytes each; the name spared, which is another when that session was rotated
+-- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk; one for each forward followed
 -- Again   Entries of the ended stay in the index until a list or a create meets them, so a second run, after a first
 --         whose answer was lost, finds them and tells their names and number again.
-local index, prefix, lives = KEYS[1], ARGV[1], tonumber(ARGV[3])
+local index, prefix, lives, spared = KEYS[1], ARGV[1], tonumber(ARGV[3]), ARGV[4]
 
 -- Bytes decide the order of names, as in sorted sets; the language's own < asks the locale.
 local function comes_after(a, b)
@@ -57,7 +57,7 @@ end
 -- slot, keys that its old node does not have cannot be touched there. Were the mark one of KEYS, the whole logout would
 -- be refused until all is moved, for most users have none; so it goes without.
 local function keep_in_mind()
-	local logouts, scope = 'lk1:r' .. index:sub(6), ARGV[5] .. ARGV[4]
+	local logouts, scope = 'lk1:r' .. index:sub(6), ARGV[5] .. spared
 	local kept = redis.pcall('HGET', logouts, scope)
 	if type(kept) == 'table' then return end
 	if not kept and redis.call('HLEN', logouts) >= tonumber(ARGV[10]) then return end
@@ -68,6 +68,18 @@ local function keep_in_mind()
 	redis.call('PEXPIRE', logouts, math.max(lives, redis.call('PTTL', logouts)))
 end
 
+-- What is spared is the session that lives. Its key need not be there, and while a cluster moves the slot such a one
+-- cannot be touched.
+local function follow(name)
+	for _ = 0, tonumber(ARGV[12]) do
+		local head = name ~= '' and redis.pcall('GETRANGE', prefix .. name, 0, 42)
+		if type(head) ~= 'string' or head:byte(1) ~= 3 or #head < 43 then break end
+		name = head:sub(22, 43)
+	end
+	return name
+end
+
+spared = follow(spared)
 local chunk = tonumber(ARGV[6])
 local start = rank_after(ARGV[7], ARGV[8])
 local entries = redis.call('ZRANGE', index, start, start + chunk - 1)
@@ -78,9 +90,9 @@ for _, name in ipairs(entries) do
 	local key = prefix .. name
 	local head = redis.call('GETRANGE', key, '0', '30')
 	local other_class = ARGV[5] ~= '' and head:byte(1) == 1 and head:sub(30, 31) ~= ARGV[5]
-	if head == '' then
+	if head == '' or head:byte(1) == 3 then
 		redis.call('ZREM', index, name)
-	elseif name ~= ARGV[4] and not other_class then
+	elseif name ~= spared and not other_class then
 		revoked = revoked + bury(key, head, name)
 		ended[#ended + 1] = name
 	end
@@ -91,5 +103,5 @@ if names ~= '' then
 	-- An ACL without the channel must not undo what is done.
 	redis.pcall('PUBLISH', 'lk1:e', ARGV[11] .. names)
 end
-if not last then return {revoked, '', '', names} end
-return {revoked, last_score, last, names}
+if not last then return {revoked, '', '', names, spared} end
+return {revoked, last_score, last, names, spared}

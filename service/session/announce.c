@@ -5,6 +5,7 @@
 
 #define ANNOUNCED_FORMAT 1
 #define PENDING_FORMAT	 2
+#define ROTATED_FORMAT	 3
 
 _Static_assert(ANNOUNCEMENT_HEAD_BYTES == 1 + 1 + 2 + 1 + 8 + USER_TAG_CHARS, "the fields fill the head");
 _Static_assert(REASON_ASSURANCE_TOO_LOW <= UINT8_MAX, "reasons have 8 bits");
@@ -56,6 +57,21 @@ span announcement_write(arena *a, const struct session_env *env, const struct ha
 	return span_of(out, len);
 }
 
+span announcement_rotated(arena *a, const struct session_env *env, const struct handle *h)
+{
+	const struct announcement n = {.kind = EVENT_ROTATED, .reason = REASON_ROTATED, .at_ms = env->now_ms};
+	const size_t len = ANNOUNCEMENT_HEAD_BYTES + NAME_CHARS;
+	uint8_t *out = arena_alloc(a, len);
+	struct writer w;
+
+	if (out == NULL)
+		return SPAN_EMPTY;
+	w = writer_over(out, len);
+	put_head(&w, ROTATED_FORMAT, env, h, &n);
+	put_bytes(&w, span_of(h->name, NAME_CHARS));
+	return span_of(out, len);
+}
+
 bool announcement_is_end(const struct announcement *n)
 {
 	return n->kind == EVENT_REVOKED || n->kind == EVENT_EVICTED || n->kind == EVENT_REUSE_DETECTED;
@@ -82,16 +98,39 @@ static bool has_its_names(const struct announcement *n)
 	return false;
 }
 
+/* The format. */
+static uint64_t take_head(struct reader *r, struct announcement *ret)
+{
+	const uint64_t format = take_number(r, 1);
+
+	*ret = (struct announcement){.kind = (enum session_event_kind)take_number(r, 1)};
+	ret->realm_tag = (uint16_t)take_number(r, 2);
+	ret->reason = (uint8_t)take_number(r, 1);
+	ret->at_ms = take_number(r, 8);
+	ret->tag = take_bytes(r, USER_TAG_CHARS);
+	return format;
+}
+
+bool announcement_read_rotated(span message, struct announcement *ret)
+{
+	struct reader r = reader_over(message);
+	struct announcement n;
+	const uint64_t format = take_head(&r, &n);
+
+	n.names = take_bytes(&r, NAME_CHARS);
+	if (r.is_short || reader_left(&r) > 0 || format != ROTATED_FORMAT || n.kind != EVENT_ROTATED ||
+	    n.reason != REASON_ROTATED)
+		return false;
+	*ret = n;
+	return true;
+}
+
 bool announcement_read(span message, struct announcement *ret)
 {
 	struct reader r = reader_over(message);
-	const uint64_t format = take_number(&r, 1);
-	struct announcement n = {.kind = (enum session_event_kind)take_number(&r, 1)};
+	struct announcement n;
+	const uint64_t format = take_head(&r, &n);
 
-	n.realm_tag = (uint16_t)take_number(&r, 2);
-	n.reason = (uint8_t)take_number(&r, 1);
-	n.at_ms = take_number(&r, 8);
-	n.tag = take_bytes(&r, USER_TAG_CHARS);
 	if (format == PENDING_FORMAT)
 		n.lives_ms = take_number(&r, 4) * 1000;
 	n.names = take_bytes(&r, reader_left(&r));

@@ -10,6 +10,10 @@
  *
  *      0  format u8 = 2 | the same up to TAG | 29 seconds u32 | 33 NAME 22, one or more
  *
+ * and of a rotation, whether or not anybody watches, for the memory only:
+ *
+ *      0  format u8 = 3 | the same as in format 1, with the old NAME
+ *
  * All up to TAG is the head: the service makes it, a script puts the names behind it. Names are those of the sessions
  * that it happened to; of a rotation, the old one and the new one; of a realm's revocation there are none, TAG is
  * zeros, and at_ms is the moment before which sessions must have been created to end. */
@@ -50,7 +54,11 @@ bool announcement_wanted(const struct session_env *env, const struct handle *h, 
 /* Head and all that follows; lives_ms 0: format 1. */
 span announcement_write(arena *a, const struct session_env *env, const struct handle *h, const struct announcement *n);
 
-/* False: it is none that this version knows. Everything is borrowed from the message. */
+/* That the session was rotated, whole, of format 3. SPAN_EMPTY when the arena is full. */
+span announcement_rotated(arena *a, const struct session_env *env, const struct handle *h);
+bool announcement_read_rotated(span message, struct announcement *ret) MUST_CHECK;
+
+/* False: it is none that this version knows, or of format 3. Everything is borrowed from the message. */
 bool announcement_read(span message, struct announcement *ret) MUST_CHECK;
 /* Whether it says that sessions have ended. */
 bool announcement_is_end(const struct announcement *n);

@@ -101,3 +101,19 @@ bool fingerprint_update(const struct session_env *env, const struct session_upda
 	finish(env, &f, out);
 	return true;
 }
+
+bool fingerprint_rotate(const struct session_env *env, const struct session_rotate_request *req, span name,
+			uint8_t out[static FINGERPRINT_BYTES])
+{
+	struct fields f;
+
+	if (!fields_start(env->arena, req->authentication.amr_count, &f))
+		return false;
+	add(&f, name);
+	add_number(&f, req->has_authentication);
+	add_authentication(&f, &req->authentication);
+	add_number(&f, req->has_grace);
+	add_number(&f, req->has_grace ? req->grace_s : 0);
+	finish(env, &f, out);
+	return true;
+}

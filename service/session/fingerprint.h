@@ -14,5 +14,8 @@ bool fingerprint_create(const struct session_env *env, const struct session_crea
 /* name: the session's NAME, so that the same change to another session is another request. */
 bool fingerprint_update(const struct session_env *env, const struct session_update_request *req, span name,
 			uint8_t out[static FINGERPRINT_BYTES]) MUST_CHECK;
+/* name: of the session as the token has it. */
+bool fingerprint_rotate(const struct session_env *env, const struct session_rotate_request *req, span name,
+			uint8_t out[static FINGERPRINT_BYTES]) MUST_CHECK;
 
 #endif

@@ -1,11 +1,14 @@
 /* Reading a session is one command: GETEX also slides the idle timeout, and never beyond the absolute deadline, which
  * the token tells. Where a class of the realm has a touch interval a script does both, for the token does not tell the
- * class: it costs Redis more than GETEX, and spares it, its replicas and its append-only file most of the writes. */
+ * class: it costs Redis more than GETEX, and spares it, its replicas and its append-only file most of the writes.
+ *
+ * Of a token that was rotated comes the forward: what that leads to takes a second round trip, or one more for each
+ * rotation since, which only those pay who still show an old token. */
 
 #include "base/metrics.h"
 #include "session/anonymous.h"
 #include "session/bytes.h"
-#include "session/state.h"
+#include "session/lineage.h"
 #include "session/validate.h"
 
 /* A replica that is behind must not say of a session younger than that, that there is none. */
@@ -110,7 +113,8 @@ bool session_get_unslid(const struct session_env *env, struct session_plan *plan
 	struct session_state *s = plan->state;
 	struct status st;
 
-	if (s->get.is_peek)
+	/* That the token is reused can be told only by who ends the session. */
+	if (s->get.is_peek || plan->command.script == STORE_SCRIPT_SESSION_REUSE)
 		return false;
 	s->get.is_peek = true;
 	return plan_command(env, s->get.req, s, plan, &st) == STATUS_OK;
@@ -179,7 +183,9 @@ static enum record_result open_record(const struct session_env *env, const struc
 	result = record_open_metadata(env->arena, &place, r, &metadata);
 	if (result != RECORD_OK)
 		return result;
+	lineage_limit(s, r->header.created_ms, &metadata.authentication);
 	info_fill(env, &s->handle, &r->header, &metadata, &times, &ret->info);
+	ret->successor = s->lineage.successor;
 	return record_open_attributes(env->arena, &place, r, SPAN_EMPTY, &ret->attributes, &ret->attribute_count);
 }
 
@@ -217,6 +223,37 @@ static struct session_get_result decided(const struct session_state *s, struct s
 	return out;
 }
 
+static enum status_code follow(const struct session_env *env, struct session_plan *plan, span forward,
+			       enum plan_next *ret_next, struct session_get_result *ret, struct status *st)
+{
+	struct session_state *s = plan->state;
+	enum status_code code;
+	enum follow next;
+
+	code = lineage_follow(env, forward, false, s, &next, st);
+	if (code == STATUS_OK && s->decided.verdict != 0) {
+		*ret = decided(s, s->decided);
+		return STATUS_OK;
+	}
+	if (code == STATUS_OK)
+		code = next == FOLLOW_LATE ? lineage_plan_end(env, s, SPAN_EMPTY, plan, st)
+					   : plan_command(env, s->get.req, s, plan, st);
+	if (code == STATUS_OK)
+		*ret_next = PLAN_AGAIN;
+	return code;
+}
+
+static enum status_code answer_end(const struct session_env *env, struct session_plan *plan,
+				   const struct store_reply *reply, struct session_get_result *ret, struct status *st)
+{
+	struct session_outcome outcome;
+	enum status_code code = lineage_answer_end(env, plan, reply, &outcome, st);
+
+	if (code == STATUS_OK)
+		*ret = decided(plan->state, outcome);
+	return code;
+}
+
 static void count_touch(const struct session_state *s, const struct store_reply *value)
 {
 	if (s->get.is_touch && !s->get.is_peek && value->type == STORE_STRING)
@@ -240,6 +277,8 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 		*ret = decided(s, s->decided);
 		return STATUS_OK;
 	}
+	if (plan->command.script == STORE_SCRIPT_SESSION_REUSE)
+		return answer_end(env, plan, reply, ret, st);
 	if (!read_reply(s, reply, &value, &left_ms))
 		return reply_odd(st,
 				 plan->command.script == STORE_NO_SCRIPT ? "GETEX" : "session_peek or session_touch");
@@ -247,6 +286,12 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 	/* Asked again: another instance may have revoked it while the question was under way, on another primary. */
 	if (outcome_ended(env, s, &outcome)) {
 		*ret = decided(s, outcome);
+		return STATUS_OK;
+	}
+	if (value->type == STORE_STRING && is_forward(value->string))
+		return follow(env, plan, value->string, ret_next, ret, st);
+	if ((value->type == STORE_NIL || is_record(value->string)) && is_forward_missing(env, &s->handle)) {
+		*ret = decided(s, (struct session_outcome){.verdict = VERDICT_UNKNOWN});
 		return STATUS_OK;
 	}
 	if (value->type == STORE_NIL) {

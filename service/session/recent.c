@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "base/metrics.h"
+#include "session/session.h"
 
 #define BUCKETS RECENT_MAX
 #define MASK	(RECENT_MAX - 1)
@@ -160,23 +161,32 @@ static void add(struct ring *r, const char *handle, const struct recent_end *end
 	atomic_fetch_add_explicit(&r->count, 1, memory_order_release);
 }
 
-static void put(struct ring *r, const char *handle, const struct recent_end *end, uint64_t until_ms, uint64_t mono_ms)
+static bool put(struct ring *r, const char *handle, const struct recent_end *end, uint64_t until_ms, uint64_t mono_ms)
 {
 	struct entry *e;
+	size_t count;
 
 	expire(r, mono_ms);
 	e = find(r, handle);
 	if (e != NULL) {
 		/* The first reason stands, as in the store. */
+		if (e->reason == REASON_ROTATED) {
+			e->reason = end->reason;
+			e->at_ms = end->at_ms;
+		}
 		if (e->until_ms < until_ms)
 			e->until_ms = until_ms;
-		return;
+		return true;
 	}
-	if (atomic_load_explicit(&r->count, memory_order_relaxed) == RECENT_MAX) {
+	count = atomic_load_explicit(&r->count, memory_order_relaxed);
+	if (end->reason == REASON_ROTATED && count >= RECENT_ROTATED_MAX)
+		return false;
+	if (count == RECENT_MAX) {
 		drop_oldest(r);
 		metric_add(METRIC_RECENT_DROPPED, 1);
 	}
 	add(r, handle, end, until_ms);
+	return true;
 }
 
 bool recent_put(recent *r, const char handle[static RECENT_HANDLE_BYTES], const struct recent_end *end,
@@ -191,7 +201,7 @@ bool recent_put(recent *r, const char handle[static RECENT_HANDLE_BYTES], const 
 	(void)pthread_mutex_lock(&r->lock);
 	has_room = allocate(ring);
 	if (has_room)
-		put(ring, handle, end, mono_ms + (lives_ms > r->lives_ms ? lives_ms : r->lives_ms), mono_ms);
+		has_room = put(ring, handle, end, mono_ms + (lives_ms > r->lives_ms ? lives_ms : r->lives_ms), mono_ms);
 	(void)pthread_mutex_unlock(&r->lock);
 	if (!has_room)
 		metric_add(METRIC_RECENT_DROPPED, 1);
@@ -218,9 +228,14 @@ static bool find_in(recent *r, struct ring *ring, const char *handle, uint64_t m
 
 bool recent_find(recent *r, const char handle[static RECENT_HANDLE_BYTES], uint64_t mono_ms, struct recent_end *ret)
 {
+	bool is_found;
+
 	if (r == NULL)
 		return false;
-	return find_in(r, &r->usual, handle, mono_ms, ret) || find_in(r, &r->pending, handle, mono_ms, ret);
+	is_found = find_in(r, &r->usual, handle, mono_ms, ret);
+	if (is_found && ret->reason != REASON_ROTATED)
+		return true;
+	return find_in(r, &r->pending, handle, mono_ms, ret) || is_found;
 }
 
 size_t recent_count(const recent *r)

@@ -2,7 +2,8 @@
 #define LK_SESSION_RECENT_H
 
 /* What was revoked in the last moments, by this instance or by another that announced it. A primary that takes over may
- * lack it until it has been brought back; asked here, the session stays dead meanwhile. Thread-safe; its lock is held
+ * lack it until it has been brought back; asked here, the session stays dead meanwhile. And what was rotated
+ * (REASON_ROTATED): it is no end, and gives way to one; but a record that is found there is one from before. Thread-safe; its lock is held
  * for a few hundred nanoseconds and nothing is called under it. Looking up what is not there takes no lock. */
 
 #include <stdbool.h>
@@ -17,6 +18,8 @@ typedef struct recent recent;
 /* At 64 bytes each 4 MiB, taken as they are needed; and as many that are pending. Beyond it the oldest is forgotten,
  * which is counted. */
 #define RECENT_MAX 65536
+/* Rotations, of which there may be one for each login, leave as much to the ends. */
+#define RECENT_ROTATED_MAX (RECENT_MAX / 2)
 /* How much longer than the store's replay window: a failover that began in it takes that long. */
 #define RECENT_SLACK_MS 5000
 

@@ -152,6 +152,11 @@ static enum record_result split(span value, bool is_whole, struct record *ret)
 	return RECORD_OK;
 }
 
+bool is_record(span value)
+{
+	return value.len > 0 && value.ptr[0] == RECORD_FORMAT;
+}
+
 enum record_result record_split(span value, struct record *ret)
 {
 	return split(value, true, ret);

@@ -34,7 +34,7 @@
 /* What may come together when acknowledged updates are brought back on a primary that had lost a rewriting of the record
  * (session_reapply): as many as three rewritings of it merged, and twice a record's bytes. The next update merges them. */
 #define DELTAS_READ_MAX	      64
-#define RECORD_READ_BYTES_MAX (2 * RECORD_BYTES_MAX)
+#define RECORD_READ_BYTES_MAX (2UL * RECORD_BYTES_MAX)
 
 enum record_result { RECORD_OK, RECORD_UNREADABLE, RECORD_NEWER, RECORD_NO_MEMORY };
 
@@ -68,6 +68,8 @@ struct record_place {
 	uint64_t created_s; /* as in the token */
 	uint64_t now_ms;    /* for the keys' counts; 0: not known */
 };
+
+bool is_record(span value);
 
 /* Takes a value apart. UNREADABLE and NEWER too. Everything is borrowed from the value. */
 enum record_result record_split(span value, struct record *ret) MUST_CHECK;

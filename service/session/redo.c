@@ -2,6 +2,7 @@
 
 #include "session/bytes.h"
 #include "session/event_log.h"
+#include "session/lineage.h"
 
 _Static_assert(RECENT_HANDLE_BYTES == HANDLE_CHARS, "what is remembered is a handle");
 
@@ -34,6 +35,31 @@ bool redo_restore(const struct session_env *env, const struct session_state *s, 
 	command_arg(&w, span_of(s->handle.name, NAME_CHARS));
 	command_arg(&w, scope == REDO_SESSION ? SPAN_LIT("session") : SPAN_LIT("record"));
 	return command_end_redo(&w, lifetime_ms, plan);
+}
+
+bool redo_forward(const struct session_env *env, const struct session_state *s, span forward, struct session_plan *plan)
+{
+	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_FORWARD, true);
+	uint64_t lives_ms;
+	span index;
+	span name;
+
+	if (env->now_ms >= token_deadline_ms(&s->token))
+		return true;
+	lives_ms = token_record_ms(&s->token, env->now_ms);
+	/* The state goes on to be that of the successor. */
+	if (!key_of_index(env->arena, &s->handle, &index) ||
+	    !arena_copy(env->arena, span_of(s->handle.name, NAME_CHARS), &name))
+		return false;
+	command_key(&w, s->key);
+	command_key(&w, index);
+	command_arg(&w, forward);
+	command_number(&w, lives_ms);
+	command_arg(&w, name);
+	command_number(&w, LINEAGE_HOPS_MAX);
+	/* Longer than any redo of the old record may be carried out: where a tombstone was meanwhile, and is no more, a
+	 * forward does no harm, for it leads to what is dead. */
+	return command_end_redo(&w, lives_ms, plan);
 }
 
 bool redo_reapply(const struct session_env *env, const struct session_state *s, const struct redo_change *change,
@@ -80,6 +106,7 @@ bool redo_bury(const struct session_env *env, const struct session_state *s, con
 	command_number(&w, end->tombstone_ms);
 	command_number(&w, env->now_ms);
 	command_arg(&w, names);
+	command_number(&w, LINEAGE_HOPS_MAX);
 	if (end->is_scoped)
 		command_arg(&w, end->scope);
 	return command_end_redo(&w, end->tombstone_ms, plan);
@@ -133,10 +160,26 @@ void remember_end(const struct session_env *env, const struct session_state *s, 
 	remember(env->recent, &n, env->mono_ms);
 }
 
+void remember_rotated(const struct session_env *env, const struct session_state *s)
+{
+	const struct announcement n = {
+	    .reason = REASON_ROTATED,
+	    .at_ms = env->now_ms,
+	    .tag = span_of(s->handle.tag, USER_TAG_CHARS),
+	    .names = span_of(s->handle.name, NAME_CHARS),
+	};
+
+	remember(env->recent, &n, env->mono_ms);
+}
+
 void session_hear(const struct session_ears *ears, span message, uint64_t mono_ms)
 {
 	struct announcement n;
 
+	if (announcement_read_rotated(message, &n)) {
+		remember(ears->recent, &n, mono_ms);
+		return;
+	}
 	if (!announcement_read(message, &n))
 		return;
 	if (announcement_is_end(&n))

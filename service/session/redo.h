@@ -28,6 +28,10 @@ struct redo_change {
 bool redo_reapply(const struct session_env *env, const struct session_state *s, const struct redo_change *change,
 		  struct session_plan *plan) MUST_CHECK;
 
+/* The session was rotated, and this is what stands in the record's place. s is that of the token rotated. */
+bool redo_forward(const struct session_env *env, const struct session_state *s, span forward,
+		  struct session_plan *plan) MUST_CHECK;
+
 struct redo_end {
 	span names; /* one behind the other; copied */
 	span tombstone;
@@ -50,5 +54,8 @@ span pending_write(const struct session_env *env, const struct session_state *s,
 /* This instance remembers it: all names. lives_ms as for recent_put. */
 void remember_end(const struct session_env *env, const struct session_state *s, const struct redo_end *end,
 		  uint64_t lives_ms);
+
+/* And that the state's session was rotated, as those hear of it who hear announcement_rotated. */
+void remember_rotated(const struct session_env *env, const struct session_state *s);
 
 #endif

@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "session/bytes.h"
+#include "session/lineage.h"
 #include "session/redo.h"
 
 static enum status_code check_reason(enum session_reason *reason, struct status *st)
@@ -56,11 +57,13 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	const struct revoke_state *v = &s->revoke;
 	uint8_t *realm_tag = arena_alloc(env->arena, 2);
 	struct writer tag;
+	span prefix;
 	span index;
 	span head;
 
 	head = announcement_head(env->arena, env, &s->handle, EVENT_REVOKED, v->reason, env->now_ms);
-	if (realm_tag == NULL || head.len == 0 || !key_of_index(env->arena, &s->handle, &index))
+	if (realm_tag == NULL || head.len == 0 || !key_of_index(env->arena, &s->handle, &index) ||
+	    !key_prefix(env->arena, &s->handle, &prefix))
 		return no_memory(st);
 	tag = writer_over(realm_tag, 2);
 	put_number(&tag, env->realm->tag, 2);
@@ -73,6 +76,8 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	command_arg(&w, span_of(realm_tag, 2));
 	command_number(&w, env->now_ms);
 	command_arg(&w, head);
+	command_arg(&w, prefix);
+	command_number(&w, LINEAGE_HOPS_MAX);
 	return command_end(&w, plan, st);
 }
 
@@ -107,10 +112,10 @@ enum status_code session_revoke_plan(const struct session_env *env, const struct
 	return code;
 }
 
-static struct redo_end end_of(const struct session_state *s)
+static struct redo_end end_of(const struct session_state *s, span names)
 {
 	return (struct redo_end){
-	    .names = span_of(s->handle.name, NAME_CHARS),
+	    .names = names,
 	    .tombstone = span_of(s->revoke.tombstone, TOMBSTONE_BYTES),
 	    .tombstone_ms = s->revoke.tombstone_ms,
 	};
@@ -137,6 +142,8 @@ enum status_code session_revoke_answer(const struct session_env *env, struct ses
 				       struct status *st)
 {
 	const struct session_outcome *decided = &plan->state->decided;
+	const struct store_reply *alive = reply_element(reply, 0, STORE_INTEGER);
+	const struct store_reply *names = reply_element(reply, 1, STORE_STRING);
 	struct redo_end end;
 
 	plan->redos = NULL;
@@ -146,15 +153,20 @@ enum status_code session_revoke_answer(const struct session_env *env, struct ses
 		*ret = (struct session_revoke_result){.reason = has_ended(decided) ? REASON_NONE : decided->reason};
 		return STATUS_OK;
 	}
-	if (reply == NULL || reply->type != STORE_INTEGER)
-		return reply_odd(st, "session_revoke");
-	if (reply->integer < 0)
+	if (alive != NULL && alive->integer == -1)
 		return answer_no_such(env, st);
-	end = end_of(plan->state);
+	if (alive != NULL && alive->integer == -2)
+		return status_set(st, STATUS_FAILED_PRECONDITION,
+				  "the session was rotated more than %d times since it had this id; revoke it by its "
+				  "handle, which List shows",
+				  LINEAGE_HOPS_MAX);
+	if (alive == NULL || names == NULL || names->string.len == 0 || names->string.len % NAME_CHARS != 0)
+		return reply_odd(st, "session_revoke");
+	end = end_of(plan->state, names->string);
 	if (!redo_bury(env, plan->state, &end, plan))
 		return no_memory(st);
 	remember_end(env, plan->state, &end, 0);
-	*ret = (struct session_revoke_result){.was_alive = reply->integer == 1};
+	*ret = (struct session_revoke_result){.was_alive = alive->integer == 1};
 	return STATUS_OK;
 }
 
@@ -168,7 +180,8 @@ bool session_revoke_pend(const struct session_env *env, struct session_plan *pla
 	if (s->decided.verdict != 0 || !s->revoke.by_token || env->recent == NULL ||
 	    env->now_ms >= token_deadline_ms(&s->token))
 		return false;
-	end = end_of(s);
+	/* Whether the session was rotated is not known: if so, what it leads to ends when this is written. */
+	end = end_of(s, span_of(s->handle.name, NAME_CHARS));
 	/* A tombstone's time is measured for a record that it has replaced. This one is there still. */
 	end.tombstone_ms = token_deadline_ms(&s->token) - env->now_ms;
 	if (end.tombstone_ms > PENDING_S_MAX * 1000ULL)

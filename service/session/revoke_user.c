@@ -4,6 +4,7 @@
 
 #include "session/anonymous.h"
 #include "session/bytes.h"
+#include "session/lineage.h"
 #include "session/redo.h"
 #include "session/validate.h"
 
@@ -138,6 +139,7 @@ static enum status_code plan_chunk(const struct session_env *env, const struct s
 	command_number(&w, env->now_ms);
 	command_number(&w, LOGOUTS_MAX);
 	command_arg(&w, head);
+	command_number(&w, LINEAGE_HOPS_MAX);
 	return command_end(&w, plan, st);
 }
 
@@ -191,6 +193,17 @@ static bool redo_chunk(const struct session_env *env, const struct session_state
 	return redo_bury(env, s, &end, plan);
 }
 
+/* The session spared may have been rotated: it is known by its name of now. */
+static bool take_spared(const struct session_env *env, struct session_state *s, span name)
+{
+	struct revoke_user_state *u = &s->revoke_user;
+
+	if (!u->has_except || span_eq(name, span_of(u->except.name, NAME_CHARS)))
+		return true;
+	memcpy(u->except.name, name.ptr, NAME_CHARS);
+	return find_scope(env, s);
+}
+
 enum status_code session_revoke_user_answer(const struct session_env *env, struct session_plan *plan,
 					    const struct store_reply *reply, enum plan_next *ret_next,
 					    struct session_revoke_user_result *ret, struct status *st)
@@ -200,14 +213,16 @@ enum status_code session_revoke_user_answer(const struct session_env *env, struc
 	const struct store_reply *score = reply_element(reply, 1, STORE_STRING);
 	const struct store_reply *name = reply_element(reply, 2, STORE_STRING);
 	const struct store_reply *names = reply_element(reply, 3, STORE_STRING);
+	const struct store_reply *spared = reply_element(reply, 4, STORE_STRING);
 	enum status_code code;
 
 	*ret_next = PLAN_DONE;
 	plan->redos = NULL;
 	if (revoked == NULL || score == NULL || name == NULL || names == NULL || revoked->integer < 0 ||
-	    revoked->integer > REVOKE_CHUNK || names->string.len % NAME_CHARS != 0)
+	    revoked->integer > REVOKE_CHUNK || names->string.len % NAME_CHARS != 0 || spared == NULL ||
+	    spared->string.len != (u->has_except ? NAME_CHARS : 0))
 		return reply_odd(st, "session_revoke_user");
-	if (!redo_chunk(env, plan->state, names->string, plan))
+	if (!take_spared(env, plan->state, spared->string) || !redo_chunk(env, plan->state, names->string, plan))
 		return no_memory(st);
 	u->revoked += (uint32_t)revoked->integer;
 	if (name->string.len == 0) {

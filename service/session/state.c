@@ -36,9 +36,7 @@ static enum status_code read_token(const struct session_env *env, span text, str
 		s->decided = outcome_invalid(reason);
 		return STATUS_OK;
 	}
-	handle_of_token(env->keys, &s->token, &s->handle);
-	s->record_ms = token_record_ms(&s->token, env->now_ms);
-	if (!key_of_session(env->arena, &s->handle, &s->key))
+	if (!state_become(env, &s->token, s))
 		return no_memory(st);
 	(void)outcome_realm_revoked(env, s->token.created_s, &s->decided);
 	return STATUS_OK;
@@ -54,6 +52,15 @@ enum status_code state_of_token(const struct session_env *env, span text, struct
 		return st->code;
 	*ret = s;
 	return STATUS_OK;
+}
+
+bool state_become(const struct session_env *env, const struct token *t, struct session_state *s)
+{
+	s->token = *t;
+	handle_of_token(env->keys, t, &s->handle);
+	s->now_ms = env->now_ms;
+	s->record_ms = token_record_ms(t, env->now_ms);
+	return key_of_session(env->arena, &s->handle, &s->key);
 }
 
 struct record_place place_of(const struct session_env *env, const struct session_state *s)
@@ -197,15 +204,31 @@ struct session_outcome outcome_gone(const struct session_env *env, const struct 
 	return outcome_invalid(env->now_ms >= idle_from_ms ? REASON_IDLE_TIMEOUT : REASON_NOT_FOUND_IN_STORE);
 }
 
-bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret)
+static bool find_recent(const struct session_env *env, const struct handle *h, struct recent_end *ret)
 {
 	char handle[HANDLE_CHARS];
-	struct recent_end end;
 
 	if (env->recent == NULL || recent_count(env->recent) == 0)
 		return false;
 	handle_print(h, handle);
-	if (!recent_find(env->recent, handle, env->mono_ms, &end))
+	return recent_find(env->recent, handle, env->mono_ms, ret);
+}
+
+bool is_forward_missing(const struct session_env *env, const struct handle *h)
+{
+	struct recent_end end;
+
+	if (!env->is_unsettled || !find_recent(env, h, &end) || end.reason != REASON_ROTATED)
+		return false;
+	metric_add(METRIC_SESSIONS_UNSETTLED, 1);
+	return true;
+}
+
+bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret)
+{
+	struct recent_end end;
+
+	if (!find_recent(env, h, &end) || end.reason == REASON_ROTATED)
 		return false;
 	*ret = outcome_invalid((enum session_reason)end.reason);
 	ret->revoked_at_ms = end.at_ms;
@@ -271,6 +294,29 @@ struct session_outcome outcome_of_value(span value, struct record *ret_record)
 	}
 	result = record_split(value, ret_record);
 	return result == RECORD_OK ? outcome_valid() : outcome_closed(result);
+}
+
+enum status_code write_record(const struct session_env *env, const struct record_place *place,
+			      struct record_header *header, const struct metadata *metadata,
+			      const struct session_attribute *attributes, size_t count, span *ret, struct status *st)
+{
+	span metadata_text;
+	span data_text;
+	span record;
+
+	header->attributes_bound = (uint16_t)count;
+	header->text_bound = (uint16_t)attributes_text_bytes(attributes, count, NULL, 0);
+	if (!metadata_print(env->arena, metadata, &metadata_text) ||
+	    !attributes_print(env->arena, attributes, count, NULL, 0, &data_text) ||
+	    !record_write(env->arena, place, header, metadata_text, data_text, &record))
+		return no_memory(st);
+	if (record.len > RECORD_BYTES_MAX)
+		return status_set(
+		    st, STATUS_RESOURCE_EXHAUSTED,
+		    "the session's sealed record would have %zu bytes; at most %d. Remove attributes first", record.len,
+		    RECORD_BYTES_MAX);
+	*ret = record;
+	return STATUS_OK;
 }
 
 void info_fill(const struct session_env *env, const struct handle *h, const struct record_header *header,

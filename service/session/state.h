@@ -50,6 +50,32 @@ struct revoke_realm_state {
 	span name; /* of the revocation: tells its own earlier run from another */
 };
 
+/* The steps of a rotation: see rotate.c. */
+enum rotate_step { ROTATE_READ, ROTATE_STORE, ROTATE_REMEMBER, ROTATE_END };
+
+struct rotate_state {
+	const struct session_rotate_request *req;
+	enum rotate_step step;
+	bool is_remembered; /* the idempotency key's memory is written */
+	span idempotency_key_name;
+	uint8_t fingerprint[16];
+	/* What ROTATE_STORE stores. */
+	struct token successor;
+	span record;
+	span forward;
+	const struct session_info *info;
+};
+
+/* Of a token that was rotated: see lineage.h. */
+struct lineage_state {
+	unsigned hops;	/* forwards followed */
+	span successor; /* the token that the state is about now, as text; empty: no hop */
+	/* What the token shown is worth at most; NULL: no hop. */
+	struct session_authentication *authentication;
+	uint8_t tombstone[TOMBSTONE_BYTES];
+	uint64_t tombstone_ms;
+};
+
 struct list_state {
 	const struct session_list_request *req;
 };
@@ -87,10 +113,12 @@ struct session_state {
 	uint64_t record_ms; /* the time to live that the command gives */
 	/* The call is about an anonymous session: decided, and of all the others only now_ms is filled in. Else NULL. */
 	const struct anonymous *anonymous;
+	struct lineage_state lineage;
 	union {
 		struct create_state create;
 		struct get_state get;
 		struct update_state update;
+		struct rotate_state rotate;
 		struct revoke_state revoke;
 		struct list_state list;
 		struct verify_state verify;
@@ -108,6 +136,9 @@ struct session_state *state_new(const struct session_env *env);
  * with token, handle, key and times filled in. FAILED_PRECONDITION: the token is an anonymous one. */
 enum status_code state_of_token(const struct session_env *env, span text, struct session_state **ret,
 				struct status *st) MUST_CHECK;
+
+/* Makes the state one about this token, which is good. False: the arena is full. */
+bool state_become(const struct session_env *env, const struct token *t, struct session_state *s) MUST_CHECK;
 
 struct record_place place_of(const struct session_env *env, const struct session_state *s);
 
@@ -155,12 +186,21 @@ bool outcome_realm_revoked(const struct session_env *env, uint64_t created_s, st
 bool outcome_ended(const struct session_env *env, const struct session_state *s, struct session_outcome *ret);
 /* UNAVAILABLE: whether the realm was revoked is not known, so VALID must not be said. */
 enum status_code check_realm_known(const struct session_env *env, struct status *st) MUST_CHECK;
+/* What was found in the session's place, or that nothing was, is from before it was rotated: the forward is yet to be
+ * brought back, and with it an end perhaps. Not to be asked of a forward or a tombstone. */
+bool is_forward_missing(const struct session_env *env, const struct handle *h);
 /* Whether it was revoked a moment ago. */
 bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret);
 /* A part did not open. NO_MEMORY is not for here. */
 struct session_outcome outcome_closed(enum record_result result);
 /* What a value says: VALID, with the record taken apart; INVALID by a tombstone; or UNKNOWN. */
 struct session_outcome outcome_of_value(span value, struct record *ret_record);
+
+/* Seals metadata and attributes as a record of this header, whose bounds are set here. RESOURCE_EXHAUSTED: too large. */
+enum status_code write_record(const struct session_env *env, const struct record_place *place,
+			      struct record_header *header, const struct metadata *metadata,
+			      const struct session_attribute *attributes, size_t count, span *ret,
+			      struct status *st) MUST_CHECK;
 
 struct info_times {
 	uint64_t last_seen_ms;

@@ -7,6 +7,9 @@
  *         |                  v
  *         +-- conflict -- session_replace --> ok, none, dead, replay: the answer
  *
+ * Of a token that was rotated `dead` brings the forward: the change is sealed anew for the successor, or, when the grace is
+ * over, the lineage ends.
+ *
  * While a primary is not settled, `full` first makes the append try again with more room.
  *
  * A record under an earlier key than the keyring's first is `full` as well, so that it is sealed under the first when it
@@ -22,8 +25,8 @@
 #include "session/anonymous.h"
 #include "session/bytes.h"
 #include "session/fingerprint.h"
+#include "session/lineage.h"
 #include "session/redo.h"
-#include "session/state.h"
 #include "session/validate.h"
 
 /* What is remembered of an update: fingerprint and the version that it made (u64), the latter added by the script. */
@@ -58,15 +61,22 @@ static enum status_code check_request(const struct session_env *env, const struc
 	return code == STATUS_OK ? check_overlap(req, st) : code;
 }
 
-/* Change, delta and idempotency key, which stay the same over all steps. */
-static bool prepare(const struct session_env *env, const struct session_update_request *req, struct session_state *s)
+static bool seal_change(const struct session_env *env, struct session_state *s)
 {
+	const struct session_update_request *req = s->update.req;
 	const uint64_t bound_version = req->has_expected_version ? req->expected_version + 1 : 0;
 	const struct record_place place = place_of(env, s);
+
+	return delta_write(env->arena, &place, bound_version, s->update.change, &s->update.delta);
+}
+
+/* Change, delta and idempotency key, which stay the same over all steps; but for the delta when the token was rotated. */
+static bool prepare(const struct session_env *env, const struct session_update_request *req, struct session_state *s)
+{
 	struct update_state *u = &s->update;
 
 	if (!attributes_print(env->arena, req->set, req->set_count, req->remove, req->remove_count, &u->change) ||
-	    !delta_write(env->arena, &place, bound_version, u->change, &u->delta))
+	    !seal_change(env, s))
 		return false;
 	if (env->idempotency_key.len == 0)
 		return true;
@@ -272,37 +282,13 @@ static enum status_code check_merged(const struct session_attribute *attributes,
 	return STATUS_OK;
 }
 
-/* Seals metadata and attributes as the record that follows r. */
-static enum status_code write_next(const struct session_env *env, const struct session_state *s, const struct record *r,
-				   const struct metadata *metadata, const struct session_attribute *attributes,
-				   size_t count, span *ret, struct status *st)
-{
-	const struct record_place place = place_of(env, s);
-	struct record_header header = r->header;
-	span metadata_text;
-	span data_text;
-
-	header.version++;
-	header.attributes_bound = (uint16_t)count;
-	header.text_bound = (uint16_t)attributes_text_bytes(attributes, count, NULL, 0);
-	if (!metadata_print(env->arena, metadata, &metadata_text) ||
-	    !attributes_print(env->arena, attributes, count, NULL, 0, &data_text) ||
-	    !record_write(env->arena, &place, &header, metadata_text, data_text, ret))
-		return no_memory(st);
-	if (ret->len > RECORD_BYTES_MAX)
-		return status_set(
-		    st, STATUS_RESOURCE_EXHAUSTED,
-		    "the session's sealed record would have %zu bytes; at most %d. Remove attributes first", ret->len,
-		    RECORD_BYTES_MAX);
-	return STATUS_OK;
-}
-
 /* The record has no room for a delta: plans its replacement. An outcome instead, when it does not open. */
 static enum status_code compact(const struct session_env *env, struct session_state *s, span value,
 				struct session_plan *plan, struct session_outcome *ret_outcome, struct status *st)
 {
 	const struct record_place place = place_of(env, s);
 	const struct session_attribute *attributes;
+	struct record_header header;
 	struct metadata metadata;
 	struct record record;
 	enum record_result result;
@@ -323,9 +309,11 @@ static enum status_code compact(const struct session_env *env, struct session_st
 		return STATUS_OK;
 	}
 	s->update.is_resealing = record.header.key_id < keyring_first_id(env->keys);
+	header = record.header;
+	header.version++;
 	code = check_merged(attributes, count, st);
 	if (code == STATUS_OK)
-		code = write_next(env, s, &record, &metadata, attributes, count, &next, st);
+		code = write_record(env, &place, &header, &metadata, attributes, count, &next, st);
 	return code == STATUS_OK ? plan_replace(env, s, record.header.version, next, plan, st) : code;
 }
 
@@ -364,6 +352,39 @@ static enum status_code go_on(const struct session_env *env, struct session_plan
 	return STATUS_OK;
 }
 
+static enum status_code follow(const struct session_env *env, struct session_plan *plan, span forward,
+			       enum plan_next *ret_next, struct session_update_result *ret, struct status *st)
+{
+	struct session_state *s = plan->state;
+	enum status_code code;
+	enum follow next;
+
+	code = lineage_follow(env, forward, false, s, &next, st);
+	if (code == STATUS_OK && s->decided.verdict != 0) {
+		*ret = (struct session_update_result){.outcome = s->decided};
+		return STATUS_OK;
+	}
+	if (code == STATUS_OK && next == FOLLOW_LATE)
+		code = lineage_plan_end(env, s, SPAN_EMPTY, plan, st);
+	else if (code == STATUS_OK)
+		code = seal_change(env, s) ? plan_append(env, s, plan, st) : no_memory(st);
+	if (code == STATUS_OK)
+		*ret_next = PLAN_AGAIN;
+	return code;
+}
+
+static enum status_code answer_end(const struct session_env *env, struct session_plan *plan,
+				   const struct store_reply *reply, struct session_update_result *ret,
+				   struct status *st)
+{
+	struct session_outcome outcome;
+	enum status_code code = lineage_answer_end(env, plan, reply, &outcome, st);
+
+	if (code == STATUS_OK)
+		*ret = (struct session_update_result){.outcome = outcome};
+	return code;
+}
+
 static enum status_code answer_dead(span value, struct session_update_result *ret, struct status *st)
 {
 	struct session_update_result out = {0};
@@ -395,12 +416,21 @@ enum status_code session_update_answer(const struct session_env *env, struct ses
 		*ret = (struct session_update_result){.outcome = s->decided};
 		return STATUS_OK;
 	}
+	if (plan->command.script == STORE_SCRIPT_SESSION_REUSE)
+		return answer_end(env, plan, reply, ret, st);
+	/* Not acknowledged, so that it is asked again: where the forward will be, the change would be lost. */
+	if ((span_eq(word, SPAN_LIT("ok")) || span_eq(word, SPAN_LIT("none"))) && is_forward_missing(env, &s->handle)) {
+		*ret = (struct session_update_result){.outcome.verdict = VERDICT_UNKNOWN};
+		return STATUS_OK;
+	}
 	if (span_eq(word, SPAN_LIT("ok")) && version != NULL)
 		return answer_done(env, s, (uint64_t)version->integer, plan, ret, st);
 	if (span_eq(word, SPAN_LIT("none"))) {
 		*ret = (struct session_update_result){.outcome = outcome_gone(env, s)};
 		return STATUS_OK;
 	}
+	if (span_eq(word, SPAN_LIT("dead")) && value != NULL && is_forward(value->string))
+		return follow(env, plan, value->string, ret_next, ret, st);
 	if (span_eq(word, SPAN_LIT("dead")) && value != NULL)
 		return answer_dead(value->string, ret, st);
 	if (span_eq(word, SPAN_LIT("replay")))

@@ -21,6 +21,9 @@
 	X(SESSION_REVOKE, "session_revoke")                                                                            \
 	X(SESSION_REVOKE_USER, "session_revoke_user")                                                                  \
 	X(SESSION_REVOKE_REALM, "session_revoke_realm")                                                                \
+	X(SESSION_ROTATE, "session_rotate")                                                                            \
+	X(SESSION_REUSE, "session_reuse")                                                                              \
+	X(SESSION_FORWARD, "session_forward")                                                                          \
 	X(SESSION_LIST, "session_list")                                                                                \
 	X(SESSION_RESTORE, "session_restore")                                                                          \
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \

@@ -319,7 +319,7 @@ static void test_unknown_and_unserved_methods(void **state)
 	expect_call_refused(&scene.caller, &call, code, "");
 	call.method = "";
 	expect_call_refused(&scene.caller, &call, LATCHKEY__V1__CODE__INVALID_ARGUMENT, "method");
-	call.method = "/latchkey.v1.Sessions/Rotate";
+	call.method = "/latchkey.v1.Health/Watch";
 	expect_call_refused(&scene.caller, &call, code, "not served");
 	memset(long_name, 'x', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';

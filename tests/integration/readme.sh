@@ -26,9 +26,9 @@ LATCHKEY_SERVER=$(sed -nE 's/.* ready url=([^ ]+).*/\1/p' "$temp/log")
 [ -n "$LATCHKEY_SERVER" ] || fail "the service was not ready"
 export LATCHKEY_SERVER
 
-# What the README shows between ```console and ```: the lines after "$ " run, the others expected.
-sed -n '/^```console$/,/^```$/p' README.md | sed '1d;$d' >"$temp/console"
-grep -c '^\$ ' "$temp/console" | grep -qx 5 || fail "the README has five console lines"
+# What the README shows between each ```console and ```: the lines after "$ " run, in one shell, the others expected.
+sed -n '/^```console$/,/^```$/p' README.md | grep -v '^```' >"$temp/console"
+grep -c '^\$ ' "$temp/console" | grep -qx 10 || fail "the README has ten console lines"
 normal() {
   sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3})?Z/TIME/g; s/[0-9a-f]{16}\.[A-Za-z0-9_-]{22}/HANDLE/g; s/ +$//'
 }
@@ -51,4 +51,4 @@ token=$("$bin/latchkey" session create ann)
 status=0
 "$temp/hello" "not-a-token" || status=$?
 [ "$status" -eq 1 ] || fail "the C program takes a bad token for something else than invalid: exit status $status"
-printf '7 passed, 0 failed\n'
+printf '12 passed, 0 failed\n'

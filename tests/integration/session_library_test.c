@@ -1,7 +1,7 @@
 /* The library against the real service: every call, three-valued answers, times, pages, failures; and what only a raw
  * caller can do, such as sending one request twice. */
 
-#include <latchkey/latchkey.h>
+#include <latchkey/admin.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -424,30 +424,11 @@ redisReply *redis_cluster_command(const struct redis_cluster *c, const char *key
 
 /* Faults. */
 
-void redis_cluster_kill(struct redis_cluster *c, unsigned node)
-{
-	redis_server_kill(&c->nodes[node]);
-}
-
-void redis_cluster_stop(struct redis_cluster *c, unsigned node)
-{
-	redis_server_stop(&c->nodes[node]);
-}
-
-void redis_cluster_start(struct redis_cluster *c, unsigned node)
-{
-	redis_server_start(&c->nodes[node]);
-}
-
-void redis_cluster_freeze(struct redis_cluster *c, unsigned node)
-{
-	redis_server_freeze(&c->nodes[node]);
-}
-
-void redis_cluster_thaw(struct redis_cluster *c, unsigned node)
-{
-	redis_server_thaw(&c->nodes[node]);
-}
+REDIS_SERVER_FORWARD(redis_cluster, kill, , nodes)
+REDIS_SERVER_FORWARD(redis_cluster, stop, , nodes)
+REDIS_SERVER_FORWARD(redis_cluster, start, , nodes)
+REDIS_SERVER_FORWARD(redis_cluster, freeze, , nodes)
+REDIS_SERVER_FORWARD(redis_cluster, thaw, , nodes)
 
 /* Those that the new primary cannot reach, cut off with the old one, are not waited for. */
 static bool all_know_primary(const struct redis_cluster *c, unsigned primary)

@@ -442,47 +442,12 @@ unsigned redis_sentinels_failover(struct redis_sentinels *s)
 
 /* Faults. */
 
-void redis_sentinels_kill(struct redis_sentinels *s, unsigned node)
-{
-	redis_server_kill(&s->nodes[node]);
-}
-
-void redis_sentinels_stop(struct redis_sentinels *s, unsigned node)
-{
-	redis_server_stop(&s->nodes[node]);
-}
-
-void redis_sentinels_start(struct redis_sentinels *s, unsigned node)
-{
-	redis_server_start(&s->nodes[node]);
-}
-
-void redis_sentinels_freeze(struct redis_sentinels *s, unsigned node)
-{
-	redis_server_freeze(&s->nodes[node]);
-}
-
-void redis_sentinels_thaw(struct redis_sentinels *s, unsigned node)
-{
-	redis_server_thaw(&s->nodes[node]);
-}
-
-void redis_sentinels_kill_sentinel(struct redis_sentinels *s, unsigned sentinel)
-{
-	redis_server_kill(&s->sentinels[sentinel]);
-}
-
-void redis_sentinels_start_sentinel(struct redis_sentinels *s, unsigned sentinel)
-{
-	redis_server_start(&s->sentinels[sentinel]);
-}
-
-void redis_sentinels_freeze_sentinel(struct redis_sentinels *s, unsigned sentinel)
-{
-	redis_server_freeze(&s->sentinels[sentinel]);
-}
-
-void redis_sentinels_thaw_sentinel(struct redis_sentinels *s, unsigned sentinel)
-{
-	redis_server_thaw(&s->sentinels[sentinel]);
-}
+REDIS_SERVER_FORWARD(redis_sentinels, kill, , nodes)
+REDIS_SERVER_FORWARD(redis_sentinels, stop, , nodes)
+REDIS_SERVER_FORWARD(redis_sentinels, start, , nodes)
+REDIS_SERVER_FORWARD(redis_sentinels, freeze, , nodes)
+REDIS_SERVER_FORWARD(redis_sentinels, thaw, , nodes)
+REDIS_SERVER_FORWARD(redis_sentinels, kill, _sentinel, sentinels)
+REDIS_SERVER_FORWARD(redis_sentinels, start, _sentinel, sentinels)
+REDIS_SERVER_FORWARD(redis_sentinels, freeze, _sentinel, sentinels)
+REDIS_SERVER_FORWARD(redis_sentinels, thaw, _sentinel, sentinels)

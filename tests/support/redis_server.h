@@ -55,6 +55,13 @@ void redis_server_kill(struct redis_server *s);
 void redis_server_freeze(struct redis_server *s);
 void redis_server_thaw(struct redis_server *s);
 
+/* Defines SET_VERB for a set of servers: that of the server number `at` in its `list`. */
+#define REDIS_SERVER_FORWARD(set, verb, suffix, list)                                                                  \
+	void set##_##verb##suffix(struct set *s, unsigned at)                                                          \
+	{                                                                                                              \
+		redis_server_##verb(&s->list[at]);                                                                     \
+	}
+
 /* Runs and is not frozen. */
 bool redis_server_is_live(const struct redis_server *s);
 

@@ -1,7 +1,8 @@
 #ifndef LATCHKEY_LATCHKEY_H
 #define LATCHKEY_LATCHKEY_H
 
-/* liblatchkey: login sessions kept by latchkeyd. This header is the manual.
+/* liblatchkey: login sessions kept by latchkeyd. This header is the manual; latchkey/watch.h has the events of a realm,
+ * latchkey/admin.h what administrators' tools call.
  *
  *	struct lk_options options = LK_OPTIONS_INIT;
  *	struct lk_session_get_request get = LK_SESSION_GET_REQUEST_INIT;
@@ -252,15 +253,18 @@ LK_API void lk_client_close(lk_client **client);
 
 typedef struct lk_session lk_session;
 
-/* LK_VALID or LK_INVALID; of NULL, LK_UNKNOWN. */
+/* LK_VALID or LK_INVALID; of NULL, LK_UNKNOWN, and of one that lk_session_get_many could not tell of. */
 LK_API enum lk_verdict lk_session_verdict(const lk_session *session);
 LK_API enum lk_reason lk_session_reason(const lk_session *session);
 /* When it was revoked; 0 where that is not known. */
 LK_API uint64_t lk_session_revoked_at_ms(const lk_session *session);
 
-/* The token: only of a session just created, NULL otherwise. Hand it to the user's browser or app; store and log it
- * nowhere. */
+/* The token: only of a session just created or rotated, and of an anonymous one just updated; NULL otherwise. Hand it to
+ * the user's browser or app; store and log it nowhere. */
 LK_API const char *lk_session_token(const lk_session *session);
+/* The token to hand on in place of the one that was got: that one was rotated a moment ago, and is good for its grace
+ * period only. NULL otherwise. */
+LK_API const char *lk_session_successor(const lk_session *session);
 
 /* What follows is known of valid and of listed sessions; zero, or data NULL, otherwise.
  * The handle names the session in lists, logs and lk_session_revoke. It is no credential. */
@@ -277,6 +281,11 @@ LK_API struct lk_bytes lk_session_ip(const lk_session *session);
 LK_API struct lk_bytes lk_session_label(const lk_session *session);
 LK_API uint64_t lk_session_authenticated_at_ms(const lk_session *session);
 LK_API uint32_t lk_session_aal(const lk_session *session);
+/* Until when the last authentication lets the user do what needs a fresh one, by the policy's privileged_s. It may have
+ * passed; 0: the policy knows no such thing. */
+LK_API uint64_t lk_session_privileged_until_ms(const lk_session *session);
+/* Then there is no handle, user, version, device or authentication. */
+LK_API bool lk_session_is_anonymous(const lk_session *session);
 LK_API size_t lk_session_amr_count(const lk_session *session);
 LK_API struct lk_bytes lk_session_amr(const lk_session *session, size_t index);
 
@@ -310,7 +319,7 @@ struct lk_session_create_request {
 	uint32_t timeout_ms;
 	const char *traceparent;
 	struct lk_bytes idempotency_key;
-	struct lk_bytes user;	   /* 1 to 256 bytes; required */
+	struct lk_bytes user;	   /* 1 to 256 bytes; required unless anonymous */
 	const char *session_class; /* of the realm's policy. Default: its first */
 	const struct lk_attribute *attributes;
 	size_t attribute_count;	      /* at most 64 */
@@ -327,6 +336,13 @@ struct lk_session_create_request {
 	 * wait_ms, 0: the realm's, with LK_OK all the same: lk_call_replicas tells how far it got. */
 	uint32_t wait_replicas;
 	uint32_t wait_ms;
+	/* The token of an anonymous session whose attributes the new one takes over; those given here win. One that is dead
+	 * by now is LK_E_INVALID_ARGUMENT: create without it. */
+	struct lk_bytes promote;
+	/* A session of nobody, sealed inside its token: the server keeps nothing of it, and it cannot be revoked but with
+	 * its whole realm. It ends at its absolute deadline. No user, device or authentication; attributes of at most 2,048
+	 * bytes together. The token has up to 3,072 bytes. */
+	bool anonymous;
 };
 #define LK_SESSION_CREATE_REQUEST_INIT LK_INIT_(struct lk_session_create_request)
 
@@ -347,6 +363,11 @@ struct lk_session_get_request {
 	bool peek;			 /* do not slide the idle timeout */
 	uint32_t minimum_aal;		 /* below it: LK_INVALID, LK_REASON_ASSURANCE_TOO_LOW */
 	uint32_t authenticated_within_s; /* authenticated longer ago: the same */
+	const char *const *amr;		 /* authenticated by none of these: the same. At most 8 */
+	size_t amr_count;
+	bool privileged; /* not privileged now (lk_session_privileged_until_ms): the same */
+	/* With peek: an answer up to this old will do, so that a replica of Redis may give it. 0: none but the latest. */
+	uint32_t staleness_ms;
 };
 #define LK_SESSION_GET_REQUEST_INIT LK_INIT_(struct lk_session_get_request)
 
@@ -356,6 +377,26 @@ struct lk_session_get_request {
  * LK_E_UNREADABLE: there is a record, but it does not open. */
 LK_API enum lk_err lk_session_get(lk_client *client, const struct lk_session_get_request *request,
 				  enum lk_verdict *ret_verdict, lk_session **ret_session, struct lk_error *error);
+
+struct lk_session_get_many_request {
+	size_t struct_size;
+	const char *realm;
+	uint32_t timeout_ms;
+	const char *traceparent;
+	const struct lk_bytes *tokens; /* as for get */
+	size_t token_count;	       /* 1 to 64 */
+	bool peek;
+};
+#define LK_SESSION_GET_MANY_REQUEST_INIT LK_INIT_(struct lk_session_get_many_request)
+
+/* A page of sessions. */
+typedef struct lk_sessions lk_sessions;
+
+/* Judges many tokens at once. LK_OK: lk_sessions_at has the session of each token, in the tokens' order, with a verdict
+ * of its own: LK_UNKNOWN where the store could not tell, by the rule above. Anything else: LK_UNKNOWN of all. */
+LK_API LK_MUST_CHECK enum lk_err lk_session_get_many(lk_client *client,
+						     const struct lk_session_get_many_request *request,
+						     lk_sessions **ret_sessions, struct lk_error *error);
 
 /* ---- Update ---- */
 
@@ -373,6 +414,11 @@ struct lk_session_update_request {
 	uint64_t expected_version; /* compare-and-set: write only if the session has this version. 0: whatever it has */
 	uint32_t wait_replicas;	   /* as for create */
 	uint32_t wait_ms;
+	/* Where lk_session_update puts an anonymous session with the token that has its attributes now
+	 * (lk_session_token); the token that was sent keeps the old ones. NULL is put for others. Required of anonymous
+	 * sessions: without it they are LK_E_INVALID_ARGUMENT, and remain as they were. lk_session_update_async does not
+	 * look at it: lk_call_take_session has that session. */
+	lk_session **ret_session;
 };
 #define LK_SESSION_UPDATE_REQUEST_INIT LK_INIT_(struct lk_session_update_request)
 
@@ -383,6 +429,38 @@ struct lk_session_update_request {
 LK_API LK_MUST_CHECK enum lk_err lk_session_update(lk_client *client, const struct lk_session_update_request *request,
 						   uint64_t *ret_version, uint64_t *ret_idle_expires_at_ms,
 						   struct lk_error *error);
+
+/* ---- Rotate ---- */
+
+struct lk_session_rotate_request {
+	size_t struct_size;
+	const char *realm;
+	uint32_t timeout_ms;
+	const char *traceparent;
+	struct lk_bytes idempotency_key;
+	struct lk_bytes token;
+	/* The user has proved anew who it is, a step-up: what follows replaces what the session says of that. Any of them
+	 * says so too. */
+	bool authenticated;
+	uint64_t authenticated_at_ms; /* default: now */
+	uint32_t aal;
+	const char *const *amr;
+	size_t amr_count;
+	/* For so long the old token stands for the new one: for requests that are on their way. At most the policy's, which
+	 * is the default. With has_grace, 0 ends the old token at once. */
+	uint32_t grace_s;
+	bool has_grace;
+	uint32_t wait_replicas; /* as for create */
+	uint32_t wait_ms;
+};
+#define LK_SESSION_ROTATE_REQUEST_INIT LK_INIT_(struct lk_session_rotate_request)
+
+/* Gives a session a new token, with the same attributes and the same absolute deadline: call it whenever what the session
+ * may do grows, at a step-up above all. *ret_session has the token. All who rotate one token within its grace period get
+ * the same; a token that is used after it was kept by a thief, and ends the session: LK_REASON_REUSE_DETECTED.
+ * LK_E_SESSION_INVALID: the session has ended (error->reason says why). LK_E_UNREADABLE as for get. */
+LK_API LK_MUST_CHECK enum lk_err lk_session_rotate(lk_client *client, const struct lk_session_rotate_request *request,
+						   lk_session **ret_session, struct lk_error *error);
 
 /* ---- Revoke ---- */
 
@@ -443,9 +521,6 @@ struct lk_session_list_request {
 	struct lk_bytes page_token; /* lk_sessions_next_page of the page before; empty for the first */
 };
 #define LK_SESSION_LIST_REQUEST_INIT LK_INIT_(struct lk_session_list_request)
-
-/* A page of sessions. */
-typedef struct lk_sessions lk_sessions;
 
 /* The living sessions of a user, the first to end first, without tokens and attributes. */
 LK_API LK_MUST_CHECK enum lk_err lk_session_list(lk_client *client, const struct lk_session_list_request *request,
@@ -513,53 +588,6 @@ LK_API uint64_t lk_stats_value(const lk_stats *stats, size_t index);
 LK_API const char *lk_stats_help(const lk_stats *stats, size_t index);
 LK_API void lk_stats_free(lk_stats **stats);
 
-/* The Redis servers behind a service, as the instance that answers sees them. It answers from memory, also while all of
- * them are gone. */
-typedef struct lk_redis_status lk_redis_status;
-typedef struct lk_redis_node lk_redis_node;
-
-/* LK_E_UNIMPLEMENTED: the server is older than this call. */
-LK_API LK_MUST_CHECK enum lk_err lk_server_redis(lk_client *client, const struct lk_server_request *request,
-						 lk_redis_status **ret_status, struct lk_error *error);
-
-/* "embedded", "standalone", "unix", "sentinel", "cluster". */
-LK_API const char *lk_redis_status_mode(const lk_redis_status *status);
-/* Whether most sessions can be reached. */
-LK_API bool lk_redis_status_ready(const lk_redis_status *status);
-/* Servers that own slots, and those of them that serve now. */
-LK_API uint32_t lk_redis_status_primaries(const lk_redis_status *status);
-LK_API uint32_t lk_redis_status_primaries_serving(const lk_redis_status *status);
-/* Redis's 16,384 hash slots, and those of a primary that serves now: the sessions in the others cannot be reached. */
-LK_API uint32_t lk_redis_status_slots(const lk_redis_status *status);
-LK_API uint32_t lk_redis_status_slots_served(const lk_redis_status *status);
-/* At most 300 are told of; the server may know more. */
-LK_API uint32_t lk_redis_status_nodes_known(const lk_redis_status *status);
-LK_API size_t lk_redis_status_node_count(const lk_redis_status *status);
-/* Borrowed; NULL beyond the last. */
-LK_API const lk_redis_node *lk_redis_status_node(const lk_redis_status *status, size_t index);
-LK_API void lk_redis_status_free(lk_redis_status **status);
-
-/* Of one server or Sentinel. Texts are never NULL; empty, and numbers 0, where nothing is known. Counters run since the
- * instance first knew the server. */
-LK_API const char *lk_redis_node_address(const lk_redis_node *node); /* host:port, or a socket's path */
-LK_API const char *lk_redis_node_role(const lk_redis_node *node);    /* "primary", "replica", "sentinel", "unknown" */
-/* As the owner of slots: "serving", "joining" (being made ready), "suspect" (does not answer: commands wait), "down"
- * (commands are refused), "leaving" (its slots were taken from it just now), "idle" (owns none). */
-LK_API const char *lk_redis_node_state(const lk_redis_node *node);
-LK_API const char *lk_redis_node_version(const lk_redis_node *node);
-LK_API uint32_t lk_redis_node_slots(const lk_redis_node *node); /* 16,384 where there is no cluster */
-LK_API uint32_t lk_redis_node_connections(const lk_redis_node *node);
-LK_API uint32_t lk_redis_node_connections_ready(const lk_redis_node *node);
-LK_API uint32_t lk_redis_node_in_flight(const lk_redis_node *node); /* commands sent and not answered yet */
-/* A replica is at most so far behind. False: not known; the output is not written. */
-LK_API bool lk_redis_node_lag_ms(const lk_redis_node *node, uint64_t *ret_lag_ms);
-LK_API const char *lk_redis_node_breaker(const lk_redis_node *node); /* "closed" (all is well), "open", "half-open" */
-LK_API uint64_t lk_redis_node_breaker_opened(const lk_redis_node *node); /* how often */
-LK_API uint64_t lk_redis_node_commands(const lk_redis_node *node);	 /* sent */
-LK_API uint64_t lk_redis_node_errors(const lk_redis_node *node);	 /* error replies */
-LK_API uint64_t lk_redis_node_timeouts(const lk_redis_node *node);	 /* connections given up for want of a reply */
-LK_API uint64_t lk_redis_node_reconnects(const lk_redis_node *node);	 /* connections made again after a loss */
-
 /* ---- Calls in the background ---- */
 
 /* One call at a time, used again and again: started by an `_async` function, it ends exactly once. */
@@ -584,6 +612,10 @@ LK_API void lk_call_free(lk_call **call);
 LK_API LK_MUST_CHECK enum lk_err lk_session_create_async(lk_call *call,
 							 const struct lk_session_create_request *request);
 LK_API LK_MUST_CHECK enum lk_err lk_session_get_async(lk_call *call, const struct lk_session_get_request *request);
+LK_API LK_MUST_CHECK enum lk_err lk_session_get_many_async(lk_call *call,
+							   const struct lk_session_get_many_request *request);
+LK_API LK_MUST_CHECK enum lk_err lk_session_rotate_async(lk_call *call,
+							 const struct lk_session_rotate_request *request);
 LK_API LK_MUST_CHECK enum lk_err lk_session_update_async(lk_call *call,
 							 const struct lk_session_update_request *request);
 LK_API LK_MUST_CHECK enum lk_err lk_session_revoke_async(lk_call *call,
@@ -594,7 +626,6 @@ LK_API LK_MUST_CHECK enum lk_err lk_session_list_async(lk_call *call, const stru
 LK_API LK_MUST_CHECK enum lk_err lk_health_async(lk_call *call, const struct lk_server_request *request);
 LK_API LK_MUST_CHECK enum lk_err lk_server_info_async(lk_call *call, const struct lk_server_request *request);
 LK_API LK_MUST_CHECK enum lk_err lk_server_stats_async(lk_call *call, const struct lk_server_request *request);
-LK_API LK_MUST_CHECK enum lk_err lk_server_redis_async(lk_call *call, const struct lk_server_request *request);
 
 /* Waits until the start that was the last when this was called has ended and its callback has returned, and returns
  * what it ended with; LK_OK at once where none was started. LK_E_MISUSE within a callback. */
@@ -616,11 +647,10 @@ LK_API uint32_t lk_call_replicas(const lk_call *call);
 LK_API uint32_t lk_call_revoked(const lk_call *call);	     /* revoke_user */
 LK_API enum lk_serving lk_call_serving(const lk_call *call); /* health */
 /* The caller's from then on. NULL where there is none, or it was taken before. */
-LK_API lk_session *lk_call_take_session(lk_call *call); /* create and get */
-LK_API lk_sessions *lk_call_take_sessions(lk_call *call);
+LK_API lk_session *lk_call_take_session(lk_call *call);	  /* create, get, rotate; update of an anonymous session */
+LK_API lk_sessions *lk_call_take_sessions(lk_call *call); /* list and get_many */
 LK_API lk_info *lk_call_take_info(lk_call *call);
 LK_API lk_stats *lk_call_take_stats(lk_call *call);
-LK_API lk_redis_status *lk_call_take_redis_status(lk_call *call);
 
 #ifdef __cplusplus
 }

@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "client_util.h"
-#include "latchkey/v1/server.pb-c.h"
 
 #define UNAVAILABLE LATCHKEY__V1__CODE__UNAVAILABLE
 
@@ -634,44 +633,6 @@ static void a_call_outlives_its_client(void **state)
 	fake_stop(&server);
 }
 
-static void redis_of_two_nodes(const struct fake_call *call)
-{
-	Latchkey__V1__ServerRedisResponse response = LATCHKEY__V1__SERVER_REDIS_RESPONSE__INIT;
-	Latchkey__V1__RedisNode node = LATCHKEY__V1__REDIS_NODE__INIT;
-	Latchkey__V1__RedisNode *nodes[] = {&node, &node};
-
-	response.n_nodes = 2;
-	response.nodes = nodes;
-	fake_reply(call->channel, call->route, LATCHKEY__V1__CODE__OK, NULL, &response.base, 0);
-}
-
-/* Taken once; not taken, it goes with the call or with its next start. */
-static void a_result_is_taken_once(void **state)
-{
-	struct fake_server server;
-	lk_redis_status *status;
-	lk_client *client;
-	lk_call *call;
-
-	(void)state;
-	fake_start(&server, "tcp://127.0.0.1:0", redis_of_two_nodes, NULL);
-	client = open_to(NULL, fake_url(&server), NULL);
-	assert_int_equal(lk_call_new(client, NULL, NULL, &call), LK_OK);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(lk_server_redis_async(call, NULL), LK_OK);
-		assert_int_equal(lk_call_wait(call), LK_OK);
-	}
-	status = lk_call_take_redis_status(call);
-	assert_int_equal(lk_redis_status_node_count(status), 2);
-	assert_null(lk_call_take_redis_status(call));
-	assert_int_equal(lk_server_redis_async(call, NULL), LK_OK);
-	assert_int_equal(lk_call_wait(call), LK_OK);
-	lk_call_free(&call);
-	lk_redis_status_free(&status);
-	lk_client_close(&client);
-	fake_stop(&server);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -694,7 +655,6 @@ int main(void)
 	    cmocka_unit_test(callbacks_may_start_and_free_but_not_block),
 	    cmocka_unit_test(freeing_a_call_in_flight_ends_it),
 	    cmocka_unit_test(a_call_outlives_its_client),
-	    cmocka_unit_test(a_result_is_taken_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,8 @@ nowhere="--server ipc://$dir/nowhere.sock"
 
 # ---- The line ----
 
+handle=03e3db48ba089463.LTja1wi3BNd_9Y3Faprswg
+
 refuse 'no verb'
 refuse 'unknown verb "frob"' frob
 refuse 'unknown verb "session frob"' session frob
@@ -64,7 +66,30 @@ refuse 'Try "latchkey --help"' --frobnicate
 has_not --usage
 refuse "unrecognized option '--usage'" --usage
 refuse 'behind "--"' session list -dash
-refuse 'usage: latchkey session create USER' session create
+refuse 'usage: latchkey session create USER' session create $nowhere
+refuse '"ann": with --anonymous there is no user' session create ann --anonymous $nowhere
+refuse 'no token on the standard input' session create ann --promote - $nowhere
+refuse 'usage: latchkey session promote TOKEN USER' session promote token
+refuse 'no token to promote' session promote '' ann $nowhere
+refuse '--anonymous does not go with "session promote"' session promote token ann --anonymous
+refuse '--grace does not go with "session get"' session get token --grace 1
+refuse '--grace "-1": not a number from 0 to' session rotate token --grace -1
+refuse '--aal "4": not a number from 1 to 3' session get token --aal 4
+refuse '--amr is given more than 8 times' session get token $(seq -f '--amr=m%g' 9)
+refuse '--within "0": not a number' session get token --within 0
+refuse '--privileged does not go with "session rotate"' session rotate token --privileged
+refuse 'this is a handle; revoke takes it, rotate needs the token' session rotate $handle $nowhere
+refuse 'this is a handle; revoke takes it, get-many needs the token' session get-many x $handle $nowhere
+refuse 'no token on the standard input' session get-many x - $nowhere
+refuse 'is one word too many' session get-many $(seq 65) $nowhere
+refuse 'this is a handle; revoke takes it, --token needs the token' session verify ann --token $handle $nowhere
+refuse '--token is given more than 64 times' session verify ann $(seq -f '--token=%g' 65)
+refuse 'name the realm, by --realm or LATCHKEY_REALM' session revoke-realm $nowhere
+for time in 2026-01-31 2026-01-31T12:00:00 2026-01-31T12:00:00+01:00 2026-01-31T12:00:00.Z 1970-01-01T00:00:00Z soon ''; do
+	refuse "--before \"$time\": not a time in UTC" session revoke-realm --realm shop --before "$time"
+done
+refuse '--count "0": not a number' session watch --count 0
+refuse '--cursor "": must not be empty' session watch --cursor ''
 refuse '"extra" is one word too many' session get a extra
 refuse '"extra" is one word too many; usage: latchkey info' info extra
 refuse '--peek does not go with "session create"' session create ann --peek
@@ -93,7 +118,6 @@ refuse 'no token on the standard input' session revoke-user ann --except - $nowh
 refuse 'tls_ca_file' --server tls+tcp://127.0.0.1:1 health
 refuse '/nowhere.pem' --server tls+tcp://127.0.0.1:1 --ca /nowhere.pem health
 refuse 'nothing to update' session update token $nowhere
-handle=03e3db48ba089463.LTja1wi3BNd_9Y3Faprswg
 refuse 'this is a handle; revoke takes it, get needs the token' session get $handle $nowhere
 refuse 'this is a handle; revoke takes it, update needs the token' session update $handle a=1 $nowhere
 refuse 'this is a handle; revoke takes it, --except needs the token' session revoke-user a --except $handle $nowhere
@@ -121,6 +145,12 @@ expect 0 'Usage: latchkey VERB' -h
 expect 0 'Usage: latchkey VERB' '-?'
 expect 0 'Usage: latchkey session get TOKEN [OPTION...]' session get -h
 expect 0 'session revoke-user USER' --help
+out_has 'session create USER|--anonymous'
+out_has 'session get-many TOKEN...'
+out_has 'session watch '
+expect 0 '--aal N                  INVALID below' session get --help
+expect 0 '--aal N                  assurance level of the login' session rotate --help
+expect 0 'Usage: latchkey session promote TOKEN USER [OPTION...]' session promote --help
 expect 0 '--expect VERSION' session update --help
 expect 0 'logout (the default), admin or credential-change' session revoke --help
 expect 0 '  admin or credential-change;' session revoke-user --help
@@ -141,7 +171,9 @@ out_has '"message": "no connection to'
 expect 3 'LK_E_UNAVAILABLE' session $nowhere revoke --timeout 0.3 whatever
 [ ! -s "$dir/out" ] || fail "session revoke: says something on stdout:"
 for verb in 'session create ann' 'session list ann' 'session update token a=1' 'session revoke token' \
-	'session revoke-user ann' info health stats redis; do
+	'session revoke-user ann' 'session create --anonymous' 'session promote token ann' 'session rotate token' \
+	'session revoke-realm --realm shop --before 2026-01-31T12:00:00.5Z' 'session verify ann --token t' \
+	policy keys info health stats redis; do
 	run 3 $verb --json $nowhere
 	out_has '"error": "LK_E_UNAVAILABLE"'
 	out_has '"message": "no connection to'
@@ -149,6 +181,9 @@ for verb in 'session create ann' 'session list ann' 'session update token a=1' '
 	has_not '"version"'
 	err_has 'latchkey: no connection to'
 done
+run 3 session watch --json $nowhere
+out_has '{"error":"LK_E_UNAVAILABLE","message":"no connection to'
+err_has 'latchkey: no connection to'
 expect 3 'no connection' session list $nowhere -- -dash
 expect 3 'no connection' session create ann --label '' $nowhere
 
@@ -202,9 +237,9 @@ export LATCHKEY_SERVER=ipc://$dir/s.sock
 run 0 session create ann
 token=$(cat "$dir/out")
 output=/dev/full
-for verb in info 'info --json' stats 'stats --json' health 'health --json' redis 'redis --json' \
+for verb in info 'info --json' stats 'stats --json' health 'health --json' redis 'redis --json' policy 'policy --json' 'session verify ann' \
 	'session create ann' 'session list ann' \
-	'session list ann --json' "session get $token" "session update $token a=1" 'session revoke-user bob' \
+	keys 'keys --json' 'session list ann --json' "session get $token" "session update $token a=1" 'session revoke-user bob' \
 	--help --version; do
 	run 3 $verb
 	err_has 'latchkey: the result could not be written'

@@ -12,22 +12,28 @@ test -x "$root/usr/bin/latchkey"
 
 echo "== pkg-config, C"
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
-$cc -Wall -Wextra -Werror "$source/client/examples/login.c" $(pkg-config --cflags --libs latchkey) \
-	-Wl,-rpath,"$libdir" -o "$root/login"
+for example in login step_up; do
+	$cc -Wall -Wextra -Werror "$source/client/examples/$example.c" $(pkg-config --cflags --libs latchkey) \
+		-Wl,-rpath,"$libdir" -o "$root/$example"
+done
 # Nobody listens there: it says so and fails, which shows that it runs.
 if "$root/login" ipc:///nowhere.sock 2> "$root/said"; then exit 1; fi
 grep -q 'no connection to ipc:///nowhere.sock' "$root/said"
 
-echo "== the header alone, C++"
+echo "== the headers alone, C++"
 cat > "$root/header.cc" <<'END'
-#include <latchkey/latchkey.h>
+#include <latchkey/admin.h>
+#include <latchkey/watch.h>
 int main()
 {
 	lk_session_get_request get = LK_SESSION_GET_REQUEST_INIT;
 	lk_error error = LK_ERROR_INIT;
 	lk_options options = LK_OPTIONS_INIT;
+	lk_session_watch_request watch = LK_SESSION_WATCH_REQUEST_INIT;
+	lk_verification verification = LK_VERIFICATION_INIT;
 	get.token = lk_text("x");
-	return get.struct_size == sizeof(get) && error.struct_size == sizeof(error) &&
+	return watch.struct_size == sizeof(watch) && verification.struct_size == sizeof(verification) &&
+	       lk_event_kind_name(LK_EVENT_REVOKED) != nullptr && get.struct_size == sizeof(get) && error.struct_size == sizeof(error) &&
 	       options.struct_size == sizeof(options) && lk_verdict_name(LK_UNKNOWN) != nullptr ? 0 : 1;
 }
 END
@@ -37,10 +43,13 @@ for standard in c++11 c++20; do
 	"$root/header"
 done
 
-echo "== the header alone, C"
-echo '#include <latchkey/latchkey.h>' > "$root/header.c"
-for standard in c11 c17 gnu17; do
-	$cc -std=$standard -pedantic -Wall -Wextra -Werror $(pkg-config --cflags latchkey) -c "$root/header.c" -o /dev/null
+echo "== each header alone, C"
+for header in latchkey watch admin; do
+	echo "#include <latchkey/$header.h>" > "$root/header.c"
+	for standard in c11 c17 gnu17; do
+		$cc -std=$standard -pedantic -Wall -Wextra -Werror $(pkg-config --cflags latchkey) -c "$root/header.c" \
+			-o /dev/null
+	done
 done
 
 echo "== find_package"

@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "latchkey/admin.h"
 #include "latchkey/latchkey.h"
+#include "latchkey/watch.h"
 #include "src/codec.h"
 #include "src/result.h"
 
@@ -28,6 +30,9 @@ static void check_info(const lk_session *session)
 	assert_int_equal(lk_session_idle_expires_at_ms(session), 3);
 	assert_int_equal(lk_session_expires_at_ms(session), 4);
 	assert_int_equal(lk_session_version(session), 6);
+	assert_int_equal(lk_session_privileged_until_ms(session), 7);
+	assert_string_equal(lk_session_successor(session), "lks1_next");
+	assert_false(lk_session_is_anonymous(session));
 	assert_string_equal(lk_session_label(session).data, "Ann's phone");
 	assert_string_equal(lk_session_ip(session).data, "::1");
 	assert_null(lk_session_user_agent(session).data);
@@ -62,9 +67,11 @@ static void a_full_session_says_all_it_was_given(void **state)
 	Latchkey__V1__Attribute *attributes[] = {&rows[0], &rows[1], &rows[2]};
 	ProtobufCBinaryData amr[] = {bytes_of("pwd"), bytes_of("otp")};
 	ProtobufCBinaryData token = bytes_of("lks1_token");
+	ProtobufCBinaryData successor = bytes_of("lks1_next");
 	ProtobufCBinaryData evicted[] = {bytes_of("handle-1")};
 	struct session_parts parts = {.verdict = LK_VALID,
 				      .token = &token,
+				      .successor = &successor,
 				      .info = &info,
 				      .attribute_count = 3,
 				      .attributes = attributes,
@@ -92,6 +99,7 @@ static void a_full_session_says_all_it_was_given(void **state)
 	info.idle_expires_at_ms = 3;
 	info.expires_at_ms = 4;
 	info.version = 6;
+	info.privileged_until_ms = 7;
 	info.device = &device;
 	info.authentication = &authentication;
 
@@ -117,6 +125,8 @@ static void an_empty_session_says_nothing(void **state)
 	assert_int_equal(lk_session_reason(session), LK_REASON_LOGOUT);
 	assert_int_equal(lk_session_revoked_at_ms(session), 7);
 	assert_null(lk_session_token(session));
+	assert_null(lk_session_successor(session));
+	assert_int_equal(lk_session_privileged_until_ms(session), 0);
 	assert_null(lk_session_handle(session));
 	assert_null(lk_session_user(session).data);
 	assert_null(lk_session_attribute(session, "x").data);
@@ -127,7 +137,8 @@ static void an_empty_session_says_nothing(void **state)
 
 static void lists_hold_their_sessions(void **state)
 {
-	Latchkey__V1__ListSessionsResponse list = LATCHKEY__V1__LIST_SESSIONS_RESPONSE__INIT;
+	ProtobufCBinaryData next = bytes_of("next");
+	struct list_parts list = {0};
 	Latchkey__V1__SessionInfo infos[500];
 	Latchkey__V1__SessionInfo *pointers[500];
 	char users[500][16];
@@ -140,9 +151,7 @@ static void lists_hold_their_sessions(void **state)
 		infos[i].user = bytes_of(users[i]);
 		pointers[i] = &infos[i];
 	}
-	list.n_sessions = 500;
-	list.sessions = pointers;
-	list.next_page_token = bytes_of("next");
+	list = (struct list_parts){.count = 500, .infos = pointers, .next_page = &next};
 	sessions = sessions_new(&list);
 	assert_int_equal(lk_sessions_count(sessions), 500);
 	for (size_t i = 0; i < 500; i++)
@@ -151,11 +160,150 @@ static void lists_hold_their_sessions(void **state)
 	assert_string_equal(lk_sessions_next_page(sessions).data, "next");
 	lk_sessions_free(&sessions);
 
-	list = (Latchkey__V1__ListSessionsResponse)LATCHKEY__V1__LIST_SESSIONS_RESPONSE__INIT;
+	list = (struct list_parts){0};
 	sessions = sessions_new(&list);
 	assert_int_equal(lk_sessions_count(sessions), 0);
 	assert_int_equal(lk_sessions_next_page(sessions).len, 0);
 	lk_sessions_free(&sessions);
+}
+
+/* The sessions of several tokens: each with a verdict, and what belongs to it. */
+static void answers_keep_their_places(void **state)
+{
+	Latchkey__V1__GetSessionResponse rows[3] = {LATCHKEY__V1__GET_SESSION_RESPONSE__INIT,
+						    LATCHKEY__V1__GET_SESSION_RESPONSE__INIT,
+						    LATCHKEY__V1__GET_SESSION_RESPONSE__INIT};
+	Latchkey__V1__GetSessionResponse *answers[] = {&rows[0], &rows[1], &rows[2]};
+	Latchkey__V1__SessionInfo info = LATCHKEY__V1__SESSION_INFO__INIT;
+	Latchkey__V1__Attribute attribute = LATCHKEY__V1__ATTRIBUTE__INIT;
+	Latchkey__V1__Attribute *attributes[] = {&attribute};
+	const struct list_parts list = {.count = 3, .answers = answers};
+	lk_sessions *sessions;
+
+	(void)state;
+	rows[0].verdict = LATCHKEY__V1__VERDICT__INVALID;
+	rows[0].reason = LATCHKEY__V1__REASON__ROTATED;
+	rows[1].verdict = LATCHKEY__V1__VERDICT__VALID;
+	rows[1].info = &info;
+	rows[1].n_attributes = 1;
+	rows[1].attributes = attributes;
+	rows[1].successor = bytes_of("lks1_next");
+	info.anonymous = true;
+	attribute.key = bytes_of("cart");
+	attribute.value = bytes_of("3");
+	rows[2].verdict = LATCHKEY__V1__VERDICT__UNKNOWN;
+	rows[2].reason = LATCHKEY__V1__REASON__UNREADABLE;
+	sessions = sessions_new(&list);
+	assert_int_equal(lk_session_verdict(lk_sessions_at(sessions, 0)), LK_INVALID);
+	assert_int_equal(lk_session_reason(lk_sessions_at(sessions, 0)), LK_REASON_ROTATED);
+	assert_int_equal(lk_session_verdict(lk_sessions_at(sessions, 1)), LK_VALID);
+	assert_true(lk_session_is_anonymous(lk_sessions_at(sessions, 1)));
+	assert_string_equal(lk_session_attribute(lk_sessions_at(sessions, 1), "cart").data, "3");
+	assert_string_equal(lk_session_successor(lk_sessions_at(sessions, 1)), "lks1_next");
+	assert_int_equal(lk_session_verdict(lk_sessions_at(sessions, 2)), LK_UNKNOWN);
+	assert_int_equal(lk_session_reason(lk_sessions_at(sessions, 2)), LK_REASON_UNREADABLE);
+	assert_int_equal(lk_sessions_next_page(sessions).len, 0);
+	lk_sessions_free(&sessions);
+}
+
+static void events_say_all_they_were_given(void **state)
+{
+	Latchkey__V1__WatchSessionsResponse response = LATCHKEY__V1__WATCH_SESSIONS_RESPONSE__INIT;
+	Latchkey__V1__SessionEvent rows[2] = {LATCHKEY__V1__SESSION_EVENT__INIT, LATCHKEY__V1__SESSION_EVENT__INIT};
+	Latchkey__V1__SessionEvent *all[] = {&rows[0], &rows[1]};
+	const lk_event *event;
+	lk_events *events;
+
+	(void)state;
+	rows[0].kind = LATCHKEY__V1__EVENT_KIND__EVENT_ROTATED;
+	rows[0].handle = bytes_of("handle-1");
+	rows[0].successor = bytes_of("handle-2");
+	rows[0].user_tag = bytes_of("03e3db48ba089463");
+	rows[0].reason = LATCHKEY__V1__REASON__ROTATED;
+	rows[0].at_ms = 9;
+	rows[1].kind = (Latchkey__V1__EventKind)77;
+	response.n_events = 2;
+	response.events = all;
+	response.cursor = binary_of(lk_bytes_of("a\0b", 3));
+	response.gap = true;
+	events = events_new(&response);
+	assert_int_equal(lk_events_count(events), 2);
+	assert_int_equal(lk_events_cursor(events).len, 3);
+	assert_memory_equal(lk_events_cursor(events).data, "a\0b", 3);
+	assert_true(lk_events_gap(events));
+	event = lk_events_at(events, 0);
+	assert_int_equal(lk_event_kind_of(event), LK_EVENT_ROTATED);
+	assert_string_equal(lk_event_handle(event), "handle-1");
+	assert_string_equal(lk_event_successor(event), "handle-2");
+	assert_string_equal(lk_event_user_tag(event), "03e3db48ba089463");
+	assert_int_equal(lk_event_reason(event), LK_REASON_ROTATED);
+	assert_int_equal(lk_event_at_ms(event), 9);
+	event = lk_events_at(events, 1);
+	assert_int_equal(lk_event_kind_of(event), LK_EVENT_UNKNOWN);
+	assert_string_equal(lk_event_handle(event), "");
+	assert_null(lk_events_at(events, 2));
+	lk_events_free(&events);
+	assert_null(events);
+	lk_events_free(&events);
+}
+
+static void a_policy_and_keys_say_all_they_were_given(void **state)
+{
+	Latchkey__V1__ServerPolicyResponse response = LATCHKEY__V1__SERVER_POLICY_RESPONSE__INIT;
+	Latchkey__V1__ServerKeysResponse keys_response = LATCHKEY__V1__SERVER_KEYS_RESPONSE__INIT;
+	Latchkey__V1__KeyInfo row = LATCHKEY__V1__KEY_INFO__INIT;
+	Latchkey__V1__KeyInfo *rows[] = {&row};
+	lk_policy *policy = policy_new(&response);
+	lk_keys *keys;
+
+	(void)state;
+	assert_string_equal(lk_policy_realm(policy), "");
+	lk_policy_free(&policy);
+	response.session_class = bytes_of("sudo");
+	response.at_cap = LATCHKEY__V1__AT_CAP__EVICT_LEAST_RECENTLY_USED;
+	response.idle_timeout_s = 1;
+	response.absolute_timeout_s = 2;
+	response.sessions_max = 3;
+	response.tombstone_s = 4;
+	response.touch_interval_s = 5;
+	response.grace_s = 6;
+	response.privileged_s = 7;
+	response.events = true;
+	policy = policy_new(&response);
+	assert_string_equal(lk_policy_class(policy), "sudo");
+	assert_string_equal(lk_at_cap_name(lk_policy_at_cap(policy)), "EVICT_LEAST_RECENTLY_USED");
+	assert_int_equal(lk_policy_idle_timeout_s(policy), 1);
+	assert_int_equal(lk_policy_absolute_timeout_s(policy), 2);
+	assert_int_equal(lk_policy_sessions_max(policy), 3);
+	assert_int_equal(lk_policy_tombstone_s(policy), 4);
+	assert_int_equal(lk_policy_touch_interval_s(policy), 5);
+	assert_int_equal(lk_policy_grace_s(policy), 6);
+	assert_int_equal(lk_policy_privileged_s(policy), 7);
+	assert_true(lk_policy_events(policy));
+	lk_policy_free(&policy);
+	assert_null(policy);
+
+	row.id = 4;
+	row.first = true;
+	row.tokens = 5;
+	row.records = 6;
+	row.last_used_at_ms = 7;
+	row.first_until_ms = 8;
+	keys_response.n_keys = 1;
+	keys_response.keys = rows;
+	keys_response.loaded_at_ms = 9;
+	keys = keys_new(&keys_response);
+	assert_int_equal(lk_keys_loaded_at_ms(keys), 9);
+	assert_int_equal(lk_keys_count(keys), 1);
+	assert_int_equal(lk_key_id(lk_keys_at(keys, 0)), 4);
+	assert_true(lk_key_is_first(lk_keys_at(keys, 0)));
+	assert_int_equal(lk_key_tokens(lk_keys_at(keys, 0)), 5);
+	assert_int_equal(lk_key_records(lk_keys_at(keys, 0)), 6);
+	assert_int_equal(lk_key_last_used_at_ms(lk_keys_at(keys, 0)), 7);
+	assert_int_equal(lk_key_first_until_ms(lk_keys_at(keys, 0)), 8);
+	assert_null(lk_keys_at(keys, 1));
+	lk_keys_free(&keys);
+	assert_null(keys);
 }
 
 static void reports_are_never_null(void **state)
@@ -304,6 +452,8 @@ static void names_are_for_any_number(void **state)
 		assert_non_null(lk_reason_message((enum lk_reason)i));
 		assert_non_null(lk_verdict_name((enum lk_verdict)i));
 		assert_non_null(lk_serving_name((enum lk_serving)i));
+		assert_non_null(lk_event_kind_name((enum lk_event_kind)i));
+		assert_non_null(lk_at_cap_name((enum lk_at_cap)i));
 		assert_false(lk_err_is_retryable((enum lk_err)i) && i > LK_E_TLS);
 	}
 }
@@ -318,6 +468,17 @@ static void check_reason(enum lk_reason reason, int number)
 	assert_string_equal(number == 0 ? "NONE" : value->name, lk_reason_name(reason));
 }
 
+static void check_event(enum lk_event_kind kind, int number)
+{
+	const ProtobufCEnumValue *value =
+	    protobuf_c_enum_descriptor_get_value(&latchkey__v1__event_kind__descriptor, number);
+
+	assert_non_null(value);
+	assert_int_equal(kind, number);
+	if (number > 0)
+		assert_string_equal(strchr(value->name, '_') + 1, lk_event_kind_name(kind));
+}
+
 /* The header states the numbers again, so that users need no protobuf: they must be the wire's. */
 static void numbers_are_those_of_the_wire(void **state)
 {
@@ -325,6 +486,14 @@ static void numbers_are_those_of_the_wire(void **state)
 #define X(reason, number, text) check_reason(reason, number);
 	LK_REASON_MAP(X)
 #undef X
+#define X(kind, number) check_event(kind, number);
+	LK_EVENT_MAP(X)
+#undef X
+	assert_null(
+	    protobuf_c_enum_descriptor_get_value(&latchkey__v1__event_kind__descriptor, LK_EVENT_REALM_REVOKED + 1));
+	for (int i = LK_AT_CAP_EVICT_OLDEST; i <= LK_AT_CAP_EVICT_LEAST_RECENTLY_USED; i++)
+		assert_string_equal(protobuf_c_enum_descriptor_get_value(&latchkey__v1__at_cap__descriptor, i)->name,
+				    lk_at_cap_name((enum lk_at_cap)i));
 	assert_null(
 	    protobuf_c_enum_descriptor_get_value(&latchkey__v1__reason__descriptor, LK_REASON_ASSURANCE_TOO_LOW + 1));
 }
@@ -345,6 +514,9 @@ int main(void)
 	    cmocka_unit_test(a_full_session_says_all_it_was_given),
 	    cmocka_unit_test(an_empty_session_says_nothing),
 	    cmocka_unit_test(lists_hold_their_sessions),
+	    cmocka_unit_test(answers_keep_their_places),
+	    cmocka_unit_test(events_say_all_they_were_given),
+	    cmocka_unit_test(a_policy_and_keys_say_all_they_were_given),
 	    cmocka_unit_test(reports_are_never_null),
 	    cmocka_unit_test(a_redis_status_says_all_it_was_given),
 	    cmocka_unit_test(an_empty_redis_status_says_nothing),

@@ -62,11 +62,6 @@ static const struct sent_call plain = {0};
 static const struct store_result late = {.is_late = true};
 static const struct store_result good = {0};
 
-static void answer_integer(struct store_op *op, const struct store_result *like, int64_t n)
-{
-	scripted_result(op, like, &(struct store_reply){.type = STORE_INTEGER, .integer = n});
-}
-
 static void answer_word(struct store_op *op, const struct store_result *like, const char *word)
 {
 	scripted_result(op, like, &(struct store_reply){.type = STORE_STRING, .string = span_str(word)});
@@ -89,7 +84,7 @@ static void test_what_is_acknowledged_is_kept(void **state)
 	const uint32_t id = send_revoke(k->f, m.token, &plain);
 
 	assert_int_equal(k->f->script.kept[STORE_SCRIPT_SESSION_RESTORE], 1);
-	answer_integer(scripted_take(&k->f->script), &good, 1);
+	scripted_revoked(scripted_take(&k->f->script), &good, 1);
 	fixture_expect(k->f, id, LATCHKEY__V1__CODE__OK);
 	assert_int_equal(k->f->script.kept[STORE_SCRIPT_SESSION_BURY], 1);
 	minted_free(&m);
@@ -121,15 +116,15 @@ static void test_a_late_reply_is_asked_again(void **state)
 	const struct store_command first = op->command;
 
 	assert_true(op->command.is_repeatable);
-	answer_integer(op, &late, 1);
+	scripted_revoked(op, &late, 1);
 	op = scripted_take(&k->f->script);
 	assert_true(same_command(&first, &op->command));
 	assert_int_equal(k->f->script.kept[STORE_SCRIPT_SESSION_BURY], 0);
 	assert_int_equal(recent_count(k->recent), 0);
-	answer_integer(op, &late, 0);
+	scripted_revoked(op, &late, 0);
 	op = scripted_take(&k->f->script);
 	assert_true(same_command(&first, &op->command));
-	answer_integer(op, &good, 1);
+	scripted_revoked(op, &good, 1);
 	fixture_expect(k->f, id, LATCHKEY__V1__CODE__OK);
 	assert_int_equal(k->f->script.kept[STORE_SCRIPT_SESSION_BURY], 1);
 	assert_int_equal(metric_get(METRIC_WRITES_LATE), before + 2);
@@ -138,7 +133,7 @@ static void test_a_late_reply_is_asked_again(void **state)
 
 static void late_for_ever(struct store_op *op)
 {
-	answer_integer(op, &late, 1);
+	scripted_revoked(op, &late, 1);
 }
 
 static void expect_unconfirmed(struct fixture *f, uint32_t id)
@@ -176,15 +171,15 @@ static void test_a_failure_after_a_late_reply_is_unconfirmed(void **state)
 
 	for (size_t i = 0; i < 4; i++) {
 		id = send_revoke(k->f, m.token, &plain);
-		answer_integer(scripted_take(&k->f->script), &late, 1);
+		scripted_revoked(scripted_take(&k->f->script), &late, 1);
 		scripted_outcome(scripted_take(&k->f->script), outcomes[i]);
 		expect_unconfirmed(k->f, id);
 	}
 	/* One in time in between has told the truth. */
 	k->f->script.refuse_keeps = 1;
 	id = send_revoke(k->f, m.token, &plain);
-	answer_integer(scripted_take(&k->f->script), &late, 1);
-	answer_integer(scripted_take(&k->f->script), &good, 1);
+	scripted_revoked(scripted_take(&k->f->script), &late, 1);
+	scripted_revoked(scripted_take(&k->f->script), &good, 1);
 	answer_word(scripted_take(&k->f->script), &good, "done");
 	fixture_expect(k->f, id, LATCHKEY__V1__CODE__OK);
 	minted_free(&m);
@@ -200,7 +195,7 @@ static void test_what_is_not_kept_is_carried_out_again(void **state)
 
 	k->f->script.refuse_keeps = 2;
 	id = send_revoke(k->f, m.token, &plain);
-	answer_integer(scripted_take(&k->f->script), &good, 1);
+	scripted_revoked(scripted_take(&k->f->script), &good, 1);
 	op = scripted_take(&k->f->script);
 	assert_int_equal(op->command.script, STORE_SCRIPT_SESSION_BURY);
 	assert_int_equal(caller_unread(k->f->caller), 0);
@@ -228,7 +223,7 @@ static void test_what_cannot_be_confirmed_is_not_acknowledged(void **state)
 		const uint32_t id = send_revoke(k->f, m.token, &plain);
 
 		k->f->script.refuse_keeps = 1;
-		answer_integer(scripted_take(&k->f->script), &good, 1);
+		scripted_revoked(scripted_take(&k->f->script), &good, 1);
 		if (words[i] != NULL)
 			answer_word(scripted_take(&k->f->script), &good, words[i]);
 		else
@@ -309,7 +304,7 @@ static void test_the_deadline_may_come_first(void **state)
 	struct store_op *op;
 
 	k->f->script.refuse_keeps = 1;
-	answer_integer(scripted_take(&k->f->script), &good, 1);
+	scripted_revoked(scripted_take(&k->f->script), &good, 1);
 	op = scripted_take(&k->f->script);
 	fixture_expect(k->f, id, LATCHKEY__V1__CODE__DEADLINE_EXCEEDED);
 	answer_word(op, &good, "done");
@@ -326,7 +321,7 @@ static void test_the_revoked_are_refused_without_the_store(void **state)
 	const uint32_t id = send_revoke(k->f, m.token, &plain);
 	size_t commands;
 
-	answer_integer(scripted_take(&k->f->script), &good, 1);
+	scripted_revoked(scripted_take(&k->f->script), &good, 1);
 	fixture_expect(k->f, id, LATCHKEY__V1__CODE__OK);
 	commands = scripted_count(&k->f->script);
 	fixture_expect_verdict(k->f, fixture_get(k->f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
@@ -379,17 +374,17 @@ static void test_replicas_are_waited_for(void **state)
 	op = scripted_take(&k->f->script);
 	assert_int_equal(op->wait_replicas, 2);
 	assert_int_equal(op->wait_ms, 70);
-	answer_integer(op, &two, 1);
+	scripted_revoked(op, &two, 1);
 	expect_replicas(k->f, id, 2);
 	assert_int_equal(metric_get(METRIC_WRITES_WAIT_SHORT), before);
 	id = send_revoke(k->f, m.token, &patient);
-	answer_integer(scripted_take(&k->f->script), &one, 1);
+	scripted_revoked(scripted_take(&k->f->script), &one, 1);
 	expect_replicas(k->f, id, 1);
 	assert_int_equal(metric_get(METRIC_WRITES_WAIT_SHORT), before + 1);
 	id = send_revoke(k->f, m.token, &plain);
 	op = scripted_take(&k->f->script);
 	assert_int_equal(op->wait_replicas, 0);
-	answer_integer(op, &one, 1);
+	scripted_revoked(op, &one, 1);
 	expect_replicas(k->f, id, -1);
 	minted_free(&m);
 }
@@ -408,18 +403,18 @@ static void test_realms_may_wait_for_replicas(void **state)
 	op = scripted_take(&k->f->script);
 	assert_int_equal(op->wait_replicas, 1);
 	assert_int_equal(op->wait_ms, WAIT_MS_DEFAULT);
-	answer_integer(op, &good, 1);
+	scripted_revoked(op, &good, 1);
 	expect_replicas(k->f, id, 0);
 	id = send_revoke(k->f, m.token, &impatient);
 	op = scripted_take(&k->f->script);
 	assert_int_equal(op->wait_replicas, 0);
-	answer_integer(op, &good, 1);
+	scripted_revoked(op, &good, 1);
 	expect_replicas(k->f, id, -1);
 	/* Never longer than the call has. */
 	id = send_revoke(k->f, m.token, &hurried);
 	op = scripted_take(&k->f->script);
 	assert_in_range(op->wait_ms, 1, 5000);
-	answer_integer(op, &good, 1);
+	scripted_revoked(op, &good, 1);
 	expect_replicas(k->f, id, 0);
 	/* Reads wait for nobody. */
 	id = fixture_list(k->f, 0);
@@ -459,7 +454,8 @@ static void test_a_revocation_can_be_pending(void **state)
 	body_free(response);
 	reply_free(&frame);
 	assert_int_equal(k->f->script.pended[STORE_SCRIPT_SESSION_BURY], 1);
-	session_hear(&(struct session_ears){.recent = elsewhere}, span_of(k->f->script.announced, k->f->script.announced_len), 0);
+	session_hear(&(struct session_ears){.recent = elsewhere},
+		     span_of(k->f->script.announced, k->f->script.announced_len), 0);
 	assert_int_equal(recent_count(elsewhere), 1);
 	fixture_expect_verdict(k->f, fixture_get(k->f, m.token, 0), LATCHKEY__V1__VERDICT__INVALID,
 			       LATCHKEY__V1__REASON__LOGOUT);

@@ -309,7 +309,7 @@ static void test_refused_calls(void **state)
 	Latchkey__V1__CreateSessionRequest anonymous = LATCHKEY__V1__CREATE_SESSION_REQUEST__INIT;
 	const struct sent_call calls[] = {
 	    {.method = "/latchkey.v1.Sessions/Fr\nob"},
-	    {.method = "/latchkey.v1.Sessions/Rotate"},
+	    {.method = "/latchkey.v1.Health/Watch"},
 	    {.method = long_method},
 	    {.method = HEALTH, .idempotency_key = long_key},
 	    {.method = HEALTH, .idempotency_key = ""},
@@ -334,7 +334,7 @@ static void test_refused_calls(void **state)
 	assert_int_equal(frame->code, LATCHKEY__V1__CODE__OK);
 	assert_int_equal(frame->n_replies, 9);
 	expect(frame->replies[0], LATCHKEY__V1__CODE__UNIMPLEMENTED, "no method /latchkey.v1.Sessions/Fr?ob");
-	expect(frame->replies[1], LATCHKEY__V1__CODE__UNIMPLEMENTED, "Rotate is not served by this version");
+	expect(frame->replies[1], LATCHKEY__V1__CODE__UNIMPLEMENTED, "Watch is not served by this version");
 	expect(frame->replies[2], LATCHKEY__V1__CODE__INVALID_ARGUMENT, "method has 129 bytes: 1 to 128");
 	expect(frame->replies[3], LATCHKEY__V1__CODE__INVALID_ARGUMENT, "idempotency_key has 65 bytes: 1 to 64");
 	expect(frame->replies[4], LATCHKEY__V1__CODE__INVALID_ARGUMENT, "idempotency_key has 0 bytes");

@@ -398,12 +398,7 @@ static void test_revoke(void **state)
 	request.has_token = true;
 	request.token = text(m.token);
 	id = caller_send(f->caller, frame_of_one(REVOKE, &request.base, 0));
-	scripted_take(&f->script)
-	    ->done(f->script.waiting[f->script.taken - 1],
-		   &(struct store_result){
-		       .outcome = STORE_REPLIED,
-		       .reply = &(struct store_reply){.type = STORE_INTEGER, .integer = 1},
-		   });
+	scripted_revoked(scripted_take(&f->script), &(struct store_result){0}, 1);
 	fixture_expect(f, id, LATCHKEY__V1__CODE__OK);
 	/* Neither token nor handle, and a reason that is not one to give. */
 	request.has_token = false;

@@ -198,7 +198,7 @@ static void another_versions_sessions_count_and_go_last(void **state)
 		t[i] = login(s, "ann", "");
 	}
 	session_key(&t[0], key);
-	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 0 %b", key, "\3", (size_t)1));
+	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 0 %b", key, "\4", (size_t)1));
 	assert_int_equal(do_create(s, &req, &made), STATUS_OK);
 	assert_int_equal(made.evicted_count, 1);
 	assert_memory_equal(made.evicted[0], t[1].handle, HANDLE_CHARS);
@@ -360,7 +360,7 @@ static void one_damaged_record_hides_no_other(void **state)
 	session_key(&damaged, key);
 	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 50 xx", key));
 	session_key(&newer, key);
-	freeReplyObject(real_redis_ask(&s->redis, "SET %s %b PX 90000", key, "\3new", (size_t)4));
+	freeReplyObject(real_redis_ask(&s->redis, "SET %s %b PX 90000", key, "\4new", (size_t)4));
 	page = list(s, "ann", 0, SPAN_EMPTY);
 	assert_int_equal(page.count, 3);
 	for (size_t i = 0; i < page.count; i++) {

@@ -369,6 +369,32 @@ static void only_what_is_understood_confirms(void **state)
 	assert_true(not_before_is_confirmed(known, q.realm_tag, 999 + NOT_BEFORE_TRUST_MS));
 }
 
+/* ---- Rotation ---- */
+
+static void rotated_sessions_end_with_the_realm(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token old = login(s, "ann", "");
+	const struct session_rotate_request rotate = {.token = token_of(&old)};
+	struct session_rotate_result result = {0};
+	struct held_token next;
+
+	assert_int_equal(do_rotate(s, &rotate, &result), STATUS_UNAVAILABLE);
+	assert_true(ask(s, known));
+	/* Nothing was stored for it. */
+	assert_int_equal(look(s, &old).verdict, VERDICT_VALID);
+	assert_int_equal(do_rotate(s, &rotate, &result), STATUS_OK);
+	assert_int_equal(result.outcome.verdict, VERDICT_VALID);
+	memcpy(next.text, result.token, TOKEN_CHARS);
+	memcpy(next.handle, result.info.handle, HANDLE_CHARS);
+	s->world.env.now_ms += 5000;
+	(void)revoke_realm(s, 0);
+	expect_revoked(s, &old, NEXT_SECOND_MS + 5000);
+	expect_revoked(s, &next, NEXT_SECOND_MS + 5000);
+	assert_int_equal(do_rotate(s, &rotate, &result), STATUS_OK);
+	assert_int_equal(result.outcome.reason, REASON_REALM_REVOKED);
+}
+
 /* ---- Index and cap ---- */
 
 static size_t listed(struct stage *s)
@@ -587,6 +613,7 @@ int main(void)
 	    TEST(what_is_heard_meanwhile_counts),
 	    TEST(who_could_not_ask_does_not_say_valid),
 	    TEST(only_what_is_understood_confirms),
+	    TEST(rotated_sessions_end_with_the_realm),
 	    TEST(who_ended_with_the_realm_is_not_listed),
 	    TEST(who_ended_with_the_realm_has_no_entry),
 	    TEST(who_ended_with_the_realm_does_not_count_at_the_cap),

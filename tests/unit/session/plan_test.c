@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "session/state.h"
 #include "world.h"
 
 struct desk {
@@ -241,13 +242,15 @@ static const struct store_reply record = {.type = STORE_STRING,
 					  .string = {(const uint8_t *)"\1\0\1\0\0\0\0\0\0\0\1", 11}};
 static const struct store_reply tombstone = {.type = STORE_STRING,
 					     .string = {(const uint8_t *)"\2\7\0\0\0\0\0\0\0\1", 10}};
+static const struct store_reply forward = {.type = STORE_STRING,
+					   .string = {(const uint8_t *)"\3\0\1\0\0\0\0\0\0\0\1", 11}};
 static const struct store_reply status = {.type = STORE_STATUS, .string = {(const uint8_t *)"OK", 2}};
 static const struct store_reply no_elements = {.type = STORE_ARRAY};
 
 static const struct store_reply *const atoms[] = {
     &nil,	&seven,	    &minus,	&huge,	      &text,	      &empty,	    &word_ok,
     &word_full, &word_dead, &word_none, &word_replay, &word_conflict, &word_taken,  &score,
-    &big_score, &name,	    &record,	&tombstone,   &status,	      &no_elements,
+    &big_score, &name,	    &record,	&tombstone,   &status,	      &no_elements, &forward,
 };
 #define ATOMS (sizeof(atoms) / sizeof(atoms[0]))
 
@@ -341,10 +344,31 @@ static void feed_revoke(struct desk *d, const struct store_reply *reply)
 	world_fresh(&d->w);
 	assert_int_equal(session_revoke_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
 	code = session_revoke_answer(&d->w.env, &plan, reply, &result, &d->st);
-	if (reply == NULL || reply->type != STORE_INTEGER)
-		assert_int_equal(code, STATUS_INTERNAL);
+	if (code == STATUS_OK)
+		assert_true(reply->elements[0]->type == STORE_INTEGER && reply->elements[1] == &name);
 	else
-		assert_int_equal(code, reply->integer < 0 ? STATUS_NOT_FOUND : STATUS_OK);
+		assert_true(code == STATUS_INTERNAL || code == STATUS_NOT_FOUND || code == STATUS_FAILED_PRECONDITION);
+}
+
+static void feed_rotate(struct desk *d, const struct store_reply *reply)
+{
+	static const enum rotate_step steps[] = {ROTATE_READ, ROTATE_REMEMBER, ROTATE_END};
+	const struct session_rotate_request req = {.token = span_of(d->token, TOKEN_CHARS)};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct session_rotate_result result = {0};
+		struct session_plan plan;
+		enum plan_next next;
+		enum status_code code;
+
+		world_fresh(&d->w);
+		d->w.env.idempotency_key = SPAN_LIT("key");
+		assert_int_equal(session_rotate_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
+		plan.state->rotate.step = steps[i];
+		code = session_rotate_answer(&d->w.env, &plan, reply, &next, &result, &d->st);
+		assert_true(code == STATUS_OK || code == STATUS_INTERNAL || code == STATUS_ALREADY_EXISTS);
+		assert_int_not_equal(result.outcome.verdict, VERDICT_VALID);
+	}
 }
 
 static void feed_revoke_user(struct desk *d, const struct store_reply *reply)
@@ -429,6 +453,7 @@ static void feed_verify(struct desk *d, const struct store_reply *reply)
 DEFINE_ODD(get)
 DEFINE_ODD(create)
 DEFINE_ODD(update)
+DEFINE_ODD(rotate)
 DEFINE_ODD(revoke)
 DEFINE_ODD(revoke_user)
 DEFINE_ODD(list)
@@ -476,6 +501,7 @@ int main(void)
 	    cmocka_unit_test_setup(odd_replies_to_get, fresh),
 	    cmocka_unit_test_setup(odd_replies_to_create, fresh),
 	    cmocka_unit_test_setup(odd_replies_to_update, fresh),
+	    cmocka_unit_test_setup(odd_replies_to_rotate, fresh),
 	    cmocka_unit_test_setup(odd_replies_to_revoke, fresh),
 	    cmocka_unit_test_setup(odd_replies_to_revoke_user, fresh),
 	    cmocka_unit_test_setup(odd_replies_to_list, fresh),

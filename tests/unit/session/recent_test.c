@@ -137,6 +137,46 @@ static void the_oldest_goes_when_it_is_full(void **state)
 }
 
 /* Against the plainest memory there is, over many rounds. */
+static void a_rotation_gives_way_to_an_end(void **state)
+{
+	static const struct recent_end rotated = {REASON_ROTATED, 1700000000000};
+	recent *r = recent_new(WINDOW_MS);
+	struct recent_end end;
+
+	(void)state;
+	assert_true(recent_put(r, name_of(1).text, &rotated, 0, 0));
+	assert_true(find(r, 1, 0, &end));
+	assert_int_equal(end.reason, REASON_ROTATED);
+	assert_true(put(r, 1, 0, 1));
+	assert_true(recent_put(r, name_of(1).text, &rotated, 0, 2));
+	assert_true(find(r, 1, 2, &end));
+	assert_int_equal(end.reason, REASON_LOGOUT);
+	/* Also to one that is pending. */
+	assert_true(recent_put(r, name_of(2).text, &rotated, 0, 0));
+	assert_true(put(r, 2, 10 * LIVES_MS, 0));
+	assert_true(find(r, 2, 0, &end));
+	assert_int_equal(end.reason, REASON_LOGOUT);
+	recent_free(&r);
+}
+
+static void rotations_leave_room_for_ends(void **state)
+{
+	static const struct recent_end rotated = {REASON_ROTATED, 1700000000000};
+	recent *r = recent_new(WINDOW_MS);
+	struct recent_end end;
+
+	(void)state;
+	for (unsigned i = 0; i < RECENT_ROTATED_MAX; i++)
+		assert_true(recent_put(r, name_of(i).text, &rotated, 0, 0));
+	assert_false(recent_put(r, name_of(RECENT_ROTATED_MAX).text, &rotated, 0, 0));
+	for (unsigned i = 0; i < RECENT_MAX - RECENT_ROTATED_MAX; i++)
+		assert_true(put(r, RECENT_MAX + i, 0, 0));
+	for (unsigned i = 0; i < RECENT_MAX - RECENT_ROTATED_MAX; i++)
+		assert_true(find(r, RECENT_MAX + i, 0, &end));
+	assert_true(find(r, 0, 0, &end));
+	recent_free(&r);
+}
+
 static void it_agrees_with_a_list(void **state)
 {
 	enum { NAMES = 64, ROUNDS = 200000 };
@@ -291,6 +331,8 @@ int main(void)
 	    cmocka_unit_test(the_first_reason_stands_and_lives_as_long_as_the_last),
 	    cmocka_unit_test(the_pending_live_longer),
 	    cmocka_unit_test(the_oldest_goes_when_it_is_full),
+	    cmocka_unit_test(a_rotation_gives_way_to_an_end),
+	    cmocka_unit_test(rotations_leave_room_for_ends),
 	    cmocka_unit_test(it_agrees_with_a_list),
 	    cmocka_unit_test(announcements_are_remembered),
 	    cmocka_unit_test(what_is_no_announcement_is_ignored),

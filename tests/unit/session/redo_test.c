@@ -74,7 +74,7 @@ static void a_newer_format_is_left_alone(void **state)
 	(void)put(s, &t, "a", "1");
 	end(s, &t);
 	session_key(&t, key);
-	freeReplyObject(real_redis_ask(&s->redis, "SET %s %s PX 90000", key, "\3newer"));
+	freeReplyObject(real_redis_ask(&s->redis, "SET %s %s PX 90000", key, "\4newer"));
 	assert_string_equal(redo(s, 0), "there");
 	assert_string_equal(redo(s, 1), "there");
 	assert_int_equal(real_redis_number(&s->redis, "STRLEN %s", key), 6);

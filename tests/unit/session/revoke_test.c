@@ -128,7 +128,7 @@ static void a_newer_record_can_be_revoked(void **state)
 	char key[64];
 
 	session_key(&t, key);
-	freeReplyObject(real_redis_ask(&s->redis, "SET %s %b PX 90000", key, "\3newer", (size_t)6));
+	freeReplyObject(real_redis_ask(&s->redis, "SET %s %b PX 90000", key, "\4newer", (size_t)6));
 	assert_true(revoke(s, &t, REASON_NONE));
 	assert_int_equal(look(s, &t).reason, REASON_LOGOUT);
 }

@@ -540,9 +540,13 @@ static void damaged_records_are_unknown(void **state)
 		size_t len;
 		enum session_reason reason;
 	} cases[] = {
-	    {"\3whatever", 9, REASON_NEWER_FORMAT},  {"\0", 1, REASON_NEWER_FORMAT},
-	    {"\1short", 6, REASON_UNREADABLE},	     {"\2\7", 2, REASON_UNREADABLE},
-	    {"\2\0........", 10, REASON_UNREADABLE}, {"\2\x63........", 10, REASON_NEWER_FORMAT},
+	    {"\4whatever", 9, REASON_NEWER_FORMAT},
+	    {"\3short", 6, REASON_UNREADABLE},
+	    {"\0", 1, REASON_NEWER_FORMAT},
+	    {"\1short", 6, REASON_UNREADABLE},
+	    {"\2\7", 2, REASON_UNREADABLE},
+	    {"\2\0........", 10, REASON_UNREADABLE},
+	    {"\2\x63........", 10, REASON_NEWER_FORMAT},
 	};
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", "");

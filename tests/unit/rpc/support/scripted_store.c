@@ -141,9 +141,13 @@ void scripted_result(struct store_op *op, const struct store_result *like, const
 	op->done(op, &result);
 }
 
-void scripted_integer(struct store_op *op, int64_t n)
+void scripted_revoked(struct store_op *op, const struct store_result *like, int64_t was_alive)
 {
-	answer(op, STORE_REPLIED, &(struct store_reply){.type = STORE_INTEGER, .integer = n});
+	const struct store_reply alive = {.type = STORE_INTEGER, .integer = was_alive};
+	const struct store_reply names = {.type = STORE_STRING, .string = op->command.argv[2]};
+	const struct store_reply *const elements[] = {&alive, &names};
+
+	scripted_result(op, like, &(struct store_reply){.type = STORE_ARRAY, .count = 2, .elements = elements});
 }
 
 void scripted_outcome(struct store_op *op, enum store_outcome outcome)
@@ -199,6 +203,7 @@ void scripted_chunk(struct store_op *op, int64_t revoked, const char *score, con
 	const struct store_reply third = {.type = STORE_STRING, .string = span_str(name)};
 
 	const struct store_reply fourth = {.type = STORE_STRING, .string = span_str(names)};
+	const struct store_reply spared = {.type = STORE_STRING};
 
-	answer_array(op, (const struct store_reply *const[]){&first, &second, &third, &fourth}, 4);
+	answer_array(op, (const struct store_reply *const[]){&first, &second, &third, &fourth, &spared}, 5);
 }

@@ -49,7 +49,8 @@ void scripted_strings(struct store_op *op, const span *strings, size_t count);
 void scripted_word_number(struct store_op *op, const char *word, int64_t number);
 /* What session_revoke_user answers. */
 void scripted_chunk(struct store_op *op, int64_t revoked, const char *score, const char *name, const char *names);
-void scripted_integer(struct store_op *op, int64_t n);
+/* What session_revoke answers: of the session named, and no other. */
+void scripted_revoked(struct store_op *op, const struct store_result *like, int64_t was_alive);
 /* REPLIED, with what else `like` says. */
 void scripted_result(struct store_op *op, const struct store_result *like, const struct store_reply *reply);
 

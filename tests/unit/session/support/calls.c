@@ -144,6 +144,7 @@ DEFINE_CALL(revoke_realm)
 DEFINE_STEPPED_CALL(create)
 DEFINE_STEPPED_CALL(get)
 DEFINE_STEPPED_CALL(update)
+DEFINE_STEPPED_CALL(rotate)
 DEFINE_STEPPED_CALL(revoke_user)
 DEFINE_STEPPED_CALL(verify)
 
@@ -168,6 +169,25 @@ struct held_token login(struct stage *s, const char *user, const char *class_nam
 	memcpy(t.text, result.token.ptr, sizeof(t.text));
 	memcpy(t.handle, result.info.handle, sizeof(t.handle));
 	return t;
+}
+
+struct held_token rotate_within(struct stage *s, const struct held_token *t, uint32_t grace_s)
+{
+	const struct session_rotate_request req = {.token = token_of(t), .has_grace = true, .grace_s = grace_s};
+	struct session_rotate_result result = {0};
+	struct held_token successor;
+
+	if (do_rotate(s, &req, &result) != STATUS_OK)
+		fail_msg("rotate: %s", s->st.text);
+	assert_int_equal(result.outcome.verdict, VERDICT_VALID);
+	memcpy(successor.text, result.token, sizeof(successor.text));
+	memcpy(successor.handle, result.info.handle, sizeof(successor.handle));
+	return successor;
+}
+
+struct held_token rotate(struct stage *s, const struct held_token *t)
+{
+	return rotate_within(s, t, WORLD_GRACE_S);
 }
 
 struct session_outcome look(struct stage *s, const struct held_token *t)

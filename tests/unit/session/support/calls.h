@@ -34,6 +34,8 @@ enum status_code do_create(struct stage *s, const struct session_create_request 
 enum status_code do_get(struct stage *s, const struct session_get_request *req, struct session_get_result *ret);
 enum status_code do_update(struct stage *s, const struct session_update_request *req,
 			   struct session_update_result *ret);
+enum status_code do_rotate(struct stage *s, const struct session_rotate_request *req,
+			   struct session_rotate_result *ret);
 enum status_code do_revoke(struct stage *s, const struct session_revoke_request *req,
 			   struct session_revoke_result *ret);
 enum status_code do_revoke_user(struct stage *s, const struct session_revoke_user_request *req,
@@ -58,6 +60,8 @@ span handle_text(const struct held_token *t);
 
 /* Fails the test unless it works. */
 struct held_token login(struct stage *s, const char *user, const char *class_name);
+struct held_token rotate(struct stage *s, const struct held_token *t);
+struct held_token rotate_within(struct stage *s, const struct held_token *t, uint32_t grace_s);
 struct session_outcome look(struct stage *s, const struct held_token *t);
 bool is_valid(struct stage *s, const struct held_token *t);
 /* Sets one attribute; the version. */

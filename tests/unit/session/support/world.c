@@ -32,6 +32,7 @@ void world_start(struct world *w)
 	    .sessions_max = WORLD_CAP,
 	    .at_cap = AT_CAP_EVICT_OLDEST,
 	    .tombstone_s = WORLD_TOMBSTONE_S,
+	    .grace_s = WORLD_GRACE_S,
 	};
 	struct status st = {0};
 

@@ -22,6 +22,7 @@
 #define WORLD_ABSOLUTE_S  43200
 #define WORLD_CAP	  5
 #define WORLD_TOMBSTONE_S 600
+#define WORLD_GRACE_S	  10
 
 struct world {
 	keyring *keys;

@@ -1,0 +1,153 @@
+#include "input.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A handle: 16 hex digits, a dot, 22 more characters. No token has a dot. */
+#define HANDLE_CHARS  39
+#define HANDLE_DOT_AT 16
+#define HEX	      "0123456789abcdefABCDEF"
+#define BASE64URL     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+bool is_handle(const char *word)
+{
+	return strlen(word) == HANDLE_CHARS && strspn(word, HEX) == HANDLE_DOT_AT && word[HANDLE_DOT_AT] == '.' &&
+	       word[HANDLE_DOT_AT + 1 + strspn(word + HANDLE_DOT_AT + 1, BASE64URL)] == '\0';
+}
+
+/* The next line of the standard input. NULL: there is none. */
+static char *read_token(void)
+{
+	size_t room = 0;
+	char *token = NULL;
+	ssize_t len = getline(&token, &room, stdin);
+
+	if (len <= 0) {
+		free(token);
+		return NULL;
+	}
+	token[strcspn(token, "\r\n")] = '\0';
+	return token;
+}
+
+char *take_token(const char *word)
+{
+	char *token;
+
+	if (strcmp(word, "-") != 0)
+		return strdup(word);
+	token = read_token();
+	if (token == NULL)
+		(void)usage_error("no token on the standard input");
+	return token;
+}
+
+void free_token(char **token)
+{
+	if (*token != NULL)
+		explicit_bzero(*token, strlen(*token));
+	free(*token);
+	*token = NULL;
+}
+
+/* True, and a sentence said: it is a handle, which is in sight in every list and will not do. */
+static bool is_wrong(const char *token, const char *who)
+{
+	if (!is_handle(token))
+		return false;
+	(void)usage_error("%s: this is a handle; revoke takes it, %s needs the token", token, who);
+	return true;
+}
+
+char *take_token_only(const char *word, const char *who)
+{
+	char *token = take_token(word);
+
+	if (token != NULL && is_wrong(token, who))
+		free_token(&token);
+	return token;
+}
+
+static bool add_token(struct tokens *tokens, char *token, const char *who)
+{
+	if (is_wrong(token, who)) {
+		free_token(&token);
+		return false;
+	}
+	if (tokens->count == TOKENS_MAX) {
+		free_token(&token);
+		(void)usage_error("more than %d tokens for %s at once", TOKENS_MAX, who);
+		return false;
+	}
+	tokens->words[tokens->count] = token;
+	tokens->bytes[tokens->count++] = lk_text(token);
+	return true;
+}
+
+/* All lines of the standard input. */
+static bool read_tokens(struct tokens *tokens, const char *who)
+{
+	unsigned before = tokens->count;
+	char *token;
+
+	while ((token = read_token()) != NULL)
+		if (!add_token(tokens, token, who))
+			return false;
+	if (tokens->count == before)
+		(void)usage_error("no token on the standard input");
+	return tokens->count > before;
+}
+
+bool take_tokens(const char *const *words, unsigned count, const char *who, struct tokens *ret)
+{
+	bool taken = true;
+
+	ret->count = 0;
+	for (unsigned i = 0; i < count && taken; i++)
+		taken = strcmp(words[i], "-") == 0 ? read_tokens(ret, who) : add_token(ret, strdup(words[i]), who);
+	if (!taken)
+		free_tokens(ret);
+	return taken;
+}
+
+void free_tokens(struct tokens *tokens)
+{
+	while (tokens->count > 0)
+		free_token(&tokens->words[--tokens->count]);
+}
+
+/* "K=V" as an attribute that borrows from it. */
+static bool take_attribute(const char *text, struct lk_attribute *ret)
+{
+	const char *equals = strchr(text, '=');
+
+	if (equals == NULL || equals == text)
+		return false;
+	ret->key = lk_bytes_of(text, (size_t)(equals - text));
+	ret->value = lk_text(equals + 1);
+	return true;
+}
+
+static bool is_same(struct lk_bytes a, struct lk_bytes b)
+{
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* False, and a sentence said: one of them is none, or two have the same key. */
+bool take_attributes(const char *const *texts, unsigned count, struct lk_attribute *ret)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (!take_attribute(texts[i], &ret[i])) {
+			(void)usage_error("\"%s\" is not an attribute of the form K=V", texts[i]);
+			return false;
+		}
+		for (unsigned j = 0; j < i; j++) {
+			if (!is_same(ret[i].key, ret[j].key))
+				continue;
+			(void)usage_error("the attribute \"%.*s\" is given twice", (int)ret[i].key.len,
+					  ret[i].key.data);
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,387 @@
+/* Requests as they reach a server: every field in its place, what is not said left out, limits kept here. And results as
+ * their callers take them. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client_util.h"
+#include "latchkey/admin.h"
+#include "latchkey/v1/server.pb-c.h"
+#include "latchkey/watch.h"
+
+/* The last request, and what it is answered with. */
+static struct {
+	char method[64];
+	uint8_t body[8192];
+	size_t body_bytes;
+	bool has_key;
+	const ProtobufCMessage *answer;
+} seen;
+
+static struct fake_server server;
+static lk_client *client;
+
+static void keep(const struct fake_call *call)
+{
+	const Latchkey__V1__Call *given = call->call;
+
+	if (given->body.len > sizeof(seen.body))
+		abort();
+	(void)snprintf(seen.method, sizeof(seen.method), "%.*s", (int)given->method.len,
+		       (const char *)given->method.data);
+	if (given->body.len > 0)
+		memcpy(seen.body, given->body.data, given->body.len);
+	seen.body_bytes = given->body.len;
+	seen.has_key = given->has_idempotency_key;
+	fake_reply(call->channel, call->route,
+		   seen.answer != NULL ? LATCHKEY__V1__CODE__OK : LATCHKEY__V1__CODE__UNIMPLEMENTED, "not here",
+		   seen.answer, 0);
+}
+
+static int open_all(void **state)
+{
+	struct lk_options options = LK_OPTIONS_INIT;
+
+	(void)state;
+	fake_start(&server, "tcp://127.0.0.1:0", keep, NULL);
+	options.realm = "shop";
+	client = open_to(&options, fake_url(&server), NULL);
+	return 0;
+}
+
+static int close_all(void **state)
+{
+	(void)state;
+	lk_client_close(&client);
+	fake_stop(&server);
+	return 0;
+}
+
+static int forget(void **state)
+{
+	(void)state;
+	seen.answer = NULL;
+	return 0;
+}
+
+static void *unpack(const ProtobufCMessageDescriptor *descriptor, const char *method)
+{
+	void *message = protobuf_c_message_unpack(descriptor, NULL, seen.body_bytes, seen.body);
+
+	assert_string_equal(seen.method, method);
+	assert_non_null(message);
+	return message;
+}
+
+static void done_with(void *message)
+{
+	protobuf_c_message_free_unpacked(message, NULL);
+}
+
+static void assert_bytes(ProtobufCBinaryData bytes, const char *text)
+{
+	assert_int_equal(bytes.len, strlen(text));
+	assert_memory_equal(bytes.data, text, bytes.len);
+}
+
+static void rotate_says_what_it_is_told(void **state)
+{
+	static const char *const amr[] = {"pwd", "hwk"};
+	struct lk_session_rotate_request request = LK_SESSION_ROTATE_REQUEST_INIT;
+	Latchkey__V1__RotateSessionRequest *m;
+	struct lk_error error = LK_ERROR_INIT;
+	lk_session *session = NULL;
+
+	(void)state;
+	request.token = lk_text("lks1_x");
+	assert_int_equal(lk_session_rotate(client, &request, &session, &error), LK_E_UNIMPLEMENTED);
+	assert_string_equal(error.message, "not here");
+	assert_null(session);
+	m = unpack(&latchkey__v1__rotate_session_request__descriptor, "/latchkey.v1.Sessions/Rotate");
+	assert_true(seen.has_key);
+	assert_bytes(m->realm, "shop");
+	assert_bytes(m->token, "lks1_x");
+	assert_false(m->has_grace_s);
+	assert_null(m->authentication);
+	done_with(m);
+	/* Zero means the default unless it is said that it does not. */
+	request.has_grace = true;
+	request.authenticated = true;
+	assert_int_equal(lk_session_rotate(client, &request, &session, NULL), LK_E_UNIMPLEMENTED);
+	m = unpack(&latchkey__v1__rotate_session_request__descriptor, "/latchkey.v1.Sessions/Rotate");
+	assert_true(m->has_grace_s && m->grace_s == 0);
+	assert_non_null(m->authentication);
+	assert_false(m->authentication->has_at_ms);
+	done_with(m);
+	request = (struct lk_session_rotate_request)LK_SESSION_ROTATE_REQUEST_INIT;
+	request.grace_s = 3;
+	request.aal = 2;
+	request.amr = amr;
+	request.amr_count = 2;
+	assert_int_equal(lk_session_rotate(client, &request, &session, NULL), LK_E_UNIMPLEMENTED);
+	m = unpack(&latchkey__v1__rotate_session_request__descriptor, "/latchkey.v1.Sessions/Rotate");
+	assert_int_equal(m->grace_s, 3);
+	assert_int_equal(m->authentication->aal, 2);
+	assert_int_equal(m->authentication->n_amr, 2);
+	assert_bytes(m->authentication->amr[1], "hwk");
+	done_with(m);
+	request.amr_count = 9;
+	assert_int_equal(lk_session_rotate(client, &request, &session, &error), LK_E_INVALID_ARGUMENT);
+	assert_non_null(strstr(error.message, "at most 8"));
+}
+
+static void create_may_be_anonymous_or_promote(void **state)
+{
+	struct lk_session_create_request request = LK_SESSION_CREATE_REQUEST_INIT;
+	Latchkey__V1__CreateSessionRequest *m;
+	lk_session *session = NULL;
+
+	(void)state;
+	request.anonymous = true;
+	assert_int_equal(lk_session_create(client, &request, &session, NULL), LK_E_UNIMPLEMENTED);
+	m = unpack(&latchkey__v1__create_session_request__descriptor, "/latchkey.v1.Sessions/Create");
+	assert_true(m->anonymous);
+	assert_false(m->has_user || m->has_promote);
+	assert_null(m->authentication);
+	assert_null(m->device);
+	done_with(m);
+	request = (struct lk_session_create_request)LK_SESSION_CREATE_REQUEST_INIT;
+	request.user = lk_text("ann");
+	request.promote = lk_text("lka1_x");
+	assert_int_equal(lk_session_create(client, &request, &session, NULL), LK_E_UNIMPLEMENTED);
+	m = unpack(&latchkey__v1__create_session_request__descriptor, "/latchkey.v1.Sessions/Create");
+	assert_false(m->has_anonymous);
+	assert_bytes(m->promote, "lka1_x");
+	done_with(m);
+}
+
+static void get_demands_what_it_is_told(void **state)
+{
+	static const char *const amr[] = {"hwk"};
+	struct lk_session_get_request request = LK_SESSION_GET_REQUEST_INIT;
+	Latchkey__V1__GetSessionRequest *m;
+	enum lk_verdict verdict;
+
+	(void)state;
+	request.token = lk_text("lks1_x");
+	request.peek = true;
+	request.staleness_ms = 500;
+	request.minimum_aal = 2;
+	request.authenticated_within_s = 60;
+	request.amr = amr;
+	request.amr_count = 1;
+	request.privileged = true;
+	assert_int_equal(lk_session_get(client, &request, &verdict, NULL, NULL), LK_E_UNIMPLEMENTED);
+	assert_int_equal(verdict, LK_UNKNOWN);
+	m = unpack(&latchkey__v1__get_session_request__descriptor, "/latchkey.v1.Sessions/Get");
+	assert_true(m->peek && m->privileged);
+	assert_int_equal(m->staleness_ms, 500);
+	assert_int_equal(m->minimum_aal, 2);
+	assert_int_equal(m->authenticated_within_s, 60);
+	assert_int_equal(m->n_amr, 1);
+	assert_bytes(m->amr[0], "hwk");
+	done_with(m);
+}
+
+/* A program built when structs ended earlier: what it has behind them is no part of its request. */
+static void structs_of_older_programs_are_taken(void **state)
+{
+	struct lk_session_get_request get;
+	struct lk_session_create_request create;
+	struct lk_session_update_request update;
+	Latchkey__V1__GetSessionRequest *m;
+	struct lk_error error = LK_ERROR_INIT;
+	lk_session *session = NULL;
+	enum lk_verdict verdict;
+
+	(void)state;
+	memset(&get, 0xff, sizeof(get));
+	memset(&get, 0, offsetof(struct lk_session_get_request, amr));
+	get.struct_size = offsetof(struct lk_session_get_request, amr);
+	get.token = lk_text("lks1_x");
+	assert_int_equal(lk_session_get(client, &get, &verdict, NULL, NULL), LK_E_UNIMPLEMENTED);
+	m = unpack(&latchkey__v1__get_session_request__descriptor, "/latchkey.v1.Sessions/Get");
+	assert_false(m->has_privileged || m->n_amr > 0 || m->has_staleness_ms);
+	done_with(m);
+	memset(&create, 0xff, sizeof(create));
+	memset(&create, 0, offsetof(struct lk_session_create_request, promote));
+	create.struct_size = offsetof(struct lk_session_create_request, promote);
+	assert_int_equal(lk_session_create(client, &create, &session, NULL), LK_E_UNIMPLEMENTED);
+	memset(&update, 0xff, sizeof(update));
+	memset(&update, 0, offsetof(struct lk_session_update_request, ret_session));
+	update.struct_size = offsetof(struct lk_session_update_request, ret_session);
+	assert_int_equal(lk_session_update(client, &update, NULL, NULL, NULL), LK_E_UNIMPLEMENTED);
+	/* None ever was as short as this. */
+	get.struct_size = offsetof(struct lk_session_get_request, peek);
+	assert_int_equal(lk_session_get(client, &get, &verdict, NULL, &error), LK_E_INVALID_ARGUMENT);
+	assert_non_null(strstr(error.message, "LK_..._INIT"));
+}
+
+static void get_many_asks_in_order(void **state)
+{
+	struct lk_session_get_many_request request = LK_SESSION_GET_MANY_REQUEST_INIT;
+	struct lk_bytes tokens[65] = {lk_text("one"), lk_text(""), lk_text("three")};
+	Latchkey__V1__GetManySessionsRequest *m;
+	struct lk_error error = LK_ERROR_INIT;
+	lk_sessions *sessions = NULL;
+
+	(void)state;
+	request.tokens = tokens;
+	request.token_count = 3;
+	request.peek = true;
+	assert_int_equal(lk_session_get_many(client, &request, &sessions, NULL), LK_E_UNIMPLEMENTED);
+	m = unpack(&latchkey__v1__get_many_sessions_request__descriptor, "/latchkey.v1.Sessions/GetMany");
+	assert_int_equal(m->n_tokens, 3);
+	assert_bytes(m->tokens[0], "one");
+	assert_bytes(m->tokens[1], "");
+	assert_bytes(m->tokens[2], "three");
+	assert_true(m->peek);
+	done_with(m);
+	request.token_count = 65;
+	assert_int_equal(lk_session_get_many(client, &request, &sessions, &error), LK_E_INVALID_ARGUMENT);
+	assert_non_null(strstr(error.message, "65 tokens in one request, at most 64"));
+	assert_null(sessions);
+}
+
+static void realms_users_and_servers_are_asked_for(void **state)
+{
+	struct lk_session_revoke_realm_request realm = LK_SESSION_REVOKE_REALM_REQUEST_INIT;
+	struct lk_session_verify_request verify = LK_SESSION_VERIFY_REQUEST_INIT;
+	struct lk_server_policy_request policy = LK_SERVER_POLICY_REQUEST_INIT;
+	struct lk_verification verification = LK_VERIFICATION_INIT;
+	Latchkey__V1__RevokeRealmRequest *realm_message;
+	Latchkey__V1__VerifySessionsRequest *verify_message;
+	Latchkey__V1__ServerPolicyRequest *policy_message;
+	const struct lk_bytes token = lk_text("lks1_x");
+	uint64_t not_before_ms = 7;
+	lk_policy *ret_policy = NULL;
+	lk_keys *keys = NULL;
+
+	(void)state;
+	realm.not_before_ms = 1700000000000;
+	assert_int_equal(lk_session_revoke_realm(client, &realm, &not_before_ms, NULL), LK_E_UNIMPLEMENTED);
+	assert_int_equal(not_before_ms, 7);
+	realm_message = unpack(&latchkey__v1__revoke_realm_request__descriptor, "/latchkey.v1.Sessions/RevokeRealm");
+	assert_true(seen.has_key);
+	assert_bytes(realm_message->realm, "shop");
+	assert_int_equal(realm_message->not_before_ms, 1700000000000);
+	done_with(realm_message);
+	verify.user = lk_text("ann");
+	verify.tokens = &token;
+	verify.token_count = 1;
+	assert_int_equal(lk_session_verify(client, &verify, &verification, NULL), LK_E_UNIMPLEMENTED);
+	verify_message = unpack(&latchkey__v1__verify_sessions_request__descriptor, "/latchkey.v1.Sessions/Verify");
+	assert_bytes(verify_message->user, "ann");
+	assert_int_equal(verify_message->n_tokens, 1);
+	done_with(verify_message);
+	policy.session_class = "sudo";
+	assert_int_equal(lk_server_policy(client, &policy, &ret_policy, NULL), LK_E_UNIMPLEMENTED);
+	policy_message = unpack(&latchkey__v1__server_policy_request__descriptor, "/latchkey.v1.Server/Policy");
+	assert_bytes(policy_message->realm, "shop");
+	assert_bytes(policy_message->session_class, "sudo");
+	done_with(policy_message);
+	assert_int_equal(lk_server_policy(client, NULL, &ret_policy, NULL), LK_E_UNIMPLEMENTED);
+	assert_int_equal(lk_server_keys(client, NULL, &keys, NULL), LK_E_UNIMPLEMENTED);
+	assert_string_equal(seen.method, "/latchkey.v1.Server/Keys");
+	assert_null(keys);
+}
+
+static void a_verification_may_be_of_a_newer_program(void **state)
+{
+	struct {
+		struct lk_verification known;
+		uint64_t newer;
+	} verification = {.known.struct_size = sizeof(verification), .newer = 5};
+	Latchkey__V1__VerifySessionsResponse response = LATCHKEY__V1__VERIFY_SESSIONS_RESPONSE__INIT;
+	struct lk_session_verify_request verify = LK_SESSION_VERIFY_REQUEST_INIT;
+
+	(void)state;
+	response.has_missing = true;
+	response.missing = 2;
+	seen.answer = &response.base;
+	assert_int_equal(lk_session_verify(client, &verify, &verification.known, NULL), LK_OK);
+	assert_int_equal(verification.known.struct_size, sizeof(verification));
+	assert_int_equal(verification.known.missing, 2);
+	assert_int_equal(verification.newer, 5);
+}
+
+/* An anonymous session lives in its token: who does not take the new one has changed nothing, and is told. */
+static void an_anonymous_update_needs_room_for_its_token(void **state)
+{
+	Latchkey__V1__UpdateSessionResponse response = LATCHKEY__V1__UPDATE_SESSION_RESPONSE__INIT;
+	struct lk_session_update_request request = LK_SESSION_UPDATE_REQUEST_INIT;
+	struct lk_error error = LK_ERROR_INIT;
+	lk_session *session = NULL;
+	uint64_t version = 7;
+
+	(void)state;
+	response.has_verdict = response.has_token = true;
+	response.verdict = LATCHKEY__V1__VERDICT__VALID;
+	response.token = (ProtobufCBinaryData){9, (uint8_t *)(uintptr_t) "lka1_next"};
+	seen.answer = &response.base;
+	request.token = lk_text("lka1_x");
+	assert_int_equal(lk_session_update(client, &request, &version, NULL, &error), LK_E_INVALID_ARGUMENT);
+	assert_non_null(strstr(error.message, "ret_session"));
+	assert_int_equal(version, 7);
+	request.ret_session = &session;
+	assert_int_equal(lk_session_update(client, &request, NULL, NULL, NULL), LK_OK);
+	assert_string_equal(lk_session_token(session), "lka1_next");
+	lk_session_free(&session);
+	response.has_token = false;
+	session = (lk_session *)&request;
+	assert_int_equal(lk_session_update(client, &request, NULL, NULL, NULL), LK_OK);
+	assert_null(session);
+}
+
+/* Taken once; not taken, it goes with the call or with its next start. */
+static void a_result_is_taken_once(void **state)
+{
+	Latchkey__V1__ServerRedisResponse response = LATCHKEY__V1__SERVER_REDIS_RESPONSE__INIT;
+	Latchkey__V1__RedisNode node = LATCHKEY__V1__REDIS_NODE__INIT;
+	Latchkey__V1__RedisNode *nodes[] = {&node, &node};
+	lk_redis_status *status;
+	lk_call *call;
+
+	(void)state;
+	response.n_nodes = 2;
+	response.nodes = nodes;
+	seen.answer = &response.base;
+	assert_int_equal(lk_call_new(client, NULL, NULL, &call), LK_OK);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(lk_server_redis_async(call, NULL), LK_OK);
+		assert_int_equal(lk_call_wait(call), LK_OK);
+	}
+	status = lk_call_take_redis_status(call);
+	assert_int_equal(lk_redis_status_node_count(status), 2);
+	assert_null(lk_call_take_redis_status(call));
+	assert_int_equal(lk_server_redis_async(call, NULL), LK_OK);
+	assert_int_equal(lk_call_wait(call), LK_OK);
+	lk_call_free(&call);
+	lk_redis_status_free(&status);
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, forget)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(rotate_says_what_it_is_told),
+	    TEST(create_may_be_anonymous_or_promote),
+	    TEST(get_demands_what_it_is_told),
+	    TEST(structs_of_older_programs_are_taken),
+	    TEST(get_many_asks_in_order),
+	    TEST(realms_users_and_servers_are_asked_for),
+	    TEST(a_verification_may_be_of_a_newer_program),
+	    TEST(an_anonymous_update_needs_room_for_its_token),
+	    TEST(a_result_is_taken_once),
+	};
+
+	return cmocka_run_group_tests(tests, open_all, close_all);
+}
