@@ -64,6 +64,7 @@ struct service {
 	struct session_realms realms;
 	wire_tls *redis_tls;
 	recent *recent;
+	not_before *not_before;
 	event_log *events;
 	redis *redis;
 	rpc_server *rpc;
@@ -208,8 +209,10 @@ static void hear(void *owner, uint64_t source, span message)
 {
 	const struct service *s = owner;
 
-	session_hear(&(struct session_ears){.recent = s->recent, .events = s->events, .source = source}, message,
-		     clock_mono_ms());
+	const struct session_ears ears = {
+	    .recent = s->recent, .not_before = s->not_before, .events = s->events, .source = source};
+
+	session_hear(&ears, message, clock_mono_ms());
 }
 
 static void hear_nothing(void *owner)
@@ -247,8 +250,9 @@ static enum status_code open_redis(struct service *s, struct status *st)
 	enum status_code code;
 
 	s->recent = recent_new(c->redis.replay_window_ms);
+	s->not_before = not_before_new();
 	s->events = event_log_new();
-	if (s->recent == NULL || s->events == NULL)
+	if (s->recent == NULL || s->not_before == NULL || s->events == NULL)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	o.heard_owner = s;
 	if (!read_passwords(c, &secret, &error))
@@ -267,6 +271,7 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 				      .keys = s->keys,
 				      .store = redis_store(s->redis),
 				      .recent = s->recent,
+				      .not_before = s->not_before,
 				      .events = s->events,
 				      .replay_window_ms = c->redis.replay_window_ms,
 				      .timeout_default_ms = c->calls.timeout_default_ms,
@@ -318,8 +323,13 @@ static void warn_of_redis(const struct service *s)
 /* Waits a moment for Redis, so that the first calls are not refused; one that is down is no reason not to start. */
 static void await_redis(struct service *s)
 {
-	if (!redis_wait_ready(s->redis, s->config->redis.connect_timeout_ms))
+	const uint32_t patience_ms = s->config->redis.connect_timeout_ms;
+
+	if (!redis_wait_ready(s->redis, patience_ms))
 		warn_of_redis(s);
+	else if (!rpc_server_wait_realms(s->rpc, patience_ms))
+		log_event(LOG_WARN, "realms_unknown",
+			  LOG_STR("text", "not known yet whether they were revoked; until then Get is UNAVAILABLE"));
 }
 
 static enum status_code service_start(struct service *s, struct status *st)
@@ -413,6 +423,7 @@ static void service_free(struct service *s)
 	rpc_server_free(&s->rpc);
 	redis_close(&s->redis);
 	recent_free(&s->recent);
+	not_before_free(&s->not_before);
 	event_log_free(&s->events);
 	wire_tls_release(&s->redis_tls);
 	(void)wire_drain(LINKS_GONE_MS);

@@ -34,6 +34,7 @@ static const char key_contexts[SUBKEYS][crypto_kdf_CONTEXTBYTES + 1] = {
     [SUBKEY_TOKEN] = "lkk-tokn",
     [SUBKEY_METADATA] = "lkk-meta",
     [SUBKEY_DATA] = "lkk-data",
+    [SUBKEY_ANONYMOUS] = "lkk-anon",
 };
 
 struct secrets {

@@ -15,10 +15,13 @@ _Static_assert(SUBKEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "sub
 static bool key_for(const keyring *kr, uint16_t key_id, enum seal_key which, span secret,
 		    uint8_t ret[static SUBKEY_BYTES])
 {
-	const uint8_t *subkey = keyring_subkey(kr, key_id, which == SEAL_DATA ? SUBKEY_DATA : SUBKEY_METADATA);
+	static const enum subkey subkeys[SEAL_KEYS] = {
+	    [SEAL_METADATA] = SUBKEY_METADATA, [SEAL_DATA] = SUBKEY_DATA, [SEAL_ANONYMOUS] = SUBKEY_ANONYMOUS};
+	const uint8_t *subkey;
 
 	assert(which < SEAL_KEYS);
 	assert((which == SEAL_DATA) == (secret.len > 0));
+	subkey = keyring_subkey(kr, key_id, subkeys[which]);
 	if (subkey == NULL)
 		return false;
 	if (which == SEAL_DATA)

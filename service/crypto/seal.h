@@ -8,12 +8,13 @@
 #define SEAL_OVERHEAD_BYTES 40 /* 24 of nonce, 16 of tag */
 
 enum seal_key {
-	SEAL_METADATA, /* the service's key alone opens it */
-	SEAL_DATA,     /* the service's key and the session id */
+	SEAL_METADATA,	/* the service's key alone opens it */
+	SEAL_DATA,	/* the service's key and the session id */
+	SEAL_ANONYMOUS, /* what is inside an anonymous token; the service's key alone opens it */
 	SEAL_KEYS
 };
 
-/* secret: the session id for SEAL_DATA (32 bytes), SPAN_EMPTY for SEAL_METADATA. out has text.len +
+/* secret: the session id for SEAL_DATA (32 bytes), SPAN_EMPTY for the others. out has text.len +
  * SEAL_OVERHEAD_BYTES. key_id must be in the keyring. */
 void seal(const keyring *kr, uint16_t key_id, enum seal_key which, span secret, span ad, span text, uint8_t *out);
 

@@ -55,6 +55,7 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 	if (sent->has_idempotency_key)
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
 	call->env.recent = o->recent;
+	call->env.not_before = o->not_before;
 	call->env.young_ms = o->replay_window_ms;
 	latchkey__v1__reply__init(&call->reply);
 }

@@ -26,6 +26,11 @@ static void check_options(const struct rpc_options *o)
 	assert(o->frames_in_flight_max > 0 && o->frames_in_flight_per_connection_max > 0);
 }
 
+static realm_polls *polls_of(const struct rpc_options *o)
+{
+	return o->not_before == NULL ? NULL : realm_polls_new(o->realms, o->keys, o->store, o->not_before);
+}
+
 enum status_code core_new(const struct rpc_options *options, struct core **ret, struct status *st)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -34,11 +39,14 @@ enum status_code core_new(const struct rpc_options *options, struct core **ret, 
 	if (core != NULL) {
 		core->connections = registry_new(options->connections_max);
 		core->watchers = watchers_new(options->events);
+		core->realm_polls = polls_of(options);
 	}
-	if (core == NULL || core->connections == NULL || core->watchers == NULL) {
+	if (core == NULL || core->connections == NULL || core->watchers == NULL ||
+	    (options->not_before != NULL && core->realm_polls == NULL)) {
 		if (core != NULL) {
 			registry_free(&core->connections);
 			watchers_free(&core->watchers);
+			realm_polls_free(&core->realm_polls);
 		}
 		free(core);
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "no memory for a server of %u connections",
@@ -104,6 +112,7 @@ void core_release(struct core **core)
 	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
 		return;
 	registry_free(&c->connections);
+	realm_polls_free(&c->realm_polls);
 	watchers_free(&c->watchers);
 	keyring_release(&c->keys);
 	(void)pthread_mutex_destroy(&c->keys_lock);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "rpc/gate.h"
+#include "rpc/realm_poll.h"
 #include "rpc/registry.h"
 #include "rpc/server.h"
 #include "rpc/watchers.h"
@@ -29,7 +30,8 @@ struct core {
 	char instance[CORE_INSTANCE_CHARS + 1];
 	uint64_t started_at_ms;
 	registry *connections;
-	watchers *watchers; /* parked calls */
+	realm_polls *realm_polls; /* NULL: nothing is asked */
+	watchers *watchers;	  /* parked calls */
 	_Atomic uint32_t refs;
 	_Atomic uint32_t frames_held; /* in memory, */
 	_Atomic uint64_t bytes_held;  /* with what their calls were seen to need */

@@ -2,6 +2,7 @@
 
 #include "latchkey/v1/health.pb-c.h"
 
+#include "base/clock.h"
 #include "rpc/messages.h"
 #include "rpc/methods.h"
 #include "rpc/text.h"
@@ -26,7 +27,7 @@ static bool is_serving(struct core *core, bool needs_store)
 	if (!needs_store)
 		return true;
 	store_get_state(core->options.store, &state);
-	return state.is_ready;
+	return state.is_ready && realm_polls_know_most(core->realm_polls, clock_mono_ms());
 }
 
 enum status_code health_check_plan(struct call *call, struct status *st)

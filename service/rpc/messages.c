@@ -95,12 +95,30 @@ static Latchkey__V1__Authentication *message_authentication(arena *a, const stru
 	return m;
 }
 
+static Latchkey__V1__SessionInfo *message_anonymous_info(arena *a, const struct session_info *from)
+{
+	Latchkey__V1__SessionInfo *m = arena_alloc(a, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	latchkey__v1__session_info__init(m);
+	MESSAGE_SET(m, anonymous, true);
+	MESSAGE_SET(m, session_class, message_bytes(from->class_name));
+	MESSAGE_SET(m, created_at_ms, from->created_at_ms);
+	MESSAGE_SET(m, idle_expires_at_ms, from->idle_expires_at_ms);
+	MESSAGE_SET(m, expires_at_ms, from->expires_at_ms);
+	return m;
+}
+
 Latchkey__V1__SessionInfo *message_info(arena *a, const struct session_info *from)
 {
 	const bool has_device = from->device.user_agent.len + from->device.ip.len + from->device.label.len > 0;
-	Latchkey__V1__SessionInfo *m = arena_alloc(a, sizeof(*m));
+	Latchkey__V1__SessionInfo *m;
 	span handle;
 
+	if (from->is_anonymous)
+		return message_anonymous_info(a, from);
+	m = arena_alloc(a, sizeof(*m));
 	if (m == NULL || !arena_copy(a, span_of(from->handle, HANDLE_CHARS), &handle))
 		return NULL;
 	latchkey__v1__session_info__init(m);

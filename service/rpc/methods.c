@@ -50,7 +50,8 @@ static const struct method methods[] = {
 	   SERVED(sessions_get_many), .read_only = sessions_get_read_only),
     METHOD("/latchkey.v1.Sessions/RevokeUser", revoke_user_request, revoke_user_response, SERVED(sessions_revoke_user),
 	   MUTATING),
-    METHOD("/latchkey.v1.Sessions/RevokeRealm", revoke_realm_request, revoke_realm_response, NOT_SERVED, MUTATING),
+    METHOD("/latchkey.v1.Sessions/RevokeRealm", revoke_realm_request, revoke_realm_response,
+	   SERVED(sessions_revoke_realm), MUTATING),
 };
 
 #define METHODS (sizeof(methods) / sizeof(methods[0]))

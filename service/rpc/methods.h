@@ -52,6 +52,7 @@ METHOD_OF_SESSIONS(sessions_update)
 METHOD_OF_SESSIONS(sessions_rotate)
 METHOD_OF_SESSIONS(sessions_revoke)
 METHOD_OF_SESSIONS(sessions_revoke_user)
+METHOD_OF_SESSIONS(sessions_revoke_realm)
 METHOD_OF_SESSIONS(sessions_list)
 METHOD_OF_SESSIONS(sessions_verify)
 #undef METHOD_OF_SESSIONS

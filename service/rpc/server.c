@@ -13,8 +13,9 @@
 /* Design notes.
  *
  * Threads. A connection's events come one at a time from the wire's threads; replies come from the store's connections,
- * which are wire links too, or from within store_submit; the sweep, and the look at parked calls, come from
- * a ticker; everything in this file that the header declares comes from the program's main thread.
+ * which are wire links too, or from within store_submit; the sweep, the look at parked calls, and the questions about
+ * realms (realm_poll.c), come from a ticker; everything in this file that the header declares comes from the program's
+ * main thread.
  *
  * Locks, in order; each is held for a few microseconds and none while a callback, a submit or a send runs:
  *   exchange.lock    the calls of one frame and their arena (exchange.c)
@@ -30,7 +31,8 @@
 
 /* How late a call may be answered after its deadline, and how often 32 KiB of due moments are read. */
 #define SWEEP_PERIOD_MS 5
-/* How often a drain looks whether all is answered: nothing on the way of a call signals it. */
+/* How often a drain looks whether all is answered, and a start whether the realms are known: nothing on the way signals
+ * it. */
 #define DRAIN_POLL_MS 1
 /* For the last replies to reach the kernel, and the connections to end: a peer that reads needs a few milliseconds. */
 #define DRAIN_FLUSH_MS 1000
@@ -59,6 +61,7 @@ static void on_tick(void *owner)
 	struct exchange_cutoff cutoff = {.now_ms = wire_now_ms()};
 
 	registry_visit_due(core->connections, cutoff.now_ms, sweep_one, &cutoff);
+	realm_polls_tick(core->realm_polls, core, cutoff.now_ms);
 	cutoff.is_parked_only = true;
 	watchers_visit(core->watchers, cutoff.now_ms, poll_one, &cutoff);
 }
@@ -73,6 +76,8 @@ enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **
 		free(s);
 		return st->code;
 	}
+	/* The first questions are submitted before any call can be. */
+	realm_polls_tick(s->core->realm_polls, s->core, wire_now_ms());
 	s->ticker = wire_ticker_start(SWEEP_PERIOD_MS, on_tick, s->core);
 	if (s->ticker == NULL) {
 		core_release(&s->core);
@@ -81,6 +86,19 @@ enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **
 	}
 	*ret = s;
 	return STATUS_OK;
+}
+
+bool rpc_server_wait_realms(rpc_server *s, uint32_t timeout_ms)
+{
+	const struct timespec pause = {.tv_nsec = DRAIN_POLL_MS * 1000000L};
+	const uint64_t until_ms = wire_now_ms() + timeout_ms;
+
+	while (!realm_polls_know_all(s->core->realm_polls, wire_now_ms())) {
+		if (wire_now_ms() >= until_ms)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
 }
 
 static const struct wire_channel_events *on_accepted(void *owner, wire_channel *ch, void **ret_owner)

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "crypto/keyring.h"
 #include "session/event_log.h"
+#include "session/not_before.h"
 #include "session/policy.h"
 #include "session/recent.h"
 #include "store/store.h"
@@ -27,6 +28,7 @@ struct rpc_options {
 	keyring *keys;			     /* retained; the first in force */
 	const struct store *store;	     /* lives as long as the server */
 	recent *recent;		     /* of revocations; lives until the store is closed. NULL: none is remembered */
+	not_before *not_before;	     /* of realms; lives as long. NULL: none is known, and the store is not asked */
 	event_log *events;	     /* for those who watch; lives until the store is closed */
 	uint32_t replay_window_ms;   /* the store's: how young a session is whose absence proves nothing */
 	uint32_t timeout_default_ms; /* of a call that names none */
@@ -45,6 +47,10 @@ enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **
  * loopback, which demands credentials), FAILED_PRECONDITION (in use, not bindable). */
 enum status_code rpc_server_listen(rpc_server *s, const char *url, wire_tls *tls, uint32_t ipc_mode,
 				   struct status *st) MUST_CHECK;
+
+/* Waits until it is known of every realm whether it was revoked, so that the first calls are not refused. False: not within
+ * timeout_ms. */
+bool rpc_server_wait_realms(rpc_server *s, uint32_t timeout_ms);
 
 /* The address of listener i, with the real port; NULL beyond the last. */
 const char *rpc_server_url(const rpc_server *s, size_t i);

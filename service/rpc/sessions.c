@@ -39,6 +39,8 @@ void sessions_count_outcome(struct call *call, const struct session_outcome *o, 
 		metric_add(METRIC_TOKENS_FORGED, 1);
 	if (o->reason == REASON_RETIRED_KEY)
 		metric_add(METRIC_TOKENS_RETIRED, 1);
+	if (o->reason == REASON_REALM_REVOKED)
+		metric_add(METRIC_SESSIONS_REALM_REVOKED, 1);
 	if (o->reason == REASON_UNREADABLE)
 		report_unreadable(call, handle);
 }
@@ -76,9 +78,6 @@ enum status_code sessions_create_plan(struct call *call, struct status *st)
 
 	if (USE_REALM(call, m, st) != STATUS_OK)
 		return st->code;
-	if ((m->has_anonymous && m->anonymous) || m->has_promote)
-		return status_set(st, STATUS_UNIMPLEMENTED,
-				  "anonymous sessions are not served by this version: leave out anonymous and promote");
 	if (req == NULL || task == NULL ||
 	    !message_read_attributes(call->env.arena, m->attributes, m->n_attributes, &req->attributes))
 		return call_no_memory(st);
@@ -87,6 +86,8 @@ enum status_code sessions_create_plan(struct call *call, struct status *st)
 	req->attribute_count = m->n_attributes;
 	req->idle_timeout_s = m->has_idle_timeout_s ? m->idle_timeout_s : 0;
 	req->absolute_timeout_s = m->has_absolute_timeout_s ? m->absolute_timeout_s : 0;
+	req->is_anonymous = m->has_anonymous && m->anonymous;
+	req->promoted = MESSAGE_SPAN(m, promote);
 	message_read_device(m->device, &req->device);
 	if (message_read_authentication(m->authentication, &req->authentication, st) != STATUS_OK)
 		return st->code;
@@ -105,7 +106,8 @@ enum status_code sessions_create_answer(struct call *call, struct task *task, co
 		return st->code;
 	if (*ret_next == PLAN_AGAIN)
 		return STATUS_OK;
-	metric_add(METRIC_SESSIONS_CREATED, 1);
+	metric_add(result->info.is_anonymous ? METRIC_SESSIONS_ANONYMOUS : METRIC_SESSIONS_CREATED, 1);
+	metric_add(METRIC_SESSIONS_PROMOTED, REQUEST(CreateSessionRequest, call)->has_promote ? 1 : 0);
 	metric_add(METRIC_SESSIONS_EVICTED, result->evicted_count);
 	latchkey__v1__create_session_response__init(m);
 	MESSAGE_SET(m, token, message_bytes(result->token));
@@ -290,6 +292,8 @@ enum status_code sessions_update_answer(struct call *call, struct task *task, co
 		MESSAGE_SET(m, version, result.version);
 	if (result.idle_expires_at_ms > 0)
 		MESSAGE_SET(m, idle_expires_at_ms, result.idle_expires_at_ms);
+	if (result.token.len > 0)
+		MESSAGE_SET(m, token, message_bytes(result.token));
 	call->response = &m->base;
 	return code;
 }

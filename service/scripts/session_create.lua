@@ -5,7 +5,8 @@
 -- ARGV    1 record  2 its time to live, ms  3 absolute deadline, ms  4 now, ms  5 name  6 cap  7 evict, evict_lru or refuse
 --         8 tombstone  9 tombstone's time to live, ms  10 prefix of the user's session keys  11 class tag, 2 bytes
 --         12 head of the announcement of the evicted  13 the created one's, whole, or ''
---         [14 time to remember the answer, ms  15 answer]
+--         14 the realm's not-before, ms: who was created earlier is dead
+--         [15 time to remember the answer, ms  16 answer]
 -- Returns {'ok', names evicted...}, {'full'}, {'taken'} or {'replay', answer remembered, with the names}
 -- Cost    O(log n); with as many entries as the cap or more, one GETRANGE for each of them, and with evict_lru a PTTL
 -- Again   A second run, after a first whose answer was lost, finds its own record, or that this has ended since, and
@@ -33,6 +34,8 @@ local function living()
 		elseif format ~= 1 or #head < 35 then
 			-- Another version's counts, and is the last to go.
 			names[#names + 1], created[name], rank[name] = name, math.huge, math.huge
+		elseif struct.unpack('>I8', head, 20) < tonumber(ARGV[14]) then
+			redis.call('ZREM', index, name)
 		elseif head:sub(30, 31) == ARGV[11] then
 			names[#names + 1], created[name] = name, struct.unpack('>I8', head, 20)
 			rank[name] = ARGV[7] == 'evict_lru' and last_used(name, head) or created[name]
@@ -70,8 +73,8 @@ local function announce(message) redis.pcall('PUBLISH', 'lk1:e', message) end
 -- What the first run answered.
 local function repeated(remembered)
 	local answer = {'ok'}
-	if remembered and remembered:sub(1, #ARGV[15]) == ARGV[15] then
-		for at = #ARGV[15] + 1, #remembered, 22 do answer[#answer + 1] = remembered:sub(at, at + 21) end
+	if remembered and remembered:sub(1, #ARGV[16]) == ARGV[16] then
+		for at = #ARGV[16] + 1, #remembered, 22 do answer[#answer + 1] = remembered:sub(at, at + 21) end
 	end
 	return answer
 end
@@ -102,7 +105,7 @@ local left, wanted = redis.call('PTTL', index), tonumber(ARGV[3]) - now
 redis.call('ZADD', index, ARGV[3], ARGV[5])
 if left == -2 or (left >= 0 and left < wanted) then redis.call('PEXPIRE', index, wanted) end
 local evicted = table.concat(answer, '', 2)
-if memory then redis.call('SET', memory, ARGV[15] .. evicted, 'PX', ARGV[14]) end
+if memory then redis.call('SET', memory, ARGV[16] .. evicted, 'PX', ARGV[15]) end
 if evicted ~= '' then announce(ARGV[12] .. evicted) end
 if ARGV[13] ~= '' then announce(ARGV[13]) end
 return answer

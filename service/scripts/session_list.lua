@@ -2,11 +2,12 @@
 -- A page of a user's living sessions, by absolute deadline and name; entries of the dead leave the index.
 -- KEYS    1 index
 -- ARGV    1 prefix of the user's session keys  2 now, ms  3 page size  4 entries to look at, at most
---         5 score and 6 name of the last entry of the page before; '': start
+--         5 the realm's not-before, ms: who was created earlier is dead
+--         6 score and 7 name of the last entry of the page before; '': start
 -- Returns {score, name, of the last entry seen ('' and '' when that was all),
 --         and for each living session: name, score, time left in ms, record up to the end of its metadata}
 -- Cost    O(log n) and 4 commands for each of the entries looked at
-local index, prefix = KEYS[1], ARGV[1]
+local index, prefix, not_before = KEYS[1], ARGV[1], tonumber(ARGV[5])
 
 -- Bytes decide the order of names, as in sorted sets; the language's own < asks the locale.
 local function comes_after(a, b)
@@ -37,12 +38,14 @@ local function head_of(key)
 	local head = redis.call('GETRANGE', key, 0, 55)
 	if head == '' or head:byte(1) == 2 or head:byte(1) == 3 then return nil end
 	if head:byte(1) ~= 1 or #head < 56 then return head end
+	-- Its token says so by itself; the record stays, and is gone with its idle timeout.
+	if struct.unpack('>I8', head, 20) < not_before then return nil end
 	return redis.call('GETRANGE', key, 0, 55 + struct.unpack('>I2', head, 37))
 end
 
 redis.call('ZREMRANGEBYSCORE', index, '-inf', ARGV[2])
 local page, looks = tonumber(ARGV[3]), tonumber(ARGV[4])
-local rank = rank_after(ARGV[5], ARGV[6])
+local rank = rank_after(ARGV[6], ARGV[7])
 local answer = {'', ''}
 local found, looked = 0, 0
 while found < page and looked < looks do

@@ -3,6 +3,7 @@
 -- KEYS    1 index; besides it the user's sessions
 -- ARGV    1 prefix of the user's session keys  2 now, ms  3 chunk  4 score and 5 name of the last entry seen before;
 --         '': start  6 names of sessions that must have an entry, 22 bytes each; looked at when a chunk is the first
+--         7 the realm's not-before, ms: who was created earlier is dead
 -- Returns {score, name, of the last entry seen ('' and '' when that was all), alive, dangling, wrong score, missing}
 -- Cost    O(log n) and 2 commands for each of the entries seen and the names
 -- Again   A second run finds repaired what the first has repaired, and does not count it: what was counted of a first
@@ -41,6 +42,7 @@ local function session_of(name)
 	-- Of a tombstone, or a forward from a rotated session to its successor, there is nothing to list.
 	if format == nil or format == 2 or format == 3 then return false end
 	if format ~= 1 or #head < 56 then return true end
+	if struct.unpack('>I8', head, 20) < tonumber(ARGV[7]) then return false end
 	local deadline = math.floor(struct.unpack('>I8', head, 20) / 1000) + struct.unpack('>I4', head, 45)
 	return true, deadline * 1000
 end

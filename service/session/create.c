@@ -8,6 +8,7 @@
 #include "crypto/codec.h"
 #include "crypto/seal.h"
 #include "session/announce.h"
+#include "session/anonymous.h"
 #include "session/bytes.h"
 #include "session/fingerprint.h"
 #include "session/redo.h"
@@ -34,7 +35,7 @@ static enum status_code check_request(const struct session_env *env, const struc
 
 	if (class == NULL)
 		return status_set(st, STATUS_NOT_FOUND, "session_class: the realm's policy has no class of this name");
-	code = check_user(req->user, st);
+	code = req->is_anonymous ? STATUS_OK : check_user(req->user, st);
 	if (code == STATUS_OK)
 		code = check_idempotency_key(env, st);
 	if (code == STATUS_OK)
@@ -57,15 +58,15 @@ static uint32_t or_default(uint32_t asked, uint32_t standard)
 }
 
 static void mint(const struct session_env *env, const struct session_create_request *req,
-		 const struct session_policy *policy, struct token *ret)
+		 const struct session_policy *policy, uint64_t created_ms, struct token *ret)
 {
 	const uint32_t lifetime_s = or_default(req->absolute_timeout_s, policy->absolute_timeout_s);
 	const uint32_t idle_s = or_default(req->idle_timeout_s, policy->idle_timeout_s);
 
 	ret->key_id = keyring_first_id(env->keys);
 	/* Rounded down: the deadline comes no later than the policy says. */
-	ret->created_s = env->now_ms / 1000;
-	ret->issued_s = (uint32_t)ret->created_s & TOKEN_ISSUED_MASK;
+	ret->created_s = created_ms / 1000;
+	ret->issued_s = (uint32_t)(env->now_ms / 1000) & TOKEN_ISSUED_MASK;
 	ret->lifetime_s = lifetime_s;
 	ret->idle_timeout_s = idle_s < lifetime_s ? idle_s : lifetime_s;
 	user_tag_make(env->keys, env->realm->name, req->user, ret->user_tag);
@@ -83,7 +84,7 @@ static struct record_header header_of(const struct session_env *env, const struc
 	    .class_tag = s->create.class->tag,
 	    .idle_timeout_s = s->token.idle_timeout_s,
 	    .lifetime_s = s->token.lifetime_s,
-	    .issued_ms = s->create.created_ms,
+	    .issued_ms = s->now_ms,
 	    .attributes_bound = (uint16_t)req->attribute_count,
 	    .text_bound = (uint16_t)attributes_text_bytes(req->attributes, req->attribute_count, NULL, 0),
 	};
@@ -181,6 +182,7 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 	command_arg(w, class_tag);
 	command_arg(w, evicted);
 	command_arg(w, created);
+	command_number(w, not_before_of(env->not_before, env->realm->tag));
 	return true;
 }
 
@@ -223,8 +225,8 @@ static struct session_state *begin(const struct session_env *env, const struct s
 		return NULL;
 	s->create.req = req;
 	s->create.class = class;
-	s->create.created_ms = env->now_ms;
-	mint(env, req, &class->policy, &s->token);
+	s->create.created_ms = creation_ms(env);
+	mint(env, req, &class->policy, s->create.created_ms, &s->token);
 	token_write(env->keys, env->realm->name, &s->token, s->create.token);
 	handle_of_token(env->keys, &s->token, &s->handle);
 	s->record_ms = token_record_ms(&s->token, env->now_ms);
@@ -246,6 +248,10 @@ enum status_code session_create_plan(const struct session_env *env, const struct
 	enum status_code code;
 
 	code = check_request(env, req, class, st);
+	if (code == STATUS_OK && req->is_anonymous)
+		return anonymous_create_plan(env, req, class, ret_plan, st);
+	if (code == STATUS_OK && req->promoted.len > 0)
+		code = anonymous_promote(env, req, &req, st);
 	if (code != STATUS_OK)
 		return code;
 	plan.state = begin(env, req, class);
@@ -469,6 +475,10 @@ enum status_code session_create_answer(const struct session_env *env, struct ses
 
 	*ret_next = PLAN_DONE;
 	plan->redos = NULL;
+	if (s->anonymous != NULL) {
+		anonymous_create_answer(env, s, ret);
+		return STATUS_OK;
+	}
 	if (s->create.replayed != NULL)
 		return answer_replayed(env, plan, reply, ret, st);
 	if (span_eq(word, SPAN_LIT("ok")))

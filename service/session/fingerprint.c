@@ -6,8 +6,8 @@
 #include "session/bytes.h"
 
 #define NUMBERS_MAX 8
-/* User, class, user agent, IP, label, and the numbers of either request. */
-#define FIELDS_FIXED_MAX (5 + NUMBERS_MAX)
+/* User, class, user agent, IP, label, promoted token, and the numbers of either request. */
+#define FIELDS_FIXED_MAX (6 + NUMBERS_MAX)
 
 struct fields {
 	span *items;
@@ -79,6 +79,7 @@ bool fingerprint_create(const struct session_env *env, const struct session_crea
 	add(&f, req->device.label);
 	add_authentication(&f, &req->authentication);
 	add_attributes(&f, req->attributes, req->attribute_count);
+	add(&f, req->promoted);
 	finish(env, &f, out);
 	return true;
 }

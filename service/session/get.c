@@ -6,6 +6,7 @@
  * rotation since, which only those pay who still show an old token. */
 
 #include "base/metrics.h"
+#include "session/anonymous.h"
 #include "session/bytes.h"
 #include "session/lineage.h"
 #include "session/validate.h"
@@ -94,12 +95,13 @@ enum status_code session_get_plan(const struct session_env *env, const struct se
 	code = check_demands(req, st);
 	if (code != STATUS_OK)
 		return code;
-	code = state_of_token(env, req->token, &plan.state, st);
+	code = anonymous_is(req->token) ? anonymous_plan(env, req->token, &plan, st)
+					: state_of_token(env, req->token, &plan.state, st);
 	if (code != STATUS_OK)
 		return code;
 	plan.state->get.req = req;
 	plan.state->get.is_peek = req->peek;
-	if (plan.state->decided.verdict == 0 && !outcome_recent(env, &plan.state->handle, &plan.state->decided))
+	if (plan.state->decided.verdict == 0 && !outcome_ended(env, plan.state, &plan.state->decided))
 		code = plan_command(env, req, plan.state, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
@@ -195,6 +197,8 @@ static enum status_code judge(const struct session_env *env, const struct sessio
 	enum record_result result;
 
 	out.outcome = outcome_of_value(value, &record);
+	if (out.outcome.verdict == VERDICT_VALID && check_realm_known(env, st) != STATUS_OK)
+		return st->code;
 	if (out.outcome.verdict == VERDICT_VALID) {
 		result = open_record(env, s, &record, left_ms, &out);
 		if (result == RECORD_NO_MEMORY)
@@ -267,6 +271,8 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 
 	*ret_next = PLAN_DONE;
 	plan->redos = NULL;
+	if (s->anonymous != NULL)
+		return anonymous_get(env, s->get.req, s, ret, st);
 	if (s->decided.verdict != 0) {
 		*ret = decided(s, s->decided);
 		return STATUS_OK;
@@ -278,7 +284,7 @@ enum status_code session_get_answer(const struct session_env *env, struct sessio
 				 plan->command.script == STORE_NO_SCRIPT ? "GETEX" : "session_peek or session_touch");
 	count_touch(s, value);
 	/* Asked again: another instance may have revoked it while the question was under way, on another primary. */
-	if (outcome_recent(env, &s->handle, &outcome)) {
+	if (outcome_ended(env, s, &outcome)) {
 		*ret = decided(s, outcome);
 		return STATUS_OK;
 	}

@@ -23,6 +23,15 @@ void handle_of_token(const keyring *kr, const struct token *t, struct handle *re
 	base64_encode(span_of(name, sizeof(name)), ret->name);
 }
 
+void handle_of_realm(const keyring *kr, span realm, struct handle *ret)
+{
+	uint8_t tag[USER_TAG_BYTES];
+
+	*ret = (struct handle){0};
+	name_hash(kr, NAME_SCOPE, &realm, 1, tag, sizeof(tag));
+	hex_encode(span_of(tag, sizeof(tag)), ret->tag);
+}
+
 void handle_print(const struct handle *h, char out[static HANDLE_CHARS])
 {
 	memcpy(out, h->tag, USER_TAG_CHARS);

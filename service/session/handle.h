@@ -18,6 +18,9 @@ struct handle {
 
 void user_tag_make(const keyring *kr, span realm, span user, uint8_t out[static USER_TAG_BYTES]);
 
+/* Of what concerns a whole realm: a TAG, which is no user's, and no name. */
+void handle_of_realm(const keyring *kr, span realm, struct handle *ret);
+
 void handle_of_token(const keyring *kr, const struct token *t, struct handle *ret);
 void handle_print(const struct handle *h, char out[static HANDLE_CHARS]);
 /* Strict: one spelling for each handle. */

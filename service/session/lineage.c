@@ -74,7 +74,7 @@ static enum status_code go_to(const struct session_env *env, const struct forwar
 	if (memcmp(s->handle.name, header->name, NAME_CHARS) != 0)
 		s->decided = outcome_closed(RECORD_UNREADABLE);
 	else
-		(void)outcome_recent(env, &s->handle, &s->decided);
+		(void)outcome_ended(env, s, &s->decided);
 	return STATUS_OK;
 }
 

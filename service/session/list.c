@@ -67,6 +67,7 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	command_number(&w, env->now_ms);
 	command_number(&w, req->page_size == 0 ? LIST_PAGE_DEFAULT : req->page_size);
 	command_number(&w, LOOKS_MAX);
+	command_number(&w, not_before_of(env->not_before, env->realm->tag));
 	code = add_cursor(env, req->page_token, &w, st);
 	return code == STATUS_OK ? command_end(&w, plan, st) : code;
 }

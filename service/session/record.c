@@ -1,13 +1,12 @@
 #include "session/record.h"
 
 #include "base/metrics.h"
-#include "compress/compress.h"
 #include "crypto/seal.h"
 #include "session/bytes.h"
 #include "session/handle.h"
+#include "session/packing.h"
 
 enum part { PART_METADATA = 1, PART_DATA = 2, PART_DELTA = 3 };
-enum packing { PACKED_PLAIN = 0, PACKED_ZSTD = 1 };
 
 /* Part, key ("lk1:s:{TAG}:NAME"), key id, version, created_ms, realm tag, class tag, idle timeout, lifetime, issued_ms. */
 #define SESSION_KEY_BYTES (7 + USER_TAG_CHARS + 2 + NAME_CHARS)
@@ -59,38 +58,6 @@ static struct binding bind_delta(const struct record_place *place, uint16_t key_
 	return b;
 }
 
-/* The text with its packing byte in front. */
-static bool pack(arena *a, span text, span *ret)
-{
-	enum packing packing = PACKED_PLAIN;
-	uint8_t *out;
-
-	if (text.len >= COMPRESS_BYTES_MIN && compress_text(a, text, &text))
-		packing = PACKED_ZSTD;
-	out = arena_alloc(a, 1 + text.len);
-	if (out == NULL)
-		return false;
-	out[0] = (uint8_t)packing;
-	if (text.len > 0)
-		memcpy(out + 1, text.ptr, text.len);
-	*ret = span_of(out, 1 + text.len);
-	return true;
-}
-
-static enum record_result unpack(arena *a, span packed, span *ret)
-{
-	if (packed.len == 0)
-		return RECORD_UNREADABLE;
-	if (packed.ptr[0] == PACKED_ZSTD)
-		return decompress_text(a, span_of(packed.ptr + 1, packed.len - 1), PART_TEXT_BYTES_MAX, ret)
-			   ? RECORD_OK
-			   : RECORD_UNREADABLE;
-	if (packed.ptr[0] != PACKED_PLAIN)
-		return RECORD_NEWER;
-	*ret = span_of(packed.ptr + 1, packed.len - 1);
-	return RECORD_OK;
-}
-
 static enum record_result open_part(arena *a, const struct record_place *place, uint16_t key_id, enum part part,
 				    const struct binding *binding, span sealed, span *ret_text)
 {
@@ -108,7 +75,7 @@ static enum record_result open_part(arena *a, const struct record_place *place, 
 		return RECORD_UNREADABLE;
 	}
 	keyring_note(place->keys, key_id, part == PART_METADATA ? KEY_USE_RECORD : KEY_USE_PART, place->now_ms);
-	return unpack(a, span_of(packed, sealed.len - SEAL_OVERHEAD_BYTES), ret_text);
+	return unpack_text(a, span_of(packed, sealed.len - SEAL_OVERHEAD_BYTES), PART_TEXT_BYTES_MAX, ret_text);
 }
 
 static void put_part(struct writer *w, const struct record_place *place, uint16_t key_id, enum part part,
@@ -301,7 +268,7 @@ bool record_write(arena *a, const struct record_place *place, const struct recor
 	h.key_id = keyring_first_id(place->keys);
 	h.base_version = h.version;
 	h.delta_count = 0;
-	if (!pack(a, metadata_text, &metadata) || !pack(a, data_text, &data))
+	if (!pack_text(a, metadata_text, &metadata) || !pack_text(a, data_text, &data))
 		return false;
 	len = RECORD_HEADER_BYTES + metadata.len + data.len + 2UL * SEAL_OVERHEAD_BYTES;
 	out = arena_alloc(a, len);
@@ -327,7 +294,7 @@ bool delta_write(arena *a, const struct record_place *place, uint64_t bound_vers
 	uint8_t *out;
 	size_t len;
 
-	if (!pack(a, changes_text, &packed))
+	if (!pack_text(a, changes_text, &packed))
 		return false;
 	len = DELTA_HEADER_BYTES + packed.len + SEAL_OVERHEAD_BYTES;
 	out = arena_alloc(a, len);

@@ -184,6 +184,8 @@ void session_hear(const struct session_ears *ears, span message, uint64_t mono_m
 		return;
 	if (announcement_is_end(&n))
 		remember(ears->recent, &n, mono_ms);
+	if (n.kind == EVENT_REALM_REVOKED)
+		not_before_raise(ears->not_before, n.realm_tag, n.at_ms);
 	if (ears->events != NULL)
 		event_log_hear(ears->events, &n, ears->source);
 }

@@ -131,6 +131,12 @@ static enum status_code answer_no_such(const struct session_env *env, struct sta
 	return status_set(st, STATUS_NOT_FOUND, "handle: the realm has no such session; nothing was revoked");
 }
 
+/* By its deadline, or with its realm. */
+static bool has_ended(const struct session_outcome *o)
+{
+	return o->reason == REASON_ABSOLUTE_TIMEOUT || o->reason == REASON_REALM_REVOKED;
+}
+
 enum status_code session_revoke_answer(const struct session_env *env, struct session_plan *plan,
 				       const struct store_reply *reply, struct session_revoke_result *ret,
 				       struct status *st)
@@ -144,8 +150,7 @@ enum status_code session_revoke_answer(const struct session_env *env, struct ses
 	if (decided->verdict != 0) {
 		/* A token that is none cannot be told from one of another realm or of a key not known here, whose
 		 * session lives on: saying no more than that it is dead would be a lie. */
-		*ret = (struct session_revoke_result){
-		    .reason = decided->reason == REASON_ABSOLUTE_TIMEOUT ? REASON_NONE : decided->reason};
+		*ret = (struct session_revoke_result){.reason = has_ended(decided) ? REASON_NONE : decided->reason};
 		return STATUS_OK;
 	}
 	if (alive != NULL && alive->integer == -1)

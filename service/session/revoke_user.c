@@ -2,6 +2,7 @@
  * names the last entry that it saw, and the next one starts behind that: what is spared is passed once, and what was
  * ended in between by others shifts nothing. */
 
+#include "session/anonymous.h"
 #include "session/bytes.h"
 #include "session/lineage.h"
 #include "session/redo.h"
@@ -37,7 +38,10 @@ static enum status_code read_token(const struct session_env *env, const char *wh
 				   struct status *st)
 {
 	const enum session_reason reason = token_parse(env->keys, env->realm->name, text, env->now_ms, ret);
+	struct session_outcome outcome;
 
+	if (anonymous_is(text) && anonymous_refuse(env, text, &outcome, st) != STATUS_OK)
+		return st->code;
 	if (reason == REASON_NONE || reason == REASON_ABSOLUTE_TIMEOUT)
 		return STATUS_OK;
 	return status_set(st, STATUS_INVALID_ARGUMENT, "%s: not a token of this realm; nothing was revoked", what);

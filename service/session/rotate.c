@@ -73,7 +73,7 @@ enum status_code session_rotate_plan(const struct session_env *env, const struct
 	if (code != STATUS_OK)
 		return code;
 	assert(plan.state != NULL);
-	if (plan.state->decided.verdict == 0 && !outcome_recent(env, &plan.state->handle, &plan.state->decided)) {
+	if (plan.state->decided.verdict == 0 && !outcome_ended(env, plan.state, &plan.state->decided)) {
 		if (!prepare(env, req, plan.state))
 			return no_memory(st);
 		code = plan_read(env, plan.state, &plan, st);
@@ -455,7 +455,7 @@ enum status_code session_rotate_answer(const struct session_env *env, struct ses
 	*ret_next = PLAN_DONE;
 	plan->redos = NULL;
 	/* Asked again, as in Get. */
-	if (s->decided.verdict == 0 && !outcome_recent(env, &s->handle, &s->decided) &&
+	if (s->decided.verdict == 0 && !outcome_ended(env, s, &s->decided) &&
 	    env->now_ms >= token_deadline_ms(&s->token))
 		s->decided = outcome_invalid(REASON_ABSOLUTE_TIMEOUT);
 	if (s->decided.verdict != 0) {
@@ -466,6 +466,10 @@ enum status_code session_rotate_answer(const struct session_env *env, struct ses
 	case ROTATE_READ:
 		if (!is_value(reply))
 			return reply_odd(st, "GETEX");
+		/* Before anything is stored: the dead are told all the same. */
+		if (reply->type == STORE_STRING && (is_record(reply->string) || is_forward(reply->string)) &&
+		    check_realm_known(env, st) != STATUS_OK)
+			return st->code;
 		return take_value(env, plan, reply, ret_next, ret, st);
 	case ROTATE_STORE:
 		return take_stored(env, plan, reply, ret_next, ret, st);

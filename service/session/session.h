@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "session/not_before.h"
 #include "session/policy.h"
 #include "session/recent.h"
 #include "store/store.h"
@@ -120,7 +121,9 @@ struct session_env {
 	span idempotency_key; /* empty: none */
 	/* Revocations of the last moments, which the store may have forgotten by a failover. NULL: none are remembered. */
 	recent *recent;
-	uint64_t mono_ms; /* monotonic clock, for `recent`: set as now_ms */
+	/* Of revoked realms. NULL: none are known, and nothing is asked. */
+	not_before *not_before;
+	uint64_t mono_ms; /* monotonic clock, for both: set as now_ms */
 	/* The reply's primary took over less than young_ms ago: that a session younger than this, or than an outage may
 	 * take, is missing there proves nothing. Set before each answer. */
 	bool is_unsettled;
@@ -156,6 +159,7 @@ struct event_log; /* session/event_log.h */
 /* Who wants to know what is announced on STORE_CHANNEL. NULL: nobody. */
 struct session_ears {
 	recent *recent;
+	not_before *not_before;
 	struct event_log *events;
 	uint64_t source; /* the connection that it came by, of several that may bring the same */
 };
@@ -225,8 +229,10 @@ struct session_get_result {
 };
 
 /* No command is planned for a token that is malformed, forged, under a retired key or past its deadline, or whose
- * session was revoked a moment ago: then has_command is false and the answer (reply NULL) has the reason. A session
- * that is missing, young, and asked for when the store is unsettled is UNKNOWN, with no reason. */
+ * session or realm was revoked a moment ago: then has_command is false and the answer (reply NULL) has the reason. So it
+ * is for an anonymous session. A session that is missing, young, and asked for when the store is unsettled is UNKNOWN,
+ * with no reason. Answer: UNAVAILABLE where VALID is not to be said, because whether the realm was revoked has not been
+ * known for NOT_BEFORE_TRUST_MS. */
 enum status_code session_get_plan(const struct session_env *env, const struct session_get_request *req,
 				  struct session_plan *ret_plan, struct status *st) MUST_CHECK;
 enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
@@ -347,7 +353,7 @@ enum status_code session_revoke_user_answer(const struct session_env *env, struc
  * announcement, and ask once a second (session/not_before.h). ---- */
 
 struct session_revoke_realm_request {
-	uint64_t not_before_ms; /* 0: now. Rounded up to a whole second; at most a minute ahead */
+	uint64_t not_before_ms; /* 0: all end that there are. Rounded up to a whole second; at most a minute ahead */
 };
 
 struct session_revoke_realm_result {

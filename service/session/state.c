@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/metrics.h"
+#include "session/anonymous.h"
 
 /* Lua's numbers, in which the scripts count, are exact to here. */
 #define NUMBER_MAX (1ULL << 53)
@@ -23,21 +24,32 @@ struct session_state *state_new(const struct session_env *env)
 	return s;
 }
 
-enum status_code state_of_token(const struct session_env *env, span text, struct session_state **ret, struct status *st)
+/* Leaves s decided, or with all of the token's. */
+static enum status_code read_token(const struct session_env *env, span text, struct session_state *s, struct status *st)
 {
-	struct session_state *s = state_new(env);
 	enum session_reason reason;
 
-	if (s == NULL)
-		return no_memory(st);
+	if (anonymous_is(text))
+		return anonymous_refuse(env, text, &s->decided, st);
 	reason = token_parse(env->keys, env->realm->name, text, env->now_ms, &s->token);
 	if (reason != REASON_NONE) {
 		s->decided = outcome_invalid(reason);
-		*ret = s;
 		return STATUS_OK;
 	}
 	if (!state_become(env, &s->token, s))
 		return no_memory(st);
+	(void)outcome_realm_revoked(env, s->token.created_s, &s->decided);
+	return STATUS_OK;
+}
+
+enum status_code state_of_token(const struct session_env *env, span text, struct session_state **ret, struct status *st)
+{
+	struct session_state *s = state_new(env);
+
+	if (s == NULL)
+		return no_memory(st);
+	if (read_token(env, text, s, st) != STATUS_OK)
+		return st->code;
 	*ret = s;
 	return STATUS_OK;
 }
@@ -221,6 +233,45 @@ bool outcome_recent(const struct session_env *env, const struct handle *h, struc
 	*ret = outcome_invalid((enum session_reason)end.reason);
 	ret->revoked_at_ms = end.at_ms;
 	return true;
+}
+
+uint64_t creation_ms(const struct session_env *env)
+{
+	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
+
+	return env->now_ms < not_before_ms ? not_before_ms : env->now_ms;
+}
+
+bool outcome_realm_revoked(const struct session_env *env, uint64_t created_s, struct session_outcome *ret)
+{
+	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
+
+	if (created_s * 1000 >= not_before_ms)
+		return false;
+	*ret = outcome_invalid(REASON_REALM_REVOKED);
+	ret->revoked_at_ms = not_before_ms;
+	return true;
+}
+
+bool outcome_ended(const struct session_env *env, const struct session_state *s, struct session_outcome *ret)
+{
+	return outcome_realm_revoked(env, s->token.created_s, ret) || outcome_recent(env, &s->handle, ret);
+}
+
+/* As often as an instance asks that has not been told yet, and a round trip. */
+#define RETRY_AFTER_UNKNOWN_MS 200
+
+enum status_code check_realm_known(const struct session_env *env, struct status *st)
+{
+	if (not_before_is_confirmed(env->not_before, env->realm->tag, env->mono_ms))
+		return STATUS_OK;
+	metric_add(METRIC_REALMS_UNCONFIRMED, 1);
+	(void)status_set(st, STATUS_UNAVAILABLE,
+			 "whether the realm has been revoked could not be asked for %d s: the Redis server that holds "
+			 "its key (lk1:n:) does not answer this instance; ask again",
+			 NOT_BEFORE_TRUST_MS / 1000);
+	st->retry_after_ms = RETRY_AFTER_UNKNOWN_MS;
+	return st->code;
 }
 
 struct session_outcome outcome_closed(enum record_result result)

@@ -46,6 +46,10 @@ struct revoke_state {
 	uint64_t tombstone_ms;
 };
 
+struct revoke_realm_state {
+	span name; /* of the revocation: tells its own earlier run from another */
+};
+
 /* The steps of a rotation: see rotate.c. */
 enum rotate_step { ROTATE_READ, ROTATE_STORE, ROTATE_REMEMBER, ROTATE_END };
 
@@ -97,6 +101,8 @@ struct revoke_user_state {
 	uint32_t revoked;
 };
 
+struct anonymous;
+
 struct session_state {
 	/* verdict 0: the store is to be asked. */
 	struct session_outcome decided;
@@ -105,6 +111,8 @@ struct session_state {
 	span key;	    /* of the session */
 	uint64_t now_ms;    /* when the command was planned */
 	uint64_t record_ms; /* the time to live that the command gives */
+	/* The call is about an anonymous session: decided, and of all the others only now_ms is filled in. Else NULL. */
+	const struct anonymous *anonymous;
 	struct lineage_state lineage;
 	union {
 		struct create_state create;
@@ -115,6 +123,7 @@ struct session_state {
 		struct list_state list;
 		struct verify_state verify;
 		struct revoke_user_state revoke_user;
+		struct revoke_realm_state revoke_realm;
 	};
 };
 
@@ -123,8 +132,8 @@ enum status_code no_memory(struct status *st);
 /* A zeroed state, NULL when the arena is full. */
 struct session_state *state_new(const struct session_env *env);
 
-/* A state for a call about one token: either decided (the token itself says INVALID) or with token, handle, key and
- * times filled in. */
+/* A state for a call about one token: either decided (the token itself says INVALID, or its realm was revoked since) or
+ * with token, handle, key and times filled in. FAILED_PRECONDITION: the token is an anonymous one. */
 enum status_code state_of_token(const struct session_env *env, span text, struct session_state **ret,
 				struct status *st) MUST_CHECK;
 
@@ -169,6 +178,14 @@ struct session_outcome outcome_invalid(enum session_reason reason);
 struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s);
 /* That a session of this age is missing may mean that it is not there yet. */
 bool is_missing_unproven(const struct session_env *env, const struct token *t);
+/* When a session that begins now is created: not before its realm's not-before, by whose clock that may be. */
+uint64_t creation_ms(const struct session_env *env);
+/* Whether its realm was revoked since it was created. */
+bool outcome_realm_revoked(const struct session_env *env, uint64_t created_s, struct session_outcome *ret);
+/* Whether the state's session has ended by what this instance knows: with its realm, or a moment ago. */
+bool outcome_ended(const struct session_env *env, const struct session_state *s, struct session_outcome *ret);
+/* UNAVAILABLE: whether the realm was revoked is not known, so VALID must not be said. */
+enum status_code check_realm_known(const struct session_env *env, struct status *st) MUST_CHECK;
 /* What was found in the session's place, or that nothing was, is from before it was rotated: the forward is yet to be
  * brought back, and with it an end perhaps. Not to be asked of a forward or a tombstone. */
 bool is_forward_missing(const struct session_env *env, const struct handle *h);

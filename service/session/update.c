@@ -22,6 +22,7 @@
 
 #include "base/metrics.h"
 #include "crypto/codec.h"
+#include "session/anonymous.h"
 #include "session/bytes.h"
 #include "session/fingerprint.h"
 #include "session/lineage.h"
@@ -74,7 +75,6 @@ static bool prepare(const struct session_env *env, const struct session_update_r
 {
 	struct update_state *u = &s->update;
 
-	u->req = req;
 	if (!attributes_print(env->arena, req->set, req->set_count, req->remove, req->remove_count, &u->change) ||
 	    !seal_change(env, s))
 		return false;
@@ -154,10 +154,12 @@ enum status_code session_update_plan(const struct session_env *env, const struct
 
 	code = check_request(env, req, st);
 	if (code == STATUS_OK)
-		code = state_of_token(env, req->token, &plan.state, st);
+		code = anonymous_is(req->token) ? anonymous_plan(env, req->token, &plan, st)
+						: state_of_token(env, req->token, &plan.state, st);
 	if (code != STATUS_OK)
 		return code;
-	if (plan.state->decided.verdict == 0 && !outcome_recent(env, &plan.state->handle, &plan.state->decided)) {
+	plan.state->update.req = req;
+	if (plan.state->decided.verdict == 0 && !outcome_ended(env, plan.state, &plan.state->decided)) {
 		if (!prepare(env, req, plan.state))
 			return no_memory(st);
 		code = plan_append(env, plan.state, &plan, st);
@@ -188,6 +190,10 @@ static enum status_code answer_done(const struct session_env *env, const struct 
 	    .rewritten = u->rewritten,
 	};
 
+	/* The change is made, and perhaps to a session that has ended with its realm: the caller does not know, and a
+	 * repetition with his idempotency key finds out. */
+	if (check_realm_known(env, st) != STATUS_OK)
+		return st->code;
 	if (!redo_reapply(env, s, &change, plan))
 		return no_memory(st);
 	if (u->is_resealing)
@@ -252,6 +258,8 @@ static enum status_code answer_replayed(const struct session_env *env, const str
 	if (memory == NULL || record == NULL)
 		return reply_odd(st, "session_update");
 	code = read_memory(s, memory->string, ret, st);
+	if (code == STATUS_OK)
+		code = check_realm_known(env, st);
 	if (code != STATUS_OK)
 		return code;
 	if (!arena_copy(env->arena, record->string, &value) || !redo_replayed(env, s, ret->version, value, plan))
@@ -401,8 +409,10 @@ enum status_code session_update_answer(const struct session_env *env, struct ses
 
 	*ret_next = PLAN_DONE;
 	plan->redos = NULL;
+	if (s->anonymous != NULL)
+		return anonymous_update(env, s->update.req, s, ret, st);
 	/* Asked again, as in Get. A change made meanwhile is to a record that will not stay. */
-	if (s->decided.verdict != 0 || outcome_recent(env, &s->handle, &s->decided)) {
+	if (s->decided.verdict != 0 || outcome_ended(env, s, &s->decided)) {
 		*ret = (struct session_update_result){.outcome = s->decided};
 		return STATUS_OK;
 	}

@@ -72,6 +72,7 @@ static enum status_code plan_chunk(const struct session_env *env, const struct s
 	command_arg(&w, s->verify.cursor_score);
 	command_arg(&w, s->verify.cursor_name);
 	command_arg(&w, s->verify.cursor_name.len == 0 ? s->verify.names : SPAN_EMPTY);
+	command_number(&w, not_before_of(env->not_before, env->realm->tag));
 	return command_end(&w, plan, st);
 }
 

@@ -20,6 +20,7 @@
 	X(SESSION_REPLACE, "session_replace")                                                                          \
 	X(SESSION_REVOKE, "session_revoke")                                                                            \
 	X(SESSION_REVOKE_USER, "session_revoke_user")                                                                  \
+	X(SESSION_REVOKE_REALM, "session_revoke_realm")                                                                \
 	X(SESSION_ROTATE, "session_rotate")                                                                            \
 	X(SESSION_REUSE, "session_reuse")                                                                              \
 	X(SESSION_FORWARD, "session_forward")                                                                          \
@@ -39,7 +40,7 @@ enum store_script {
 /* Where scripts PUBLISH what every instance should hear; payloads are the domain's. */
 #define STORE_CHANNEL "lk1:e"
 
-/* The longest argument list: session_rotate, 4 keys and 14 arguments, with room. */
+/* The longest argument list: session_create, 3 keys and 16 arguments, with room. */
 #define STORE_ARGS_MAX 24
 
 struct store_command {

@@ -19,7 +19,8 @@ struct monitor {
 void monitor_start(struct monitor *m, const char *unix_socket, const char *password);
 void monitor_stop(struct monitor *m);
 
-/* Everything since monitor_start or the last take, but PING, by which connections are kept alive. */
+/* Everything since monitor_start or the last take, but PING, by which connections are kept alive, and the questions whether
+ * realms were revoked. */
 void monitor_take(struct monitor *m);
 
 /* A command's words. */

@@ -339,9 +339,8 @@ long long redis_command_calls(redisContext *c, const char *name)
 
 long long redis_data_commands(redisContext *c)
 {
-	static const char *const names[] = {"getex",   "get",	  "set",      "del",	  "eval",
-					    "evalsha", "append",  "setrange", "getrange", "zadd",
-					    "zrem",    "pexpire", "pttl",     "exists",	  "unlink"};
+	static const char *const names[] = {"getex",	"set",	"del",	"eval",	   "evalsha", "append", "setrange",
+					    "getrange", "zadd", "zrem", "pexpire", "pttl",    "exists", "unlink"};
 	long long calls = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

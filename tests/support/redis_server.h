@@ -101,7 +101,8 @@ long long redis_info_number(redisContext *c, const char *section, const char *fi
 /* calls of a command as `INFO commandstats` counts them, scripts' inner calls included; name in lower case. */
 long long redis_command_calls(redisContext *c, const char *name);
 
-/* All calls of commands that name a key of ours or run a script: what a caller's request can cause. */
+/* All calls of commands that name a key of ours or run a script: what a caller's request can cause. Not GET, by which
+ * realms are asked for all the time. */
 long long redis_data_commands(redisContext *c);
 
 #endif

@@ -178,6 +178,21 @@ Latchkey__V1__Code session_revoke(struct raw *r, const char *token, bool *ret_wa
 	return code;
 }
 
+Latchkey__V1__Code session_revoke_realm(struct raw *r, const char *realm, uint64_t *ret_not_before_ms)
+{
+	Latchkey__V1__RevokeRealmRequest req = LATCHKEY__V1__REVOKE_REALM_REQUEST__INIT;
+	const struct raw_call c = {.method = "/latchkey.v1.Sessions/RevokeRealm", .request = &req.base};
+	Latchkey__V1__RevokeRealmResponse *response;
+	Latchkey__V1__Code code;
+
+	req.has_realm = optional_text(realm, &req.realm);
+	response = call(r, &c, &latchkey__v1__revoke_realm_response__descriptor, &code);
+	if (code == OK && response != NULL)
+		*ret_not_before_ms = response->not_before_ms;
+	raw_free(response);
+	return code;
+}
+
 Latchkey__V1__Code session_revoke_user(struct raw *r, const char *user, uint32_t *ret_revoked)
 {
 	Latchkey__V1__RevokeUserRequest req = LATCHKEY__V1__REVOKE_USER_REQUEST__INIT;

@@ -50,6 +50,8 @@ Latchkey__V1__Code session_peek(struct raw *r, const char *realm, const char *to
 Latchkey__V1__Code session_update(struct raw *r, const char *token, const char *key, const char *value,
 				  struct session_seen *ret);
 Latchkey__V1__Code session_revoke(struct raw *r, const char *token, bool *ret_was_alive);
+/* Of now. */
+Latchkey__V1__Code session_revoke_realm(struct raw *r, const char *realm, uint64_t *ret_not_before_ms);
 Latchkey__V1__Code session_revoke_user(struct raw *r, const char *user, uint32_t *ret_revoked);
 
 /* Fails the test unless OK with this verdict. */

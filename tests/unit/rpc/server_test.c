@@ -328,6 +328,8 @@ static void test_refused_calls(void **state)
 	elsewhere.realm = text("no\x01where");
 	anonymous.has_anonymous = true;
 	anonymous.anonymous = true;
+	anonymous.has_user = true;
+	anonymous.user = text("ann");
 	frame = caller_ask(f->caller, frame_of(calls, sizeof(calls) / sizeof(calls[0])));
 	assert_int_equal(frame->code, LATCHKEY__V1__CODE__OK);
 	assert_int_equal(frame->n_replies, 9);
@@ -337,7 +339,7 @@ static void test_refused_calls(void **state)
 	expect(frame->replies[3], LATCHKEY__V1__CODE__INVALID_ARGUMENT, "idempotency_key has 65 bytes: 1 to 64");
 	expect(frame->replies[4], LATCHKEY__V1__CODE__INVALID_ARGUMENT, "idempotency_key has 0 bytes");
 	expect(frame->replies[5], LATCHKEY__V1__CODE__NOT_FOUND, "no realm \"no?where\"");
-	expect(frame->replies[6], LATCHKEY__V1__CODE__UNIMPLEMENTED, "anonymous sessions are not served");
+	expect(frame->replies[6], LATCHKEY__V1__CODE__INVALID_ARGUMENT, "user: an anonymous session has none");
 	expect(frame->replies[7], LATCHKEY__V1__CODE__INVALID_ARGUMENT, "1 to 64");
 	assert_int_equal(frame->replies[8]->code, LATCHKEY__V1__CODE__OK);
 	reply_free(&frame);

@@ -10,14 +10,15 @@
 #include "rpc/frame.h"
 #include "wire/channel.h"
 
-#define GET	    "/latchkey.v1.Sessions/Get"
-#define GET_MANY    "/latchkey.v1.Sessions/GetMany"
-#define CREATE	    "/latchkey.v1.Sessions/Create"
-#define UPDATE	    "/latchkey.v1.Sessions/Update"
-#define REVOKE	    "/latchkey.v1.Sessions/Revoke"
-#define REVOKE_USER "/latchkey.v1.Sessions/RevokeUser"
-#define LIST	    "/latchkey.v1.Sessions/List"
-#define HEALTH	    "/latchkey.v1.Health/Check"
+#define GET	     "/latchkey.v1.Sessions/Get"
+#define GET_MANY     "/latchkey.v1.Sessions/GetMany"
+#define CREATE	     "/latchkey.v1.Sessions/Create"
+#define UPDATE	     "/latchkey.v1.Sessions/Update"
+#define REVOKE	     "/latchkey.v1.Sessions/Revoke"
+#define REVOKE_USER  "/latchkey.v1.Sessions/RevokeUser"
+#define REVOKE_REALM "/latchkey.v1.Sessions/RevokeRealm"
+#define LIST	     "/latchkey.v1.Sessions/List"
+#define HEALTH	     "/latchkey.v1.Health/Check"
 
 /* A frame's bytes: malloc'd. */
 struct bytes {

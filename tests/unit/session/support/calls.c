@@ -39,6 +39,8 @@ int stage_reset(void **state)
 	world_fresh(&s->world);
 	s->kept_count = 0;
 	s->world.env.recent = NULL;
+	s->world.env.not_before = NULL;
+	s->world.env.mono_ms = 0;
 	s->world.env.is_unsettled = false;
 	s->world.env.now_ms = WORLD_NOW_MS;
 	s->world.env.realm = &s->world.realm_list[0];
@@ -138,6 +140,7 @@ const char *redo(struct stage *s, size_t i)
 
 DEFINE_CALL(revoke)
 DEFINE_CALL(list)
+DEFINE_CALL(revoke_realm)
 DEFINE_STEPPED_CALL(create)
 DEFINE_STEPPED_CALL(get)
 DEFINE_STEPPED_CALL(update)

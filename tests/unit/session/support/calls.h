@@ -40,6 +40,8 @@ enum status_code do_revoke(struct stage *s, const struct session_revoke_request 
 			   struct session_revoke_result *ret);
 enum status_code do_revoke_user(struct stage *s, const struct session_revoke_user_request *req,
 				struct session_revoke_user_result *ret);
+enum status_code do_revoke_realm(struct stage *s, const struct session_revoke_realm_request *req,
+				 struct session_revoke_realm_result *ret);
 enum status_code do_verify(struct stage *s, const struct session_verify_request *req,
 			   struct session_verify_result *ret);
 enum status_code do_list(struct stage *s, const struct session_list_request *req, struct session_list_result *ret);

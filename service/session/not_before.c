@@ -1,0 +1,111 @@
+/* A cell for each tag that a realm may have: an announcement is taken without looking at the configuration, and a look-up
+ * is two loads. Of the 1 MiB only the pages in use are ever backed by memory.
+ *
+ * Both numbers of a cell only grow, so each is right by itself: a reader who sees the one and not yet the other is in
+ * the place of one who came a moment earlier. */
+
+#include "session/not_before.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "session/handle.h"
+#include "session/state.h"
+
+#define REALM_TAGS 65536
+
+struct cell {
+	_Atomic uint64_t at_ms;
+	_Atomic uint64_t confirmed_ms; /* monotonic, and 1: 0 is never */
+};
+
+struct not_before {
+	struct cell cells[REALM_TAGS];
+};
+
+_Static_assert(NOT_BEFORE_KEY_CHARS == sizeof("lk1:n:{}") - 1 + USER_TAG_CHARS, "the key has a hash tag");
+
+not_before *not_before_new(void)
+{
+	/* Zeroed, which is what every cell starts with. */
+	return calloc(1, sizeof(not_before));
+}
+
+void not_before_free(not_before **n)
+{
+	free(*n);
+	*n = NULL;
+}
+
+static void lift(_Atomic uint64_t *number, uint64_t to)
+{
+	uint64_t is = atomic_load_explicit(number, memory_order_relaxed);
+
+	while (is < to &&
+	       !atomic_compare_exchange_weak_explicit(number, &is, to, memory_order_release, memory_order_relaxed))
+		;
+}
+
+uint64_t not_before_of(const not_before *n, uint16_t realm_tag)
+{
+	return n == NULL ? 0 : atomic_load_explicit(&n->cells[realm_tag].at_ms, memory_order_acquire);
+}
+
+void not_before_raise(not_before *n, uint16_t realm_tag, uint64_t at_ms)
+{
+	if (n != NULL)
+		lift(&n->cells[realm_tag].at_ms, at_ms);
+}
+
+bool not_before_is_confirmed(const not_before *n, uint16_t realm_tag, uint64_t mono_ms)
+{
+	uint64_t confirmed_ms;
+
+	if (n == NULL)
+		return true;
+	confirmed_ms = atomic_load_explicit(&n->cells[realm_tag].confirmed_ms, memory_order_acquire);
+	return confirmed_ms > 0 && mono_ms < confirmed_ms - 1 + NOT_BEFORE_TRUST_MS;
+}
+
+void not_before_key(const keyring *kr, const struct session_realm *realm, char out[static NOT_BEFORE_KEY_CHARS])
+{
+	struct handle h;
+
+	handle_of_realm(kr, realm->name, &h);
+	memcpy(out, "lk1:n:{", 7);
+	memcpy(out + 7, h.tag, USER_TAG_CHARS);
+	out[NOT_BEFORE_KEY_CHARS - 1] = '}';
+}
+
+void not_before_query_plan(const keyring *kr, const struct session_realm *realm, struct not_before_query *ret)
+{
+	*ret = (struct not_before_query){.realm_tag = realm->tag};
+	not_before_key(kr, realm, ret->key);
+	ret->command = (struct store_command){
+	    .is_repeatable = true,
+	    .argc = 2,
+	    .key = span_of(ret->key, sizeof(ret->key)),
+	    .argv = {SPAN_LIT("GET"), span_of(ret->key, sizeof(ret->key))},
+	};
+}
+
+/* Behind the moment the value names who set it. */
+static bool read_moment(span value, uint64_t *ret)
+{
+	const uint8_t *end = value.len == 0 ? NULL : memchr(value.ptr, ':', value.len);
+
+	return end != NULL && number_parse(span_of(value.ptr, (size_t)(end - value.ptr)), ret);
+}
+
+bool not_before_query_answer(not_before *n, const struct not_before_query *q, const struct store_reply *reply,
+			     uint64_t asked_ms)
+{
+	uint64_t at_ms = 0;
+
+	if (reply->type != STORE_NIL && (reply->type != STORE_STRING || !read_moment(reply->string, &at_ms)))
+		return false;
+	/* In this order: whoever finds it confirmed finds what was confirmed. */
+	lift(&n->cells[q->realm_tag].at_ms, at_ms);
+	lift(&n->cells[q->realm_tag].confirmed_ms, asked_ms + 1);
+	return true;
+}
