@@ -148,7 +148,7 @@ static enum fate judge(const struct good *g, span value, const struct session_ge
 
 static enum fate get(const struct shelf *s, const struct good *g, span value, arena *a)
 {
-	const struct session_env env = shelf_env(s, g, a);
+	const struct session_env env = shelf_env(s, g->realm, a);
 	const struct session_get_request req = {.token = g->token};
 	const struct store_reply reply = {.type = STORE_STRING, .string = value};
 	struct session_get_result result = {0};
@@ -206,6 +206,8 @@ static const struct subject {
 	enum attempt (*attempt)(const struct shelf *s, struct random *r, arena *a, struct specimen *ret);
 } subjects[] = {
     {"tokens", token_attempt},
+    {"forwards", forward_attempt},
+    {"anonymous tokens", anonymous_attempt},
 };
 
 #define SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "crypto/codec.h"
 #include "session/bytes.h"
+#include "session/forward.h"
 #include "session/handle.h"
 #include "session/record.h"
 
@@ -24,9 +26,9 @@ void must(bool condition, const char *what)
 	abort();
 }
 
-struct session_env shelf_env(const struct shelf *s, const struct good *g, arena *a)
+struct session_env shelf_env(const struct shelf *s, const struct session_realm *realm, arena *a)
 {
-	return (struct session_env){.keys = s->keys, .realm = g->realm, .arena = a, .now_ms = SHELF_NOW_MS};
+	return (struct session_env){.keys = s->keys, .realm = realm, .arena = a, .now_ms = SHELF_NOW_MS};
 }
 
 /* Text that tells where it belongs, so that a mix would show. */
@@ -44,7 +46,7 @@ static span value_of(const struct shelf *s, const struct good *g, size_t number,
 	return span_of(big, BIG_BYTES);
 }
 
-static struct record_place place_of_good(const struct shelf *s, const struct good *g)
+struct record_place shelf_place(const struct shelf *s, const struct good *g)
 {
 	return (struct record_place){
 	    .keys = s->keys, .key = g->key, .id = span_of(g->id, 32), .created_s = SHELF_NOW_MS / 1000};
@@ -52,7 +54,7 @@ static struct record_place place_of_good(const struct shelf *s, const struct goo
 
 static void create(struct shelf *s, struct good *g, size_t number)
 {
-	const struct session_env env = shelf_env(s, g, s->arena);
+	const struct session_env env = shelf_env(s, g->realm, s->arena);
 	const struct session_attribute first = {span_str(names[0]), value_of(s, g, 0, number % 6 == 5)};
 	const struct session_create_request req = {.user = g->user,
 						   .class_name = g->class_name,
@@ -103,7 +105,7 @@ static span append(const struct shelf *s, span record, span delta)
 /* Every other delta is bound to its place; some remove. */
 static void update(struct shelf *s, struct good *g, size_t number)
 {
-	const struct record_place place = place_of_good(s, g);
+	const struct record_place place = shelf_place(s, g);
 	const span last = g->values[g->value_count - 1];
 	struct sealed_delta *d = &g->deltas[g->delta_count++];
 	struct session_attribute set;
@@ -125,7 +127,7 @@ static void update(struct shelf *s, struct good *g, size_t number)
 /* As compact does it, under the first key of now. */
 static void rewrite(struct shelf *s, struct good *g)
 {
-	const struct record_place place = place_of_good(s, g);
+	const struct record_place place = shelf_place(s, g);
 	const struct session_attribute *attributes;
 	struct sealed_base *base = &g->bases[g->base_count++];
 	struct metadata metadata;
@@ -147,6 +149,49 @@ static void rewrite(struct shelf *s, struct good *g)
 	for (size_t i = 0; i < count; i++)
 		base->attributes[i] = (struct change){attributes[i].key, attributes[i].value};
 	g->values[g->value_count++] = base->bytes;
+}
+
+/* From session i to another of the shelf, which serves as its successor; every other is under the second key. */
+static void forward(struct shelf *s, size_t i)
+{
+	struct good_forward *f = &s->forwards[i];
+	const struct good *to = &s->sessions[(i + 5) % SHELF_SESSIONS];
+	struct forward_header header = {.rotated_at_ms = SHELF_NOW_MS,
+					.grace_until_ms = SHELF_NOW_MS + 10000,
+					.realm_tag = s->sessions[i].realm->tag};
+	struct forward_inside inside = {.authentication = {.aal = 1}};
+	struct record_place place;
+
+	f->from = &s->sessions[i];
+	place = shelf_place(s, f->from);
+	memcpy(header.name, to->key.ptr + to->key.len - NAME_CHARS, NAME_CHARS);
+	must(base64_decode(span_of(to->token.ptr + 5, TOKEN_CHARS - 5), f->successor, TOKEN_BYTES), "base64");
+	memcpy(inside.token, f->successor, TOKEN_BYTES);
+	must(forward_write(s->arena, &place, &header, &inside, &f->bytes), "forward");
+}
+
+/* Under the first key of now; every other in the other realm, some large. */
+static void create_anonymous(struct shelf *s, size_t i)
+{
+	struct good_anonymous *g = &s->anonymous[i];
+	struct session_attribute one = {.key = span_str(names[0])};
+	struct session_create_result created = {0};
+	struct session_create_request req = {.attribute_count = 1, .attributes = &one, .is_anonymous = true};
+	struct session_plan plan = {0};
+	struct session_env env;
+	enum plan_next next;
+	struct status st;
+
+	g->realm = &s->realm_list[i % 2];
+	g->value = value_of(s, &s->sessions[i], 1000 + i, i % 4 == 3);
+	if (g->value.len > 1000)
+		g->value.len = 1000;
+	one.value = g->value;
+	env = shelf_env(s, g->realm, s->arena);
+	must(session_create_plan(&env, &req, &plan, &st) == STATUS_OK && !plan.has_command &&
+		 session_create_answer(&env, &plan, NULL, &next, &created, &st) == STATUS_OK && next == PLAN_DONE,
+	     "anonymous");
+	g->token = created.token;
 }
 
 /* Two keys, the second of which becomes the first half-way. */
@@ -212,7 +257,15 @@ void shelf_open(struct shelf *s)
 		for (size_t n = 0; n < i % (SHELF_DELTAS + 1); n++)
 			update(s, g, n + 1);
 	}
+	for (size_t i = 0; i < SHELF_FORWARDS; i += 2)
+		forward(s, i);
+	for (size_t i = 0; i < SHELF_ANONYMOUS / 2; i++)
+		create_anonymous(s, i);
 	promote(s, path);
+	for (size_t i = 1; i < SHELF_FORWARDS; i += 2)
+		forward(s, i);
+	for (size_t i = SHELF_ANONYMOUS / 2; i < SHELF_ANONYMOUS; i++)
+		create_anonymous(s, i);
 	for (size_t i = 0; i < SHELF_SESSIONS; i += 2) {
 		rewrite(s, &s->sessions[i]);
 		for (size_t n = 0; n < (i + 3) % (SHELF_DELTAS + 1); n++)

@@ -5,11 +5,14 @@
  * clear: what is accepted must be made of nothing else. */
 
 #include "session/session.h"
+#include "session/token.h"
 
 #define SHELF_SESSIONS	 12
 #define SHELF_BASES	 2 /* as created, and as sealed anew under the next key */
 #define SHELF_DELTAS	 8 /* behind each base */
 #define SHELF_VALUES	 (SHELF_BASES * (SHELF_DELTAS + 1))
+#define SHELF_FORWARDS	 12
+#define SHELF_ANONYMOUS	 8
 #define SHELF_ATTRIBUTES 4
 
 #define SHELF_NOW_MS 1764000000123ULL
@@ -46,6 +49,20 @@ struct good {
 	span values[SHELF_VALUES]; /* every record that was stored */
 };
 
+/* From a session that was rotated to its successor. */
+struct good_forward {
+	const struct good *from;
+	span bytes;
+	uint8_t successor[TOKEN_BYTES];
+};
+
+/* A session inside its token. */
+struct good_anonymous {
+	const struct session_realm *realm;
+	span token;
+	span value; /* of its one attribute */
+};
+
 struct shelf {
 	arena *arena;
 	keyring *keys;
@@ -54,14 +71,21 @@ struct shelf {
 	struct session_realm realm_list[2];
 	struct session_realms realms;
 	struct good sessions[SHELF_SESSIONS];
+	struct good_forward forwards[SHELF_FORWARDS];
+	struct good_anonymous anonymous[SHELF_ANONYMOUS];
 };
+
+struct record_place;
 
 /* Ends the program when anything fails. */
 void shelf_open(struct shelf *s);
 void shelf_close(struct shelf *s);
 
-/* A call about a session, with this arena. */
-struct session_env shelf_env(const struct shelf *s, const struct good *g, arena *a);
+/* A call in this realm, with this arena. */
+struct session_env shelf_env(const struct shelf *s, const struct session_realm *realm, arena *a);
+
+/* Where the session is stored, and what opens it. */
+struct record_place shelf_place(const struct shelf *s, const struct good *g);
 
 void must(bool condition, const char *what);
 

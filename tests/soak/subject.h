@@ -18,4 +18,10 @@ struct specimen {
 /* Session tokens, as somebody may present them. */
 enum attempt token_attempt(const struct shelf *s, struct random *r, arena *a, struct specimen *ret);
 
+/* Forwards, as they may come to stand in Redis. */
+enum attempt forward_attempt(const struct shelf *s, struct random *r, arena *a, struct specimen *ret);
+
+/* Anonymous tokens, the same. */
+enum attempt anonymous_attempt(const struct shelf *s, struct random *r, arena *a, struct specimen *ret);
+
 #endif
