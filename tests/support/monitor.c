@@ -69,7 +69,13 @@ static void send_marker(struct monitor *m, char *out, size_t out_size)
 /* What the service sends with no call behind it. */
 static bool is_by_itself(const char *line)
 {
-	return strstr(line, "] \"PING\"") != NULL || strstr(line, "] \"GET\" \"lk1:n:") != NULL;
+	static const char *const own[] = {"] \"PING\"", "] \"INFO\"", "] \"CLIENT\"", "] \"GET\" \"lk1:n:"};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		if (strstr(line, own[i]) != NULL)
+			return true;
+	}
+	return false;
 }
 
 void monitor_take(struct monitor *m)
