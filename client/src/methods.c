@@ -107,8 +107,12 @@ static enum lk_err answer_get_many(const ProtobufCMessage *message, struct resul
 static enum lk_err judge(bool has_verdict, Latchkey__V1__Verdict verdict, Latchkey__V1__Reason reason,
 			 struct lk_error *error)
 {
+	/* Only a step-up that its caller has not made leaves a session alive. */
+	bool is_alive = reason == LATCHKEY__V1__REASON__ASSURANCE_TOO_LOW;
+
 	if (verdict == LATCHKEY__V1__VERDICT__INVALID) {
-		(void)error_set(error, LK_E_SESSION_INVALID, "the session has ended, nothing was written: %s",
+		(void)error_set(error, LK_E_SESSION_INVALID, "%s: %s",
+				is_alive ? "nothing was written" : "the session has ended, nothing was written",
 				lk_reason_message((enum lk_reason)reason));
 		error->reason = (enum lk_reason)reason;
 		return LK_E_SESSION_INVALID;

@@ -193,7 +193,7 @@ static void test_rotate(void **state)
 
 	(void)state;
 	create(old, "rob");
-	expect(CLI_DONE, &r, "session", "rotate", old, "--aal", "2", "--amr", "hwk");
+	expect(CLI_DONE, &r, "session", "rotate", old);
 	take_token(&r, "lks1_", next);
 	assert_string_not_equal(old, next);
 	/* Whoever is a moment late gets the same. */
@@ -204,7 +204,6 @@ static void test_rotate(void **state)
 	json = parse(&r);
 	assert_string_equal(text(json, "successor"), next);
 	json_decref(json);
-	expect_only(CLI_DONE, "session", "get", next, "--aal", "2", "--amr", "hwk");
 	/* One device still. */
 	expect(CLI_DONE, &r, "session", "list", "rob", "--json");
 	json = parse(&r);
@@ -222,6 +221,33 @@ static void test_rotate(void **state)
 	expect(CLI_INVALID, &r, "session", "rotate", again);
 	assert_int_equal(r.out_len, 0);
 	run_result_free(&r);
+}
+
+/* What a step-up gives goes to those who prove as much, and not to whoever has the old token. */
+static void test_step_up(void **state)
+{
+	char old[ANY_TOKEN_BYTES], next[ANY_TOKEN_BYTES], again[ANY_TOKEN_BYTES];
+	struct run_result r;
+	json_t *json;
+
+	(void)state;
+	create(old, "sue");
+	expect(CLI_DONE, &r, "session", "rotate", old, "--aal", "2", "--amr", "hwk");
+	take_token(&r, "lks1_", next);
+	expect_only(CLI_DONE, "session", "get", next, "--aal", "2", "--amr", "hwk");
+	expect(CLI_INVALID, &r, "session", "rotate", old);
+	assert_non_null(strstr(r.err, "stronger login"));
+	assert_null(strstr(r.err, "ended"));
+	run_result_free(&r);
+	expect(CLI_DONE, &r, "session", "rotate", old, "--aal", "2", "--amr", "hwk");
+	take_token(&r, "lks1_", again);
+	assert_string_equal(again, next);
+	expect(CLI_DONE, &r, "session", "get", old);
+	json = parse(&r);
+	assert_null(json_object_get(json, "successor"));
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "authentication"), "aal")), 1);
+	json_decref(json);
+	expect_only(CLI_INVALID, "session", "get", old, "--aal", "2");
 }
 
 static void test_anonymous(void **state)
@@ -354,9 +380,10 @@ static void test_watch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_policy),   cmocka_unit_test(test_demands), cmocka_unit_test(test_verify),
-	    cmocka_unit_test(test_get_many), cmocka_unit_test(test_rotate),  cmocka_unit_test(test_anonymous),
-	    cmocka_unit_test(test_keys),     cmocka_unit_test(test_watch),   cmocka_unit_test(test_revoke_realm),
+	    cmocka_unit_test(test_policy),	 cmocka_unit_test(test_demands), cmocka_unit_test(test_verify),
+	    cmocka_unit_test(test_get_many),	 cmocka_unit_test(test_rotate),	 cmocka_unit_test(test_step_up),
+	    cmocka_unit_test(test_anonymous),	 cmocka_unit_test(test_keys),	 cmocka_unit_test(test_watch),
+	    cmocka_unit_test(test_revoke_realm),
 	};
 
 	return cmocka_run_group_tests(tests, open_scene, close_scene);

@@ -457,8 +457,10 @@ struct lk_session_rotate_request {
 
 /* Gives a session a new token, with the same attributes and the same absolute deadline: call it whenever what the session
  * may do grows, at a step-up above all. *ret_session has the token. All who rotate one token within its grace period get
- * the same; a token that is used after it was kept by a thief, and ends the session: LK_REASON_REUSE_DETECTED.
- * LK_E_SESSION_INVALID: the session has ended (error->reason says why). LK_E_UNREADABLE as for get. */
+ * the same, after a step-up if they bring an authentication as strong; a token that is used after it was kept by a thief,
+ * and ends the session: LK_REASON_REUSE_DETECTED.
+ * LK_E_SESSION_INVALID: the session has ended (error->reason says why); or, with LK_REASON_ASSURANCE_TOO_LOW, it is alive,
+ * was stepped up, and this request has not proved as much. LK_E_UNREADABLE as for get. */
 LK_API LK_MUST_CHECK enum lk_err lk_session_rotate(lk_client *client, const struct lk_session_rotate_request *request,
 						   lk_session **ret_session, struct lk_error *error);
 

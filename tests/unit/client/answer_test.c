@@ -81,6 +81,12 @@ static void a_rotation_without_a_successor_is_none(void **state)
 	assert_int_equal(told(METHOD_ROTATE, &response.base), LK_E_SESSION_INVALID);
 	assert_int_equal(error.reason, LK_REASON_REUSE_DETECTED);
 	assert_null(results.session);
+	assert_non_null(strstr(error.message, "has ended"));
+	/* The one reason that is no end. */
+	response.reason = LATCHKEY__V1__REASON__ASSURANCE_TOO_LOW;
+	assert_int_equal(told(METHOD_ROTATE, &response.base), LK_E_SESSION_INVALID);
+	assert_int_equal(error.reason, LK_REASON_ASSURANCE_TOO_LOW);
+	assert_null(strstr(error.message, "has ended"));
 	response.verdict = LATCHKEY__V1__VERDICT__UNKNOWN;
 	response.reason = LATCHKEY__V1__REASON__NEWER_FORMAT;
 	assert_int_equal(told(METHOD_ROTATE, &response.base), LK_E_UNREADABLE);

@@ -237,9 +237,10 @@ export LATCHKEY_SERVER=ipc://$dir/s.sock
 run 0 session create ann
 token=$(cat "$dir/out")
 output=/dev/full
-for verb in info 'info --json' stats 'stats --json' health 'health --json' redis 'redis --json' policy 'policy --json' 'session verify ann' \
-	'session create ann' 'session list ann' \
-	keys 'keys --json' 'session list ann --json' "session get $token" "session update $token a=1" 'session revoke-user bob' \
+for verb in info 'info --json' stats 'stats --json' health 'health --json' redis 'redis --json' \
+	policy 'policy --json' keys 'keys --json' 'session verify ann' \
+	'session create ann' 'session create --anonymous' 'session list ann' \
+	'session list ann --json' "session get $token" "session update $token a=1" 'session revoke-user bob' \
 	--help --version; do
 	run 3 $verb
 	err_has 'latchkey: the result could not be written'
