@@ -1,5 +1,6 @@
-# cmake -DFOLDER=dir -DSCRIPTS=ID=file,ID=file -DOUT=file -P embed.cmake
-# Writes the scripts as C: SOURCE_ID, an array of the file's bytes and a NUL, and SHA1_ID, their hash in hex.
+# cmake -DFOLDER=dir -DSCRIPTS=ID=file,ID=file -DWHOLE=dir -DOUT=file -P embed.cmake
+# Makes each script whole: a line "-- include NAME" becomes FOLDER/include/NAME.lua, which may use the locals above it.
+# Writes them to WHOLE, and as C to OUT: SOURCE_ID, an array of the bytes and a NUL, and SHA1_ID, their hash in hex.
 string(REPLACE "," ";" scripts "${SCRIPTS}")
 set(text "")
 foreach(script ${scripts})
@@ -8,7 +9,15 @@ foreach(script ${scripts})
     message(FATAL_ERROR "embed.cmake: ${script} is not ID=file")
   endif()
   set(id ${CMAKE_MATCH_1})
-  set(path ${FOLDER}/${CMAKE_MATCH_2}.lua)
+  set(name ${CMAKE_MATCH_2})
+  file(READ ${FOLDER}/${name}.lua lua)
+  while("${lua}" MATCHES "\n-- include ([a-z_]+)\n")
+    set(part ${CMAKE_MATCH_1})
+    file(READ ${FOLDER}/include/${part}.lua included)
+    string(REPLACE "\n-- include ${part}\n" "\n${included}" lua "${lua}")
+  endwhile()
+  set(path ${WHOLE}/${name}.lua)
+  file(WRITE ${path} "${lua}")
   file(READ ${path} hex HEX)
   file(SHA1 ${path} hash)
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")

@@ -11,29 +11,7 @@
 --         whose answer was lost, finds them and tells their names and number again.
 local index, prefix, lives, spared = KEYS[1], ARGV[1], tonumber(ARGV[3]), ARGV[4]
 
--- Bytes decide the order of names, as in sorted sets; the language's own < asks the locale.
-local function comes_after(a, b)
-	for i = 1, math.min(#a, #b) do
-		if a:byte(i) ~= b:byte(i) then return a:byte(i) > b:byte(i) end
-	end
-	return #a > #b
-end
-
--- The rank of the first entry behind (score, name), whether or not that one is still there.
-local function rank_after(score, name)
-	if score == '' then return 0 end
-	local low = redis.call('ZCOUNT', index, '-inf', '(' .. score)
-	local high = redis.call('ZCOUNT', index, '-inf', score)
-	while low < high do
-		local middle = math.floor((low + high) / 2)
-		if comes_after(redis.call('ZRANGE', index, middle, middle)[1], name) then
-			high = middle
-		else
-			low = middle + 1
-		end
-	end
-	return low
-end
+-- include rank_after
 
 -- What a tombstone may live. Entries are in the order of their deadlines: where the first of the chunk is not near, none
 -- is, and no score is asked for, which costs more than all else. Text stays text: numbers are printed for each command.

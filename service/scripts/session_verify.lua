@@ -11,29 +11,7 @@
 local index, prefix, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local alive, dangling, wrong, missing = 0, 0, 0, 0
 
--- Bytes decide the order of names, as in sorted sets; the language's own < asks the locale.
-local function comes_after(a, b)
-	for i = 1, math.min(#a, #b) do
-		if a:byte(i) ~= b:byte(i) then return a:byte(i) > b:byte(i) end
-	end
-	return #a > #b
-end
-
--- The rank of the first entry behind (score, name), whether or not that one is still there.
-local function rank_after(score, name)
-	if score == '' then return 0 end
-	local low = redis.call('ZCOUNT', index, '-inf', '(' .. score)
-	local high = redis.call('ZCOUNT', index, '-inf', score)
-	while low < high do
-		local middle = math.floor((low + high) / 2)
-		if comes_after(redis.call('ZRANGE', index, middle, middle)[1], name) then
-			high = middle
-		else
-			low = middle + 1
-		end
-	end
-	return low
-end
+-- include rank_after
 
 -- Whether a session lives there; and its deadline, nil where this version cannot tell.
 local function session_of(name)

@@ -16,7 +16,7 @@
 #define START_PAUSE_US 10000
 
 static const char *const script_files[STORE_SCRIPTS] = {
-#define X(id, file) [STORE_SCRIPT_##id] = "service/scripts/" file ".lua",
+#define X(id, file) [STORE_SCRIPT_##id] = SCRIPTS_DIR "/" file ".lua",
     STORE_SCRIPT_MAP(X)
 #undef X
 };
@@ -73,7 +73,7 @@ static char *read_script(const char *path)
 	size_t size = 0;
 
 	if (f == NULL)
-		fail_msg("cannot open %s: run from the source folder", path);
+		fail_msg("cannot open %s", path);
 	assert_true(getdelim(&text, &size, EOF, f) > 0);
 	fclose(f);
 	return text;
