@@ -12,9 +12,9 @@
  * hook or wire_link_close is called. The reader and the greeting's result belong to the link's events.
  *
  * Ownership. An operation is in the queue from the moment it is sent until its reply, or the connection's end, takes it
- * off; after that it may be freed by its owner at any moment. The connection's own commands (greeting, ping, ASKING) are
- * operations like any other, flagged OP_DIRECT. After `closed` has answered what was left, and only then, `is_settled`: the tick may dial
- * again, or the memory may go. */
+ * off; after that it may be freed by its owner at any moment. The connection's own commands (greeting, ping, ASKING)
+ * are operations like any other, flagged OP_DIRECT. After `closed` has answered what was left, and only then,
+ * `is_settled`: the tick may dial again, or the memory may go. */
 
 #include "redis/connection.h"
 

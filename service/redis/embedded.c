@@ -89,8 +89,8 @@ static void wait_locked(embedded *e, uint64_t until_ms)
 /* No config file: every setting that matters is here.
  * appendfsync always: what is answered is on disk. With everysec Redis holds a write back for up to two seconds while
  * a sync is under way, and a kill then loses logins and revocations that were acknowledged; measured under a busy disk.
- * It costs about a tenth of the commands a second at 64 callers. save "": the append-only file has it all; a snapshot would be the same work again.
- * noeviction: a full store refuses new sessions and never drops a living one. */
+ * It costs about a tenth of the commands a second at 64 callers. save "": the append-only file has it all; a snapshot
+ * would be the same work again. noeviction: a full store refuses new sessions and never drops a living one. */
 static pid_t start_server(embedded *e)
 {
 	static const char *const settings[] = {

@@ -13,8 +13,9 @@
  *
  * Life. OPEN from the listener's `accepted` to the channel's `closed`; LINGERING while exchanges are still unanswered
  * then; GONE once there are none, and out of the registry. So a caller that sends and hangs up, again and again, still
- * counts against connections_max, and the sweep still ends its calls; parked ones end at once. References: one for OPEN and LINGERING together,
- * one for each exchange until its memory goes, one for each visit. The core and the channel are held to the last.
+ * counts against connections_max, and the sweep still ends its calls; parked ones end at once. References: one for OPEN
+ * and LINGERING together, one for each exchange until its memory goes, one for each visit. The core and the channel are
+ * held to the last.
  *
  * Lock. `lock` covers the state, the list of unanswered exchanges, and the writing of this connection's due moment in
  * the registry. Nothing is called with it held but the registry's accessors.
@@ -300,12 +301,14 @@ static void on_closed(void *owner, wire_channel *ch, enum wire_error reason)
 		  LOG_STR("reason", wire_error_name(reason)));
 	(void)pthread_mutex_lock(&c->lock);
 	is_gone = set_state(c, c->first == NULL ? CONNECTION_GONE : CONNECTION_LINGERING);
-	connection_retain(c);
+	if (!is_gone)
+		connection_retain(c);
 	(void)pthread_mutex_unlock(&c->lock);
-	if (is_gone)
+	if (is_gone) {
 		leave_registry(c);
-	else
-		(void)connection_sweep(c, &parked);
+		return;
+	}
+	(void)connection_sweep(c, &parked);
 	connection_release(&c);
 }
 

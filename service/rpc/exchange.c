@@ -22,13 +22,13 @@
  * Memory. The exchange and all that belongs to it live in one arena, in the common case one block; it is wiped as a
  * whole, for it holds tokens and attributes. References: one while the frame is being started, one for each command in
  * the store's hands, one for each parked call, one for each cut-off. An unanswered call always has one of the first
- * three, so an exchange in the connection's list is alive. The memory may outlive the reply, when time ran out before the
- * store replied.
+ * three, so an exchange in the connection's list is alive. The memory may outlive the reply, when time ran out before
+ * the store replied.
  *
  * Lock. `lock` covers the arena and the calls: replies to one frame's commands come from several threads at once. Under
  * it only pure planning and answering is done, the memory of revocations is read and added to, the log of events is
- * read, calls are parked, and the store is asked for its state by Health; submitting, keeping and sending are not. A task between its command's reply and its next
- * command belongs to the thread that brought the reply. */
+ * read, calls are parked, and the store is asked for its state by Health; submitting, keeping and sending are not. A
+ * task between its command's reply and its next command belongs to the thread that brought the reply. */
 
 /* First block: the calls, and what a Get takes around its record: request, plan, opened parts, response. */
 #define CALL_BYTES_TYPICAL  3072

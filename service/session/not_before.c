@@ -69,11 +69,12 @@ bool not_before_is_confirmed(const not_before *n, uint16_t realm_tag, uint64_t m
 
 void not_before_key(const keyring *kr, const struct session_realm *realm, char out[static NOT_BEFORE_KEY_CHARS])
 {
+	static const char start[] = {'l', 'k', '1', ':', 'n', ':', '{'};
 	struct handle h;
 
 	handle_of_realm(kr, realm->name, &h);
-	memcpy(out, "lk1:n:{", 7);
-	memcpy(out + 7, h.tag, USER_TAG_CHARS);
+	memcpy(out, start, sizeof(start));
+	memcpy(out + sizeof(start), h.tag, USER_TAG_CHARS);
 	out[NOT_BEFORE_KEY_CHARS - 1] = '}';
 }
 

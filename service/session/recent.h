@@ -3,8 +3,9 @@
 
 /* What was revoked in the last moments, by this instance or by another that announced it. A primary that takes over may
  * lack it until it has been brought back; asked here, the session stays dead meanwhile. And what was rotated
- * (REASON_ROTATED): it is no end, and gives way to one; but a record that is found there is one from before. Thread-safe; its lock is held
- * for a few hundred nanoseconds and nothing is called under it. Looking up what is not there takes no lock. */
+ * (REASON_ROTATED): it is no end, and gives way to one; but a record that is found there is one from before.
+ * Thread-safe; its lock is held for a few hundred nanoseconds and nothing is called under it. Looking up what is not
+ * there takes no lock. */
 
 #include <stdbool.h>
 #include <stddef.h>

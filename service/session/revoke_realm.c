@@ -9,7 +9,7 @@
 
 /* Who logs in behind a revocation is created at its moment, so another one in the same second takes the next. So far
  * they may run ahead: the minute that may be asked for, and one revocation a second for another. */
-#define AHEAD_MS_MAX (2 * CLOCK_SKEW_MS)
+#define AHEAD_MS_MAX (2ULL * CLOCK_SKEW_MS)
 #define NAME_RANDOM  8
 
 static enum status_code check_moment(const struct session_env *env, uint64_t asked_ms, struct status *st)
