@@ -167,6 +167,20 @@ static void a_primary_that_is_down_says_why(void **state)
 	end_scene(&s);
 }
 
+/* Who ends loses nothing: nobody is to be woken by it. */
+static void an_end_is_no_loss(void **state)
+{
+	static struct scene s;
+
+	(void)state;
+	start_server(&s, NULL);
+	open_at(&s, "redis://127.0.0.1:%u", s.server.port);
+	assert_true(redis_wait_ready(s.redis, BOUND_MS));
+	redis_close(&s.redis);
+	assert_false(events_have(&s.events, "redis_primary_lost"));
+	end_scene(&s);
+}
+
 static void an_acl_hides_the_role(void **state)
 {
 	static struct scene s;
@@ -325,6 +339,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(tls_without_the_certificate_demanded),
 	    cmocka_unit_test(a_password_is_missing),
 	    cmocka_unit_test(a_primary_that_is_down_says_why),
+	    cmocka_unit_test(an_end_is_no_loss),
 	    cmocka_unit_test(an_acl_hides_the_role),
 	    cmocka_unit_test(a_sentinel_url_names_a_server),
 	    cmocka_unit_test(a_server_url_names_a_sentinel),
