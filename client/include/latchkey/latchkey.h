@@ -383,8 +383,10 @@ struct lk_session_get_many_request {
 	const char *realm;
 	uint32_t timeout_ms;
 	const char *traceparent;
-	const struct lk_bytes *tokens; /* as for get */
-	size_t token_count;	       /* 1 to 64 */
+	/* As for get; but the request as a whole has at most LK_REQUEST_BYTES_MAX, or it is LK_E_INVALID_ARGUMENT: with tokens
+	 * that strangers have shown, and anonymous ones, of up to 3,072 bytes, send fewer at once. */
+	const struct lk_bytes *tokens;
+	size_t token_count; /* 1 to 64 */
 	bool peek;
 };
 #define LK_SESSION_GET_MANY_REQUEST_INIT LK_INIT_(struct lk_session_get_many_request)
