@@ -340,7 +340,8 @@ struct lk_session_create_request {
 	 * by now is LK_E_INVALID_ARGUMENT: create without it. */
 	struct lk_bytes promote;
 	/* A session of nobody, sealed inside its token: the server keeps nothing of it, and it cannot be revoked but with
-	 * its whole realm. It ends at its absolute deadline. No user, device or authentication; attributes of at most 2,048
+	 * its whole realm. It ends at its absolute deadline, whatever idle_timeout_s says; no idempotency key is remembered:
+	 * a repetition makes another, which costs nothing. No user, device or authentication; attributes of at most 2,048
 	 * bytes together. The token has up to 3,072 bytes. */
 	bool anonymous;
 };
