@@ -180,7 +180,8 @@ LK_API uint64_t lk_redis_node_commands(const lk_redis_node *node);	 /* sent */
 LK_API uint64_t lk_redis_node_errors(const lk_redis_node *node);	 /* error replies */
 LK_API uint64_t lk_redis_node_timeouts(const lk_redis_node *node);	 /* connections given up for want of a reply */
 LK_API uint64_t lk_redis_node_reconnects(const lk_redis_node *node);	 /* connections made again after a loss */
-/* Why none of the connections is open: a wrong password, a certificate. Empty: one is, or none was tried yet. */
+/* Why none of the connections is open, such as a wrong password, or that the server is of another kind than redis.url
+ * says. Empty: all is well, or none was tried yet. */
 LK_API const char *lk_redis_node_error(const lk_redis_node *node);
 
 LK_API LK_MUST_CHECK enum lk_err lk_server_redis_async(lk_call *call, const struct lk_server_request *request);
