@@ -84,6 +84,7 @@ static uint64_t read_time(const char *name, const char *text)
 {
 	struct tm parts = {0};
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+	const int day = parts.tm_mday;
 	unsigned ms = 0, unit = 100;
 	time_t seconds;
 
@@ -91,7 +92,8 @@ static uint64_t read_time(const char *name, const char *text)
 		for (rest++; isdigit((unsigned char)*rest); rest++, unit /= 10)
 			ms += unit * (unsigned)(*rest - '0');
 	seconds = rest != NULL ? timegm(&parts) : -1;
-	if (rest == NULL || strcmp(rest, "Z") != 0 || seconds <= 0)
+	/* timegm would make the 2nd of March of the 30th of February. */
+	if (rest == NULL || strcmp(rest, "Z") != 0 || seconds <= 0 || parts.tm_mday != day)
 		FAIL("%s \"%s\": not a time in UTC such as 2026-01-31T12:00:00Z", name, text);
 	return (uint64_t)seconds * 1000 + ms;
 }

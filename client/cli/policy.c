@@ -81,12 +81,12 @@ static json_t *json_of_keys(const lk_keys *keys)
 	for (size_t i = 0; i < lk_keys_count(keys); i++) {
 		const lk_key *key = lk_keys_at(keys, i);
 
-		(void)json_array_append_new(rows, json_pack("{s:I, s:b, s:I, s:I, s:o, s:o}", "id",
-							    (json_int_t)lk_key_id(key), "first", lk_key_is_first(key),
-							    "tokens", (json_int_t)lk_key_tokens(key), "records",
-							    (json_int_t)lk_key_records(key), "last_used_at",
-							    json_of_time(lk_key_last_used_at_ms(key)), "first_until",
-							    json_of_time(lk_key_first_until_ms(key))));
+		(void)json_array_append_new(
+		    rows, json_pack("{s:I, s:b, s:b, s:I, s:I, s:o, s:o}", "id", (json_int_t)lk_key_id(key), "first",
+				    lk_key_is_first(key), "retired", lk_key_is_retired(key), "tokens",
+				    (json_int_t)lk_key_tokens(key), "records", (json_int_t)lk_key_records(key),
+				    "last_used_at", json_of_time(lk_key_last_used_at_ms(key)), "first_until",
+				    json_of_time(lk_key_first_until_ms(key))));
 	}
 	return json_pack("{s:o, s:o}", "loaded_at", json_of_time(lk_keys_loaded_at_ms(keys)), "keys", rows);
 }
@@ -96,17 +96,24 @@ static const char *time_or_dash(uint64_t at_ms, char to[static TIME_TEXT_BYTES])
 	return at_ms > 0 ? text_of_time(at_ms, to) : "-";
 }
 
+static const char *rank_of(const lk_key *key)
+{
+	if (lk_key_is_retired(key))
+		return "retired";
+	return lk_key_is_first(key) ? "yes" : "no";
+}
+
 static void print_keys(const lk_keys *keys)
 {
 	char used[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
 
-	(void)printf("loaded %s\n%-6s  %-5s  %-10s  %-10s  %-24s  %s\n", time_or_dash(lk_keys_loaded_at_ms(keys), used),
+	(void)printf("loaded %s\n%-6s  %-7s  %-10s  %-10s  %-24s  %s\n", time_or_dash(lk_keys_loaded_at_ms(keys), used),
 		     "KEY", "FIRST", "TOKENS", "RECORDS", "LAST USED", "FIRST UNTIL");
 	for (size_t i = 0; i < lk_keys_count(keys); i++) {
 		const lk_key *key = lk_keys_at(keys, i);
 
-		(void)printf("%-6" PRIu32 "  %-5s  %-10" PRIu64 "  %-10" PRIu64 "  %-24s  %s\n", lk_key_id(key),
-			     lk_key_is_first(key) ? "yes" : "no", lk_key_tokens(key), lk_key_records(key),
+		(void)printf("%-6" PRIu32 "  %-7s  %-10" PRIu64 "  %-10" PRIu64 "  %-24s  %s\n", lk_key_id(key),
+			     rank_of(key), lk_key_tokens(key), lk_key_records(key),
 			     time_or_dash(lk_key_last_used_at_ms(key), used),
 			     time_or_dash(lk_key_first_until_ms(key), until));
 	}

@@ -121,6 +121,28 @@ static void print_table(const lk_redis_status *status)
 	}
 }
 
+/* What keeps servers from being reached: a wrong password, a certificate. */
+static void print_errors(const lk_redis_status *status)
+{
+	for (size_t i = 0; i < lk_redis_status_node_count(status); i++) {
+		const lk_redis_node *node = lk_redis_status_node(status, i);
+
+		if (lk_redis_node_error(node)[0] == '\0')
+			continue;
+		(void)text_print(stdout, lk_text(lk_redis_node_address(node)), CELL_BYTES);
+		(void)fputs(": ", stdout);
+		(void)text_print(stdout, lk_text(lk_redis_node_error(node)), INT_MAX);
+		(void)putchar('\n');
+	}
+}
+
+static void print_pending(const lk_redis_status *status)
+{
+	if (lk_redis_status_pending(status) > 0)
+		(void)printf("%" PRIu64 " revocations are in force that Redis could not write yet\n",
+			     lk_redis_status_pending(status));
+}
+
 static void print_status(const lk_redis_status *status)
 {
 	(void)text_print(stdout, lk_text(lk_redis_status_mode(status)), INT_MAX);
@@ -128,6 +150,8 @@ static void print_status(const lk_redis_status *status)
 		     lk_redis_status_primaries_serving(status), lk_redis_status_primaries(status),
 		     lk_redis_status_slots_served(status), lk_redis_status_slots(status));
 	print_table(status);
+	print_errors(status);
+	print_pending(status);
 }
 
 static json_t *json_of_count(uint64_t number)
@@ -141,7 +165,7 @@ static json_t *json_of_node(const lk_redis_node *node)
 	bool has_lag = lk_redis_node_lag_ms(node, &lag_ms);
 
 	return json_pack(
-	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address",
+	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address",
 	    json_of_message(lk_redis_node_address(node)), "role", json_of_message(lk_redis_node_role(node)), "state",
 	    json_of_message(lk_redis_node_state(node)), "slots", json_of_count(lk_redis_node_slots(node)), "version",
 	    json_of_message(lk_redis_node_version(node)), "connections", json_of_count(lk_redis_node_connections(node)),
@@ -150,7 +174,8 @@ static json_t *json_of_node(const lk_redis_node *node)
 	    "breaker", json_of_message(lk_redis_node_breaker(node)), "breaker_opened",
 	    json_of_count(lk_redis_node_breaker_opened(node)), "commands", json_of_count(lk_redis_node_commands(node)),
 	    "errors", json_of_count(lk_redis_node_errors(node)), "timeouts",
-	    json_of_count(lk_redis_node_timeouts(node)), "reconnects", json_of_count(lk_redis_node_reconnects(node)));
+	    json_of_count(lk_redis_node_timeouts(node)), "reconnects", json_of_count(lk_redis_node_reconnects(node)),
+	    "error", json_of_message(lk_redis_node_error(node)));
 }
 
 static json_t *json_of_status(const lk_redis_status *status)
@@ -159,13 +184,14 @@ static json_t *json_of_status(const lk_redis_status *status)
 
 	for (size_t i = 0; i < lk_redis_status_node_count(status); i++)
 		(void)json_array_append_new(nodes, json_of_node(lk_redis_status_node(status, i)));
-	return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "mode",
+	return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mode",
 			 json_of_message(lk_redis_status_mode(status)), "ready", lk_redis_status_ready(status),
 			 "primaries", json_of_count(lk_redis_status_primaries(status)), "primaries_serving",
 			 json_of_count(lk_redis_status_primaries_serving(status)), "slots",
 			 json_of_count(lk_redis_status_slots(status)), "slots_served",
 			 json_of_count(lk_redis_status_slots_served(status)), "nodes_known",
-			 json_of_count(lk_redis_status_nodes_known(status)), "nodes", nodes);
+			 json_of_count(lk_redis_status_nodes_known(status)), "pending",
+			 json_of_count(lk_redis_status_pending(status)), "nodes", nodes);
 }
 
 /* Without one that answers no primary is found, and none is trusted for long. */

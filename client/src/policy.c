@@ -26,6 +26,7 @@ struct lk_policy {
 struct lk_key {
 	uint32_t id;
 	bool is_first;
+	bool is_retired;
 	uint64_t tokens;
 	uint64_t records;
 	uint64_t last_used_at_ms;
@@ -88,6 +89,7 @@ static void fill_keys(struct blob *blob, const Latchkey__V1__ServerKeysResponse 
 		keys[i] = (struct lk_key){
 		    .id = key->id,
 		    .is_first = key->first,
+		    .is_retired = key->retired,
 		    .tokens = key->tokens,
 		    .records = key->records,
 		    .last_used_at_ms = key->last_used_at_ms,
@@ -201,6 +203,11 @@ uint32_t lk_key_id(const lk_key *key)
 bool lk_key_is_first(const lk_key *key)
 {
 	return key->is_first;
+}
+
+bool lk_key_is_retired(const lk_key *key)
+{
+	return key->is_retired;
 }
 
 uint64_t lk_key_tokens(const lk_key *key)

@@ -25,6 +25,7 @@ struct lk_redis_node {
 	uint64_t errors;
 	uint64_t timeouts;
 	uint64_t reconnects;
+	const char *error;
 };
 
 struct lk_redis_status {
@@ -35,6 +36,7 @@ struct lk_redis_status {
 	uint32_t slots;
 	uint32_t slots_served;
 	uint32_t nodes_known;
+	uint64_t pending;
 	size_t node_count;
 	struct lk_redis_node *nodes;
 };
@@ -57,6 +59,7 @@ static void fill_node(struct blob *blob, const Latchkey__V1__RedisNode *from, st
 	to->errors = from->errors;
 	to->timeouts = from->timeouts;
 	to->reconnects = from->reconnects;
+	to->error = blob_text(blob, from->error);
 }
 
 static void fill(struct blob *blob, const Latchkey__V1__ServerRedisResponse *from, struct lk_redis_status *to)
@@ -68,6 +71,7 @@ static void fill(struct blob *blob, const Latchkey__V1__ServerRedisResponse *fro
 	to->slots = from->slots;
 	to->slots_served = from->slots_served;
 	to->nodes_known = from->nodes_known;
+	to->pending = from->pending;
 	to->node_count = from->n_nodes;
 	to->nodes = blob_room(blob, from->n_nodes * sizeof(*to->nodes));
 	for (size_t i = 0; i < from->n_nodes; i++) {
@@ -135,6 +139,11 @@ uint32_t lk_redis_status_slots_served(const lk_redis_status *status)
 uint32_t lk_redis_status_nodes_known(const lk_redis_status *status)
 {
 	return status->nodes_known;
+}
+
+uint64_t lk_redis_status_pending(const lk_redis_status *status)
+{
+	return status->pending;
 }
 
 size_t lk_redis_status_node_count(const lk_redis_status *status)
@@ -222,4 +231,9 @@ uint64_t lk_redis_node_timeouts(const lk_redis_node *node)
 uint64_t lk_redis_node_reconnects(const lk_redis_node *node)
 {
 	return node->reconnects;
+}
+
+const char *lk_redis_node_error(const lk_redis_node *node)
+{
+	return node->error;
 }

@@ -172,7 +172,9 @@ static void note_trouble_locked(struct topology *t, const struct node *n, const 
 static void suspect_locked(struct topology *t, struct node *n, uint64_t now_ms)
 {
 	n->gone_ms = now_ms;
-	note_trouble_locked(t, n, "redis_primary_lost", now_ms);
+	/* When the service ends, its connections do. */
+	if (!t->is_closing)
+		note_trouble_locked(t, n, "redis_primary_lost", now_ms);
 	if (t->cluster != NULL)
 		cluster_hurry_locked(t->cluster, now_ms);
 }

@@ -42,8 +42,9 @@ static uint32_t wanted_connections(const struct node *n)
 	}
 }
 
-static void describe_connections(const struct node *n, struct store_node *ret)
+static void describe_connections(const struct topology *t, const struct node *n, struct store_node *ret)
 {
+	const char *wrong_kind = topology_wrong_kind(t, n);
 	struct connection_failure failure;
 	connection *reader = n->replica == NULL ? NULL : replica_reader(n->replica);
 
@@ -56,6 +57,8 @@ static void describe_connections(const struct node *n, struct store_node *ret)
 	_Static_assert(sizeof(ret->error) == sizeof(failure.error), "an error fits");
 	if (ret->connections > 0 && ret->connections_ready == 0 && node_last_failure(n, &failure))
 		memcpy(ret->error, failure.error, sizeof(ret->error));
+	else if (ret->connections_ready > 0 && wrong_kind != NULL)
+		(void)snprintf(ret->error, sizeof(ret->error), "%s", wrong_kind);
 }
 
 static void describe_locked(const struct topology *t, const struct node *n, uint64_t now_ms, struct store_node *ret)
@@ -73,7 +76,7 @@ static void describe_locked(const struct topology *t, const struct node *n, uint
 	    .breaker_opened = n->breaker.opened_total,
 	    .reconnects = view.connects > n->count ? view.connects - n->count : 0,
 	};
-	describe_connections(n, ret);
+	describe_connections(t, n, ret);
 	(void)snprintf(ret->address, sizeof(ret->address), "%s", topology_name_of(n));
 	(void)snprintf(ret->role, sizeof(ret->role), "%s", role_name(n, now_ms));
 	(void)snprintf(ret->state, sizeof(ret->state), "%s", term_name(node_term(n)));

@@ -38,10 +38,15 @@ static enum status_code read_token(const struct session_env *env, const char *wh
 				   struct status *st)
 {
 	const enum session_reason reason = token_parse(env->keys, env->realm->name, text, env->now_ms, ret);
+	enum status_code code = STATUS_OK;
 	struct session_outcome outcome;
 
-	if (anonymous_is(text) && anonymous_refuse(env, text, &outcome, st) != STATUS_OK)
-		return st->code;
+	if (anonymous_is(text))
+		code = anonymous_refuse(env, text, &outcome, st);
+	if (code == STATUS_FAILED_PRECONDITION)
+		return status_set(st, code, "%s: an anonymous session is no user's; nothing was revoked", what);
+	if (code != STATUS_OK)
+		return code;
 	if (reason == REASON_NONE || reason == REASON_ABSOLUTE_TIMEOUT)
 		return STATUS_OK;
 	return status_set(st, STATUS_INVALID_ARGUMENT, "%s: not a token of this realm; nothing was revoked", what);

@@ -140,7 +140,7 @@ struct store_node {
 	uint64_t timeouts;
 	uint64_t breaker_opened;
 	uint64_t reconnects;
-	char error[160]; /* why none of the connections that are wanted is open */
+	char error[160]; /* why none of the connections that are wanted is open, or what is wrong with the server */
 };
 
 struct store_ops {

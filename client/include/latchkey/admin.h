@@ -52,7 +52,7 @@ struct lk_session_verify_request {
 struct lk_verification {
 	size_t struct_size;
 	uint32_t sessions;    /* alive */
-	uint32_t dangling;    /* entries without a session: removed */
+	uint32_t dangling;    /* entries without a session: removed. After an idle timeout or RevokeUser all is well */
 	uint32_t wrong_score; /* entries with a wrong deadline: corrected */
 	uint32_t missing;     /* sessions of the tokens given that had no entry: added */
 };
@@ -123,6 +123,7 @@ LK_API void lk_keys_free(lk_keys **keys);
 
 LK_API uint32_t lk_key_id(const lk_key *key);
 LK_API bool lk_key_is_first(const lk_key *key);		   /* it seals and signs; the others only open and verify */
+LK_API bool lk_key_is_retired(const lk_key *key);	   /* no longer in the keyring: its tokens are RETIRED_KEY */
 LK_API uint64_t lk_key_tokens(const lk_key *key);	   /* presented and verified under it */
 LK_API uint64_t lk_key_records(const lk_key *key);	   /* opened under it */
 LK_API uint64_t lk_key_last_used_at_ms(const lk_key *key); /* for either; 0: not since the start */
@@ -152,6 +153,8 @@ LK_API uint32_t lk_redis_status_slots(const lk_redis_status *status);
 LK_API uint32_t lk_redis_status_slots_served(const lk_redis_status *status);
 /* At most 300 are told of; the server may know more. */
 LK_API uint32_t lk_redis_status_nodes_known(const lk_redis_status *status);
+/* Revocations in force that Redis could not write yet: tried until it can. */
+LK_API uint64_t lk_redis_status_pending(const lk_redis_status *status);
 LK_API size_t lk_redis_status_node_count(const lk_redis_status *status);
 /* Borrowed; NULL beyond the last. */
 LK_API const lk_redis_node *lk_redis_status_node(const lk_redis_status *status, size_t index);
@@ -177,6 +180,9 @@ LK_API uint64_t lk_redis_node_commands(const lk_redis_node *node);	 /* sent */
 LK_API uint64_t lk_redis_node_errors(const lk_redis_node *node);	 /* error replies */
 LK_API uint64_t lk_redis_node_timeouts(const lk_redis_node *node);	 /* connections given up for want of a reply */
 LK_API uint64_t lk_redis_node_reconnects(const lk_redis_node *node);	 /* connections made again after a loss */
+/* Why none of the connections is open, such as a wrong password, or that the server is of another kind than redis.url
+ * says. Empty: all is well, or none was tried yet. */
+LK_API const char *lk_redis_node_error(const lk_redis_node *node);
 
 LK_API LK_MUST_CHECK enum lk_err lk_server_redis_async(lk_call *call, const struct lk_server_request *request);
 LK_API lk_redis_status *lk_call_take_redis_status(lk_call *call);

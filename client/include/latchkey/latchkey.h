@@ -340,7 +340,8 @@ struct lk_session_create_request {
 	 * by now is LK_E_INVALID_ARGUMENT: create without it. */
 	struct lk_bytes promote;
 	/* A session of nobody, sealed inside its token: the server keeps nothing of it, and it cannot be revoked but with
-	 * its whole realm. It ends at its absolute deadline. No user, device or authentication; attributes of at most 2,048
+	 * its whole realm. It ends at its absolute deadline, whatever idle_timeout_s says; no idempotency key is remembered:
+	 * a repetition makes another, which costs nothing. No user, device or authentication; attributes of at most 2,048
 	 * bytes together. The token has up to 3,072 bytes. */
 	bool anonymous;
 };
@@ -383,8 +384,10 @@ struct lk_session_get_many_request {
 	const char *realm;
 	uint32_t timeout_ms;
 	const char *traceparent;
-	const struct lk_bytes *tokens; /* as for get */
-	size_t token_count;	       /* 1 to 64 */
+	/* As for get; but the request as a whole has at most LK_REQUEST_BYTES_MAX, or it is LK_E_INVALID_ARGUMENT: with tokens
+	 * that strangers have shown, and anonymous ones, of up to 3,072 bytes, send fewer at once. */
+	const struct lk_bytes *tokens;
+	size_t token_count; /* 1 to 64 */
 	bool peek;
 };
 #define LK_SESSION_GET_MANY_REQUEST_INIT LK_INIT_(struct lk_session_get_many_request)

@@ -23,7 +23,8 @@
  *
  * Events come at least once, in the order in which one server heard of them. A cursor belongs to the server that gave it,
  * so a client asks one and the same for as long as that can be reached. When it must go to another, or has not asked for
- * too long, the answer says that there is a gap. */
+ * too long, the answer says that there is a gap; and so it does whenever that server loses or regains a connection to
+ * Redis, several times for one restart of Redis perhaps: it cannot know whether it missed something. */
 
 #include <latchkey/latchkey.h>
 

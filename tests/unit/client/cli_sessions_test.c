@@ -340,14 +340,16 @@ static void keys_are_a_table(void **state)
 	rows[0].tokens = 17;
 	rows[1].has_id = rows[1].has_last_used_at_ms = true;
 	rows[1].id = 1;
+	rows[1].has_retired = rows[1].retired = true;
 	rows[1].last_used_at_ms = 1700000000123;
 	ask(&response.base, CLI_DONE, &r, "keys", NULL, NULL);
 	expect_line(r.out, "loaded 2023-11-14T22:13:20.000Z");
-	expect_line(r.out, "2       yes    17          0           -                         -");
-	expect_line(r.out, "1       no     0           0           2023-11-14T22:13:20.123Z  -");
+	expect_line(r.out, "2       yes      17          0           -                         -");
+	expect_line(r.out, "1       retired  0           0           2023-11-14T22:13:20.123Z  -");
 	run_result_free(&r);
 	ask(&response.base, CLI_DONE, &r, "keys", "--json", NULL);
 	expect_part(r.out, "\"first\": true");
+	expect_part(r.out, "\"retired\": true");
 	expect_part(r.out, "\"last_used_at\": null");
 	run_result_free(&r);
 }

@@ -64,6 +64,8 @@ static void make_cluster(struct cluster *c)
 	name_node(&n[1], "redis-1.example:6379", "primary", "down");
 	n[1].has_slots = true;
 	n[1].slots = 8192;
+	n[1].has_error = true;
+	n[1].error = bytes_of("AUTH refused: WRONGPASS");
 	name_node(&n[2], "10.0.0.3:6379", "replica", "idle");
 	n[2].has_lag_ms = true;
 	n[2].lag_ms = 12;
@@ -80,6 +82,7 @@ static void all_slots_served(void **state)
 	ask(&c.response.base, CLI_DONE, &r, "redis", NULL, NULL);
 	expect_line(r.out, "cluster: 2 of 2 primaries serving, 16384 of 16384 slots covered");
 	assert_int_equal(r.err_len, 0);
+	assert_null(strstr(r.out, "revocations"));
 	run_result_free(&r);
 }
 
@@ -91,6 +94,8 @@ static void some_slots_not_served(void **state)
 	(void)state;
 	make_cluster(&c);
 	set_slots(&c, 1, 8192);
+	c.response.has_pending = true;
+	c.response.pending = 2;
 	ask(&c.response.base, 1, &r, "redis", NULL, NULL);
 	expect_line(r.out, "cluster: 1 of 2 primaries serving, 8192 of 16384 slots covered");
 	expect_line(r.out, "ADDRESS               ROLE     STATE    SLOTS  VERSION  CONNECTIONS  IN-FLIGHT  LAG    "
@@ -101,6 +106,8 @@ static void some_slots_not_served(void **state)
 			   "-          0       0");
 	expect_line(r.out, "10.0.0.3:6379         replica  idle     0      -        -            0          12 ms  "
 			   "-          0       0");
+	expect_line(r.out, "redis-1.example:6379: AUTH refused: WRONGPASS");
+	expect_line(r.out, "2 revocations are in force that Redis could not write yet");
 	assert_non_null(strstr(r.err, "8192 of 16384 slots have no serving primary"));
 	run_result_free(&r);
 }
@@ -108,9 +115,20 @@ static void some_slots_not_served(void **state)
 static void redis_as_json(void **state)
 {
 	static const char *const parts[] = {
-	    "\"mode\": \"cluster\"",	  "\"ready\": false",	      "\"primaries\": 2",  "\"slots_served\": 8192",
-	    "\"in_flight\": 123456",	  "\"connections_ready\": 1", "\"lag_ms\": null",  "\"lag_ms\": 12",
-	    "\"breaker\": \"half-open\"", "\"state\": \"down\"",      "\"version\": \"\"", "\"reconnects\": 18",
+	    "\"mode\": \"cluster\"",
+	    "\"ready\": false",
+	    "\"primaries\": 2",
+	    "\"slots_served\": 8192",
+	    "\"in_flight\": 123456",
+	    "\"connections_ready\": 1",
+	    "\"lag_ms\": null",
+	    "\"lag_ms\": 12",
+	    "\"breaker\": \"half-open\"",
+	    "\"state\": \"down\"",
+	    "\"version\": \"\"",
+	    "\"reconnects\": 18",
+	    "\"error\": \"AUTH refused: WRONGPASS\"",
+	    "\"pending\": 0",
 	};
 	struct run_result r;
 	struct cluster c;
@@ -151,6 +169,7 @@ static void a_hostile_server_prints_text(void **state)
 	c.response.mode = bytes_of("\x1b[2J\xff");
 	c.nodes[0].address = bytes_of("\x1b[31m\xc2\x9b");
 	c.nodes[1].address = bytes_of(longest);
+	c.nodes[1].error = bytes_of("\x1b[2J\xff");
 	ask(&c.response.base, CLI_DONE, &r, "redis", NULL, NULL);
 	assert_null(strpbrk(r.out, "\x1b\xff\x9b"));
 	expect_line(r.out, "?[2J?: 9 of 2 primaries serving, 99999 of 16384 slots covered");

@@ -285,6 +285,7 @@ static void a_policy_and_keys_say_all_they_were_given(void **state)
 
 	row.id = 4;
 	row.first = true;
+	row.retired = true;
 	row.tokens = 5;
 	row.records = 6;
 	row.last_used_at_ms = 7;
@@ -297,6 +298,7 @@ static void a_policy_and_keys_say_all_they_were_given(void **state)
 	assert_int_equal(lk_keys_count(keys), 1);
 	assert_int_equal(lk_key_id(lk_keys_at(keys, 0)), 4);
 	assert_true(lk_key_is_first(lk_keys_at(keys, 0)));
+	assert_true(lk_key_is_retired(lk_keys_at(keys, 0)));
 	assert_int_equal(lk_key_tokens(lk_keys_at(keys, 0)), 5);
 	assert_int_equal(lk_key_records(lk_keys_at(keys, 0)), 6);
 	assert_int_equal(lk_key_last_used_at_ms(lk_keys_at(keys, 0)), 7);
@@ -361,6 +363,7 @@ static void check_node(const lk_redis_node *node)
 	assert_int_equal(lk_redis_node_errors(node), 7);
 	assert_int_equal(lk_redis_node_timeouts(node), 8);
 	assert_int_equal(lk_redis_node_reconnects(node), UINT64_MAX);
+	assert_string_equal(lk_redis_node_error(node), "connection refused");
 	assert_false(lk_redis_node_lag_ms(node, &lag_ms));
 	assert_int_equal(lag_ms, 77);
 }
@@ -381,6 +384,7 @@ static void fill_node(Latchkey__V1__RedisNode *node)
 	node->errors = 7;
 	node->timeouts = 8;
 	node->reconnects = UINT64_MAX;
+	node->error = bytes_of("connection refused");
 }
 
 static void a_redis_status_says_all_it_was_given(void **state)
@@ -401,6 +405,7 @@ static void a_redis_status_says_all_it_was_given(void **state)
 	response.slots = 16384;
 	response.slots_served = 10923;
 	response.nodes_known = 301;
+	response.pending = 302;
 	response.n_nodes = 2;
 	response.nodes = nodes;
 	status = redis_status_new(&response);
@@ -411,10 +416,12 @@ static void a_redis_status_says_all_it_was_given(void **state)
 	assert_int_equal(lk_redis_status_slots(status), 16384);
 	assert_int_equal(lk_redis_status_slots_served(status), 10923);
 	assert_int_equal(lk_redis_status_nodes_known(status), 301);
+	assert_int_equal(lk_redis_status_pending(status), 302);
 	assert_int_equal(lk_redis_status_node_count(status), 2);
 	check_node(lk_redis_status_node(status, 0));
 	assert_string_equal(lk_redis_node_address(lk_redis_status_node(status, 1)), "");
 	assert_string_equal(lk_redis_node_breaker(lk_redis_status_node(status, 1)), "");
+	assert_string_equal(lk_redis_node_error(lk_redis_status_node(status, 1)), "");
 	assert_true(lk_redis_node_lag_ms(lk_redis_status_node(status, 1), &lag_ms));
 	assert_int_equal(lag_ms, 0);
 	assert_null(lk_redis_status_node(status, 2));

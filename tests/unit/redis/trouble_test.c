@@ -167,6 +167,34 @@ static void a_primary_that_is_down_says_why(void **state)
 	end_scene(&s);
 }
 
+static void a_cluster_url_names_a_lone_server(void **state)
+{
+	static struct scene s;
+	struct store_node nodes[2];
+
+	(void)state;
+	start_server(&s, NULL);
+	open_at(&s, "redis+cluster://127.0.0.1:%u", s.server.port);
+	assert_becomes(events_have(&s.events, "it is in no cluster"), BOUND_MS);
+	assert_int_equal(store_nodes(redis_store(s.redis), nodes, 2), 1);
+	assert_string_equal(nodes[0].error, "it is in no cluster: redis.url must be redis://host");
+	end_scene(&s);
+}
+
+/* Who ends loses nothing: nobody is to be woken by it. */
+static void an_end_is_no_loss(void **state)
+{
+	static struct scene s;
+
+	(void)state;
+	start_server(&s, NULL);
+	open_at(&s, "redis://127.0.0.1:%u", s.server.port);
+	assert_true(redis_wait_ready(s.redis, BOUND_MS));
+	redis_close(&s.redis);
+	assert_false(events_have(&s.events, "redis_primary_lost"));
+	end_scene(&s);
+}
+
 static void an_acl_hides_the_role(void **state)
 {
 	static struct scene s;
@@ -325,6 +353,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(tls_without_the_certificate_demanded),
 	    cmocka_unit_test(a_password_is_missing),
 	    cmocka_unit_test(a_primary_that_is_down_says_why),
+	    cmocka_unit_test(a_cluster_url_names_a_lone_server),
+	    cmocka_unit_test(an_end_is_no_loss),
 	    cmocka_unit_test(an_acl_hides_the_role),
 	    cmocka_unit_test(a_sentinel_url_names_a_server),
 	    cmocka_unit_test(a_server_url_names_a_sentinel),

@@ -336,6 +336,7 @@ static void what_is_stored_nowhere_cannot_be_revoked(void **state)
 	assert_non_null(strstr(s->st.text, "let go of the token"));
 	assert_int_equal(do_revoke_user(s, &by_token, &ended), STATUS_FAILED_PRECONDITION);
 	assert_int_equal(do_revoke_user(s, &but_it, &ended), STATUS_FAILED_PRECONDITION);
+	assert_string_equal(s->st.text, "except: an anonymous session is no user's; nothing was revoked");
 	assert_int_equal(s->commands, 0);
 }
 
