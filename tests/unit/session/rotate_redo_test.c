@@ -280,6 +280,38 @@ static void an_end_of_the_old_id_takes_the_successor_along(void **state)
 	}
 }
 
+/* By the time that the logout is written, one that it ends has been rotated on the primary that was lost. */
+static void a_logout_holds_against_a_rotation_that_it_overtook(void **state)
+{
+	enum { LOGIN, NEW, MOVED, CHANGES };
+	struct stage *s = *state;
+	const struct held_token a = login(s, "ann", "");
+	size_t order[CHANGES] = {LOGIN, NEW, MOVED};
+	struct held_token b;
+
+	s->world.env.now_ms += 50;
+	b = rotate(s, &a);
+	assert_int_equal(s->kept_count, CHANGES);
+	s->world.env.now_ms -= 25;
+	do {
+		flush(s);
+		(void)end_all(s, SPAN_EMPTY, "");
+		redo_in_order(s, order, CHANGES);
+		assert_int_equal(look(s, &a).reason, REASON_LOGOUT_EVERYWHERE);
+		assert_int_equal(look(s, &b).reason, REASON_LOGOUT_EVERYWHERE);
+		assert_int_equal(entries(s, &a), 0);
+		/* Of what was spared, or rotated before, nothing ends. */
+		flush(s);
+		(void)end_all(s, token_of(&a), "");
+		redo_in_order(s, order, CHANGES);
+		assert_true(is_valid(s, &b));
+		flush(s);
+		(void)end_all(s, SPAN_EMPTY, "remember");
+		redo_in_order(s, order, CHANGES);
+		assert_true(is_valid(s, &b));
+	} while (permute(order, CHANGES));
+}
+
 /* Until the forward is back, what the new primary has of the old id proves nothing: that the session lives, or not. */
 static void a_record_from_before_the_rotation_is_not_believed(void **state)
 {
@@ -362,6 +394,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_rotation_comes_back_when_redis_is_full, stage_reset),
 	    cmocka_unit_test_setup(an_end_follows_a_rotation_that_came_before_it, stage_reset),
 	    cmocka_unit_test_setup(an_end_of_the_old_id_takes_the_successor_along, stage_reset),
+	    cmocka_unit_test_setup(a_logout_holds_against_a_rotation_that_it_overtook, stage_reset),
 	    cmocka_unit_test_setup(a_record_from_before_the_rotation_is_not_believed, stage_reset),
 	    cmocka_unit_test_setup(a_racer_keeps_what_it_was_told, stage_reset),
 	    cmocka_unit_test_setup(a_forward_is_kept_as_long_as_it_lives, stage_reset),
