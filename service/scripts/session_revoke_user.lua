@@ -4,9 +4,11 @@
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
 --         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
 --         9 now, ms  10 most logouts to keep  11 head of the announcement  12 forwards to follow at most
---         13 entries to look at behind the last one seen, at most
+--         13 entries to look at behind the last one seen, at most  14 '': whatever the name to spare leads to; 'found':
+--         a session or its end must be there; 'rotated': and a forward
 -- Returns {revoked, score, name, names, spared}: the last entry seen, '' and '' when that was all; all in the chunk that
---         are dead now, 22 bytes each; the name spared, which is another when that session was rotated
+--         are dead now, 22 bytes each; the name spared, which is another when that session was rotated. {-1}: what
+--         was to be there is not, and nothing was done
 -- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk; one for each forward followed, and for
 --         each entry looked at behind the last one
 -- Again   Entries of those that this call has ended stay in the index until a list or a create meets them, so a second
@@ -82,7 +84,15 @@ local function follow(name)
 	return name
 end
 
+-- Whether what is to be spared is not here, or not known by the name that it has by now.
+local function is_missing(name)
+	if ARGV[14] == '' or name == '' then return false end
+	local head = redis.pcall('GETRANGE', prefix .. name, 0, 0)
+	return head == '' or ARGV[14] == 'rotated' and name == ARGV[4] and head == '\1'
+end
+
 spared = follow(spared)
+if is_missing(spared) then return {-1} end
 local chunk = tonumber(ARGV[6])
 local start = rank_after(ARGV[7], ARGV[8])
 local entries = redis.call('ZRANGE', index, start, start + chunk - 1)
