@@ -3,28 +3,47 @@
 -- KEYS    1 session  2 index  3 the user's last logouts everywhere
 -- ARGV    1 record  2 its time to live, ms  3 absolute deadline, ms  4 now, ms  5 name
 --         6 'session': that there is one is enough; 'record': all that the record holds is to be in it
+--         7 forwards to follow at most
 -- Returns 'done'; 'there': it is, or has ended since, or is of a newer format; 'conflict': the record there was written
 --         apart from ours, nothing was changed: it holds what others have been told is stored
--- Cost    O(log n), and O(bytes of the record)
+-- Cost    O(log n), and O(bytes of the record); one command for each forward, where one is there that leads to the dead
 local session, index, logouts = KEYS[1], KEYS[2], KEYS[3]
 local record, lives = ARGV[1], tonumber(ARGV[2])
 
 -- The tombstone of a logout everywhere that came after the session's id was made, and did not find it here. By the
 -- instances' clocks: a margin would end the sessions of those who log in again at once, which is what people do.
-local function tombstone_for_all()
+-- forward: of a session that was rotated; what had been rotated by then is not for it to answer for.
+local function tombstone_for_all(forward)
+	local rotated = forward and struct.unpack('>I8', forward, 4)
+	local successor = forward and forward:sub(22, 43)
 	local issued, class = struct.unpack('>I8', record, 49), record:sub(30, 31)
 	local scopes = redis.call('HGETALL', logouts)
 	for i = 1, #scopes, 2 do
 		-- Class tag, or none, and the name of the session spared, or none.
 		local scope, tombstone = scopes[i], scopes[i + 1]
 		local has_class, has_spared = #scope % 22 == 2, #scope >= 22
-		if issued <= struct.unpack('>I8', tombstone, 3)
+		local at, spared = struct.unpack('>I8', tombstone, 3), has_spared and scope:sub(-22)
+		if issued <= at and not (rotated and rotated <= at)
 			and not (has_class and scope:sub(1, 2) ~= class)
-			and not (has_spared and scope:sub(-22) == ARGV[5]) then
+			and not (spared and (spared == ARGV[5] or spared == successor)) then
 			return tombstone
 		end
 	end
 	return nil
+end
+
+-- What came of a session that had ended before it was rotated, also where no record is: it may yet be brought back.
+local function end_successor(forward, tombstone)
+	local prefix, name = session:sub(1, -#ARGV[5] - 1), forward:sub(22, 43)
+	for _ = 1, tonumber(ARGV[7]) do
+		local head = redis.call('GETRANGE', prefix .. name, 0, 42)
+		if head:byte(1) == 2 then return 'there' end
+		if head:byte(1) ~= 3 or #head < 43 then break end
+		name = head:sub(22, 43)
+	end
+	redis.call('SET', prefix .. name, tombstone, 'PX', math.max(redis.call('PTTL', logouts), 1))
+	redis.call('ZREM', index, name)
+	return 'done'
 end
 
 -- What to do with the record that is there: nil, replace it, for ours is the same with more behind it. Sealed parts are
@@ -40,6 +59,11 @@ local function answer_to(value)
 end
 
 local value = redis.call('GET', session)
+if value and value:byte(1) == 3 and #value >= 43 then
+	-- Another instance's forward was back first: had the record been, it would have met its end, and the forward that.
+	local tombstone = tombstone_for_all(value)
+	return tombstone and end_successor(value, tombstone) or 'there'
+end
 if value then
 	local answer = answer_to(value)
 	if answer then return answer end

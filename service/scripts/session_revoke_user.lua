@@ -4,11 +4,16 @@
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
 --         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
 --         9 now, ms  10 most logouts to keep  11 head of the announcement  12 forwards to follow at most
+--         13 entries to look at behind the last one seen, at most  14 '': whatever the name to spare leads to; 'found':
+--         a session or its end must be there; 'rotated': and a forward
 -- Returns {revoked, score, name, names, spared}: the last entry seen, '' and '' when that was all; all in the chunk that
---         are dead now, 22 bytes each; the name spared, which is another when that session was rotated
--- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk; one for each forward followed
--- Again   Entries of the ended stay in the index until a list or a create meets them, so a second run, after a first
---         whose answer was lost, finds them and tells their names and number again.
+--         are dead now, 22 bytes each; the name spared, which is another when that session was rotated. {-1}: what
+--         was to be there is not, and nothing was done
+-- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk; one for each forward followed, and for
+--         each entry looked at behind the last one
+-- Again   Entries of those that this call has ended stay in the index until a list or a create meets them, so a second
+--         run, after a first whose answer was lost, finds them and tells their names and number again. Entries of those
+--         that had ended before leave it, so that a call that comes after one that did not get to the end gets further.
 local index, prefix, lives, spared = KEYS[1], ARGV[1], tonumber(ARGV[3]), ARGV[4]
 
 -- include rank_after
@@ -57,24 +62,46 @@ local function follow(name)
 	return name
 end
 
+-- Whether what is to be spared is not here, or not known by the name that it has by now.
+local function is_missing(name)
+	if ARGV[14] == '' or name == '' then return false end
+	local head = redis.pcall('GETRANGE', prefix .. name, 0, 0)
+	return head == '' or ARGV[14] == 'rotated' and name == ARGV[4] and head == '\1'
+end
+
 spared = follow(spared)
+if is_missing(spared) then return {-1} end
 local chunk = tonumber(ARGV[6])
 local start = rank_after(ARGV[7], ARGV[8])
 local entries = redis.call('ZRANGE', index, start, start + chunk - 1)
 local last = entries[chunk]
 local last_score = last and redis.call('ZSCORE', index, last)
 local revoked, ended = 0, {}
-for _, name in ipairs(entries) do
-	local key = prefix .. name
-	local head = redis.call('GETRANGE', key, '0', '30')
+local function take(name, head)
 	local other_class = ARGV[5] ~= '' and head:byte(1) == 1 and head:sub(30, 31) ~= ARGV[5]
 	if head == '' or head:byte(1) == 3 then
 		redis.call('ZREM', index, name)
 	elseif name ~= spared and not other_class then
-		revoked = revoked + bury(key, head, name)
+		local is_ours = bury(prefix .. name, head, name)
+		if is_ours == 0 then redis.call('ZREM', index, name) end
+		revoked = revoked + is_ours
 		ended[#ended + 1] = name
 	end
 end
+
+-- A rotation since the chunk before may have put a session of the same deadline behind the last one seen. When the last
+-- of that deadline has been seen, none of them lives that could be rotated once more.
+local function take_moved()
+	local first = redis.call('ZCOUNT', index, '-inf', '(' .. ARGV[7])
+	if first >= start then return end
+	for _, name in ipairs(redis.call('ZRANGE', index, math.max(first, start - tonumber(ARGV[13])), start - 1)) do
+		local head = redis.call('GETRANGE', prefix .. name, '0', '30')
+		if head:byte(1) ~= 2 then take(name, head) end
+	end
+end
+
+if ARGV[7] ~= '' and (not last or tonumber(last_score) > tonumber(ARGV[7])) then take_moved() end
+for _, name in ipairs(entries) do take(name, redis.call('GETRANGE', prefix .. name, '0', '30')) end
 local names = table.concat(ended)
 if ARGV[7] == '' then keep_in_mind() end
 if names ~= '' then

@@ -426,6 +426,8 @@ enum status_code anonymous_promote(const struct session_env *env, const struct s
 		return status_set(st, STATUS_INVALID_ARGUMENT,
 				  "promote: no living anonymous session of this realm (%s); create without it",
 				  reason_name(outcome.reason));
+	if (check_realm_known(env, st) != STATUS_OK)
+		return st->code;
 	if (out == NULL || !attributes_print(env->arena, req->attributes, req->attribute_count, NULL, 0, &given))
 		return no_memory(st);
 	*out = *req;

@@ -53,7 +53,7 @@ uint64_t not_before_of(const not_before *n, uint16_t realm_tag)
 
 void not_before_raise(not_before *n, uint16_t realm_tag, uint64_t at_ms)
 {
-	if (n != NULL)
+	if (n != NULL && at_ms <= NOT_BEFORE_MAX_MS)
 		lift(&n->cells[realm_tag].at_ms, at_ms);
 }
 
@@ -95,7 +95,8 @@ static bool read_moment(span value, uint64_t *ret)
 {
 	const uint8_t *end = value.len == 0 ? NULL : memchr(value.ptr, ':', value.len);
 
-	return end != NULL && number_parse(span_of(value.ptr, (size_t)(end - value.ptr)), ret);
+	return end != NULL && number_parse(span_of(value.ptr, (size_t)(end - value.ptr)), ret) &&
+	       *ret <= NOT_BEFORE_MAX_MS;
 }
 
 bool not_before_query_answer(not_before *n, const struct not_before_query *q, const struct store_reply *reply,

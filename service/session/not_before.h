@@ -18,6 +18,9 @@ typedef struct not_before not_before;
 /* An instance that has not been able to ask for so long no longer says VALID: another may have revoked the realm. Longer
  * than any failover that is worth waiting for, so that it costs nothing while the realm's key has a primary at all. */
 #define NOT_BEFORE_TRUST_MS 30000
+/* What a token can be created at: its 40 bits of seconds. A later moment is nobody's: it comes of a damaged key, or of a
+ * message that no instance has sent. */
+#define NOT_BEFORE_MAX_MS (((1ULL << 40) - 1) * 1000)
 /* "lk1:n:{", 16 hex digits, "}" */
 #define NOT_BEFORE_KEY_CHARS 24
 
@@ -28,7 +31,7 @@ void not_before_free(not_before **n);
 
 /* In ms, 0: none is known. n may be NULL. */
 uint64_t not_before_of(const not_before *n, uint16_t realm_tag);
-/* Unless it is as late already. n may be NULL. */
+/* Unless it is as late already, or over NOT_BEFORE_MAX_MS. n may be NULL. */
 void not_before_raise(not_before *n, uint16_t realm_tag, uint64_t at_ms);
 /* Whether what is known was all that there was less than NOT_BEFORE_TRUST_MS ago. n may be NULL: true. */
 bool not_before_is_confirmed(const not_before *n, uint16_t realm_tag, uint64_t mono_ms);

@@ -34,6 +34,7 @@ bool redo_restore(const struct session_env *env, const struct session_state *s, 
 	command_number(&w, env->now_ms);
 	command_arg(&w, span_of(s->handle.name, NAME_CHARS));
 	command_arg(&w, scope == REDO_SESSION ? SPAN_LIT("session") : SPAN_LIT("record"));
+	command_number(&w, LINEAGE_HOPS_MAX);
 	return command_end_redo(&w, lifetime_ms, plan);
 }
 

@@ -135,7 +135,8 @@ enum status_code session_revoke_realm_answer(const struct session_env *env, stru
 		st->retry_after_ms = 1000;
 		return st->code;
 	}
-	if (!span_eq(word, SPAN_LIT("ok")) || in_force == NULL || !number_parse(in_force->string, &moment_ms))
+	if (!span_eq(word, SPAN_LIT("ok")) || in_force == NULL || !number_parse(in_force->string, &moment_ms) ||
+	    moment_ms > NOT_BEFORE_MAX_MS)
 		return reply_odd(st, "session_revoke_realm");
 	if (!redo_revocation(env, plan->state, moment_ms, plan))
 		return no_memory(st);

@@ -264,6 +264,19 @@ static enum status_code answer_stored(const struct session_env *env, struct sess
 	return STATUS_OK;
 }
 
+static bool has_every_method(const struct session_authentication *a, const struct session_authentication *of)
+{
+	for (size_t i = 0; i < of->amr_count; i++) {
+		size_t k = 0;
+
+		while (k < a->amr_count && !span_eq(a->amr[k], of->amr[i]))
+			k++;
+		if (k == a->amr_count)
+			return false;
+	}
+	return true;
+}
+
 /* Who rotates without having authenticated, or less strongly, is no racer of a step-up. */
 static bool is_outdone(const struct session_state *s, const struct session_authentication *a)
 {
@@ -271,7 +284,8 @@ static bool is_outdone(const struct session_state *s, const struct session_authe
 
 	if (!lineage_is_stepped_up(s, a))
 		return false;
-	return !req->has_authentication || req->authentication.aal < a->aal;
+	return !req->has_authentication || req->authentication.aal < a->aal ||
+	       !has_every_method(&req->authentication, a);
 }
 
 /* Others have rotated it: their successor, as it is now. It may not have been acknowledged to them yet, so it is kept from

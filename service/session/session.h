@@ -329,7 +329,8 @@ bool session_revoke_pend(const struct session_env *env, struct session_plan *pla
 
 /* ---- RevokeUser: a tombstone for each session in the user's index. One script does up to REVOKE_CHUNK of them
  * (0.4 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition
- * finishes. ---- */
+ * finishes. Where the session to be spared is missing, PLAN_AGAIN goes on without it; UNAVAILABLE, and nothing is
+ * revoked, when it may yet be brought back. ---- */
 
 struct session_revoke_user_request {
 	span user; /* one of the two */

@@ -214,11 +214,16 @@ static bool find_recent(const struct session_env *env, const struct handle *h, s
 	return recent_find(env->recent, handle, env->mono_ms, ret);
 }
 
-bool is_forward_missing(const struct session_env *env, const struct handle *h)
+bool is_rotated_lately(const struct session_env *env, const struct handle *h)
 {
 	struct recent_end end;
 
-	if (!env->is_unsettled || !find_recent(env, h, &end) || end.reason != REASON_ROTATED)
+	return find_recent(env, h, &end) && end.reason == REASON_ROTATED;
+}
+
+bool is_forward_missing(const struct session_env *env, const struct handle *h)
+{
+	if (!env->is_unsettled || !is_rotated_lately(env, h))
 		return false;
 	metric_add(METRIC_SESSIONS_UNSETTLED, 1);
 	return true;

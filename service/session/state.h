@@ -94,6 +94,8 @@ struct revoke_user_state {
 	span scope; /* class tag and name spared, or neither */
 	bool has_except;
 	struct handle except;
+	struct token except_token;
+	bool is_sure; /* what is to be spared is where it was looked for, or not at all */
 	bool has_class;
 	uint16_t class_tag;
 	span cursor_score;
@@ -186,6 +188,8 @@ bool outcome_realm_revoked(const struct session_env *env, uint64_t created_s, st
 bool outcome_ended(const struct session_env *env, const struct session_state *s, struct session_outcome *ret);
 /* UNAVAILABLE: whether the realm was revoked is not known, so VALID must not be said. */
 enum status_code check_realm_known(const struct session_env *env, struct status *st) MUST_CHECK;
+/* Whether this instance has made or heard of its rotation in the last moments. */
+bool is_rotated_lately(const struct session_env *env, const struct handle *h);
 /* What was found in the session's place, or that nothing was, is from before it was rotated: the forward is yet to be
  * brought back, and with it an end perhaps. Not to be asked of a forward or a tombstone. */
 bool is_forward_missing(const struct session_env *env, const struct handle *h);

@@ -351,6 +351,7 @@ static void it_ends_with_its_realm(void **state)
 
 	s->world.env.not_before = known;
 	assert_int_equal(do_get(s, &(struct session_get_request){.token = kept_span(&k)}, &got), STATUS_UNAVAILABLE);
+	assert_int_equal(do_create(s, &promote, &result), STATUS_UNAVAILABLE);
 	not_before_raise(known, s->world.env.realm->tag, WORLD_NOW_MS / 1000 * 1000 + 1000);
 	expect_reason(s, kept_span(&k), REASON_REALM_REVOKED);
 	assert_int_equal(do_create(s, &promote, &result), STATUS_INVALID_ARGUMENT);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "history.h"
+#include "session/announce.h"
 #include "session/not_before.h"
 
 /* WORLD_NOW_MS in the next whole second. */
@@ -369,6 +370,29 @@ static void only_what_is_understood_confirms(void **state)
 	assert_true(not_before_is_confirmed(known, q.realm_tag, 999 + NOT_BEFORE_TRUST_MS));
 }
 
+/* What no token can be created at is no moment: sessions go on to be created. */
+static void a_moment_beyond_all_tokens_is_none(void **state)
+{
+	static const uint64_t far[] = {NOT_BEFORE_MAX_MS + 1, 1ULL << 53, UINT64_MAX};
+	struct stage *s = *state;
+	const struct session_ears ears = {.not_before = known};
+	char key[NOT_BEFORE_KEY_CHARS + 1] = {0};
+
+	assert_true(ask(s, known));
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		session_hear(&ears,
+			     announcement_head(s->world.env.arena, &s->world.env, &(struct handle){0},
+					       EVENT_REALM_REVOKED, REASON_REALM_REVOKED, far[i]),
+			     0);
+		assert_int_equal(not_before_of(known, s->world.env.realm->tag), 0);
+	}
+	not_before_key(s->world.keys, s->world.env.realm, key);
+	freeReplyObject(real_redis_ask(&s->redis, "SET %s %s", key, "9007199254740992:0123456789abcdef"));
+	assert_false(ask(s, known));
+	assert_int_equal(not_before_of(known, s->world.env.realm->tag), 0);
+	(void)login(s, "ann", "");
+}
+
 /* ---- Rotation ---- */
 
 static void rotated_sessions_end_with_the_realm(void **state)
@@ -613,6 +637,7 @@ int main(void)
 	    TEST(what_is_heard_meanwhile_counts),
 	    TEST(who_could_not_ask_does_not_say_valid),
 	    TEST(only_what_is_understood_confirms),
+	    TEST(a_moment_beyond_all_tokens_is_none),
 	    TEST(rotated_sessions_end_with_the_realm),
 	    TEST(who_ended_with_the_realm_is_not_listed),
 	    TEST(who_ended_with_the_realm_has_no_entry),

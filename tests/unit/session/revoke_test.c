@@ -358,6 +358,88 @@ static void chunks_do_not_lose_their_place(void **state)
 	free(all);
 }
 
+/* The first chunk of a logout everywhere. */
+static void begin_to_end_all(struct stage *s, struct session_plan *ret_plan, enum plan_next *ret_next)
+{
+	static const struct session_revoke_user_request req = {.user = {(const uint8_t *)"ann", 3}};
+	struct session_revoke_user_result result;
+
+	assert_int_equal(session_revoke_user_plan(&s->world.env, &req, ret_plan, &s->st), STATUS_OK);
+	assert_int_equal(
+	    session_revoke_user_answer(&s->world.env, ret_plan, carry_out(s, ret_plan), ret_next, &result, &s->st),
+	    STATUS_OK);
+}
+
+/* Between two chunks all that live are rotated: half of the new names are behind the place reached. */
+static void a_rotation_between_two_chunks_escapes_none(void **state)
+{
+	enum { MANY = 300 };
+	struct stage *s = *state;
+	struct held_token *all = calloc(MANY, sizeof(*all));
+	struct session_revoke_user_result result;
+	struct session_plan plan = {0};
+	arena *arena_of_call;
+	enum plan_next next;
+	int rotated = 0;
+
+	assert_non_null(all);
+	for (int i = 0; i < MANY; i++) {
+		all[i] = login(s, "ann", "remember");
+		world_fresh(&s->world);
+	}
+	begin_to_end_all(s, &plan, &next);
+	assert_int_equal(next, PLAN_AGAIN);
+	arena_of_call = s->world.env.arena;
+	s->world.env.arena = NULL;
+	for (int i = 0; i < MANY; i++) {
+		world_fresh(&s->world);
+		if (!is_valid(s, &all[i]))
+			continue;
+		all[i] = rotate(s, &all[i]);
+		rotated++;
+	}
+	assert_int_equal(rotated, MANY - 200);
+	arena_free(&s->world.env.arena);
+	s->world.env.arena = arena_of_call;
+	while (next == PLAN_AGAIN)
+		assert_int_equal(
+		    session_revoke_user_answer(&s->world.env, &plan, carry_out(s, &plan), &next, &result, &s->st),
+		    STATUS_OK);
+	assert_int_equal(result.revoked, MANY);
+	for (int i = 0; i < MANY; i++) {
+		world_fresh(&s->world);
+		assert_int_equal(look(s, &all[i]).reason, REASON_LOGOUT_EVERYWHERE);
+	}
+	free(all);
+}
+
+/* However few chunks each call gets to. */
+static void calls_that_get_stuck_get_further_together(void **state)
+{
+	enum { MANY = 450 };
+	struct stage *s = *state;
+	enum plan_next next = PLAN_AGAIN;
+	struct held_token t[MANY];
+	int calls = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		t[i] = login(s, "ann", "remember");
+		world_fresh(&s->world);
+	}
+	for (; next == PLAN_AGAIN; calls++) {
+		struct session_plan plan = {0};
+
+		assert_true(calls < 6);
+		s->world.env.now_ms++;
+		begin_to_end_all(s, &plan, &next);
+		world_fresh(&s->world);
+	}
+	for (int i = 0; i < MANY; i++) {
+		assert_false(is_valid(s, &t[i]));
+		world_fresh(&s->world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +457,8 @@ int main(void)
 	    cmocka_unit_test_setup(one_class_only, stage_reset),
 	    cmocka_unit_test_setup(many_are_ended_in_chunks, stage_reset),
 	    cmocka_unit_test_setup(chunks_do_not_lose_their_place, stage_reset),
+	    cmocka_unit_test_setup(a_rotation_between_two_chunks_escapes_none, stage_reset),
+	    cmocka_unit_test_setup(calls_that_get_stuck_get_further_together, stage_reset),
 	};
 
 	return cmocka_run_group_tests(tests, stage_start, stage_stop);

@@ -280,6 +280,78 @@ static void an_end_of_the_old_id_takes_the_successor_along(void **state)
 	}
 }
 
+/* Logged out everywhere but here, where "here" is not known yet to the new primary, or by an old name only. */
+static void what_is_to_be_spared_is_waited_for(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token a = login(s, "ann", "");
+	struct snapshot *shot = take_snapshot(s, &a);
+	struct session_revoke_user_result result;
+	struct held_token b;
+	const struct held_token *const spared[] = {&a, &b};
+	size_t kept;
+
+	s->world.env.recent = recent_new(10000);
+	b = rotate(s, &a);
+	kept = s->kept_count;
+	for (int i = 0; i < 4; i++) {
+		const struct session_revoke_user_request req = {.user = SPAN_LIT("ann"),
+								.except = token_of(spared[i % 2])};
+
+		flush(s);
+		if (i >= 2)
+			put_back(s, shot);
+		s->kept_count = kept;
+		s->world.env.is_unsettled = true;
+		assert_int_equal(do_revoke_user(s, &req, &result), STATUS_UNAVAILABLE);
+		assert_non_null(strstr(s->st.text, "nothing was revoked"));
+		assert_int_equal(s->kept_count, kept);
+		for (size_t k = 0; k < kept; k++)
+			(void)redo(s, k);
+		assert_int_equal(do_revoke_user(s, &req, &result), STATUS_OK);
+		assert_true(is_valid(s, &a) && is_valid(s, &b));
+		/* Nothing is to come any more: there is none to be spared. */
+		s->world.env.is_unsettled = false;
+		flush(s);
+		assert_int_equal(do_revoke_user(s, &req, &result), STATUS_OK);
+		assert_int_equal(result.revoked, 0);
+	}
+	recent_free(&s->world.env.recent);
+	free(shot);
+}
+
+/* By the time that the logout is written, one that it ends has been rotated on the primary that was lost. */
+static void a_logout_holds_against_a_rotation_that_it_overtook(void **state)
+{
+	enum { LOGIN, NEW, MOVED, CHANGES };
+	struct stage *s = *state;
+	const struct held_token a = login(s, "ann", "");
+	size_t order[CHANGES] = {LOGIN, NEW, MOVED};
+	struct held_token b;
+
+	s->world.env.now_ms += 50;
+	b = rotate(s, &a);
+	assert_int_equal(s->kept_count, CHANGES);
+	s->world.env.now_ms -= 25;
+	do {
+		flush(s);
+		(void)end_all(s, SPAN_EMPTY, "");
+		redo_in_order(s, order, CHANGES);
+		assert_int_equal(look(s, &a).reason, REASON_LOGOUT_EVERYWHERE);
+		assert_int_equal(look(s, &b).reason, REASON_LOGOUT_EVERYWHERE);
+		assert_int_equal(entries(s, &a), 0);
+		/* Of what was spared, or rotated before, nothing ends. */
+		flush(s);
+		(void)end_all(s, token_of(&a), "");
+		redo_in_order(s, order, CHANGES);
+		assert_true(is_valid(s, &b));
+		flush(s);
+		(void)end_all(s, SPAN_EMPTY, "remember");
+		redo_in_order(s, order, CHANGES);
+		assert_true(is_valid(s, &b));
+	} while (permute(order, CHANGES));
+}
+
 /* Until the forward is back, what the new primary has of the old id proves nothing: that the session lives, or not. */
 static void a_record_from_before_the_rotation_is_not_believed(void **state)
 {
@@ -362,6 +434,8 @@ int main(void)
 	    cmocka_unit_test_setup(a_rotation_comes_back_when_redis_is_full, stage_reset),
 	    cmocka_unit_test_setup(an_end_follows_a_rotation_that_came_before_it, stage_reset),
 	    cmocka_unit_test_setup(an_end_of_the_old_id_takes_the_successor_along, stage_reset),
+	    cmocka_unit_test_setup(what_is_to_be_spared_is_waited_for, stage_reset),
+	    cmocka_unit_test_setup(a_logout_holds_against_a_rotation_that_it_overtook, stage_reset),
 	    cmocka_unit_test_setup(a_record_from_before_the_rotation_is_not_believed, stage_reset),
 	    cmocka_unit_test_setup(a_racer_keeps_what_it_was_told, stage_reset),
 	    cmocka_unit_test_setup(a_forward_is_kept_as_long_as_it_lives, stage_reset),

@@ -192,7 +192,8 @@ static void a_step_up_is_shared_by_those_who_prove_as_much(void **state)
 	struct stage *s = *state;
 	const struct session_create_request create = {.user = SPAN_LIT("ann"), .authentication = {.aal = 1}};
 	struct session_create_result made;
-	struct session_rotate_request req = {.has_authentication = true, .authentication = {.aal = 2}};
+	struct session_rotate_request req = {.has_authentication = true,
+					     .authentication = {.aal = 2, .amr_count = 1, .amr = {SPAN_LIT("otp")}}};
 	struct session_rotate_result up;
 	struct session_rotate_result other;
 
@@ -206,7 +207,13 @@ static void a_step_up_is_shared_by_those_who_prove_as_much(void **state)
 	req.authentication.aal = 1;
 	assert_int_equal(do_rotate(s, &req, &other), STATUS_OK);
 	assert_int_equal(other.outcome.reason, REASON_ASSURANCE_TOO_LOW);
+	/* Levels may say nothing, or the same, of another method. */
 	req.authentication.aal = 2;
+	req.authentication.amr[0] = SPAN_LIT("pwd");
+	assert_int_equal(do_rotate(s, &req, &other), STATUS_OK);
+	assert_int_equal(other.outcome.reason, REASON_ASSURANCE_TOO_LOW);
+	req.authentication.amr_count = 2;
+	req.authentication.amr[1] = SPAN_LIT("otp");
 	assert_int_equal(do_rotate(s, &req, &other), STATUS_OK);
 	assert_int_equal(other.outcome.verdict, VERDICT_VALID);
 	assert_memory_equal(other.token, up.token, TOKEN_CHARS);
