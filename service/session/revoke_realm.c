@@ -7,10 +7,7 @@
 #include "session/state.h"
 #include "session/validate.h"
 
-/* Who logs in behind a revocation is created at its moment, so another one in the same second takes the next. So far
- * they may run ahead: the minute that may be asked for, and one revocation a second for another. */
-#define AHEAD_MS_MAX (2ULL * CLOCK_SKEW_MS)
-#define NAME_RANDOM  8
+#define NAME_RANDOM 8
 
 static enum status_code check_moment(const struct session_env *env, uint64_t asked_ms, struct status *st)
 {
@@ -89,7 +86,7 @@ enum status_code session_revoke_realm_plan(const struct session_env *env,
 	command_arg(&w, told);
 	command_arg(&w, plan.state->revoke_realm.name);
 	if (req->not_before_ms == 0)
-		command_number(&w, env->now_ms + AHEAD_MS_MAX);
+		command_number(&w, env->now_ms + REVOKED_AHEAD_MS_MAX);
 	else
 		command_arg(&w, SPAN_EMPTY);
 	if (is_remembered) {

@@ -4,6 +4,7 @@
 
 #include "base/metrics.h"
 #include "session/anonymous.h"
+#include "session/validate.h"
 
 /* Lua's numbers, in which the scripts count, are exact to here. */
 #define NUMBER_MAX (1ULL << 53)
@@ -238,6 +239,26 @@ bool outcome_recent(const struct session_env *env, const struct handle *h, struc
 	*ret = outcome_invalid((enum session_reason)end.reason);
 	ret->revoked_at_ms = end.at_ms;
 	return true;
+}
+
+/* Revocations are held against the clock of the instance that makes them, which may be ahead of ours. */
+#define NOT_BEFORE_AHEAD_MS_MAX (REVOKED_AHEAD_MS_MAX + CLOCK_SKEW_MS)
+/* What is ahead by mistake stays so until somebody mends it. */
+#define RETRY_AFTER_AHEAD_MS 1000
+
+enum status_code check_realm_not_ahead(const struct session_env *env, struct status *st)
+{
+	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
+
+	if (not_before_ms <= env->now_ms + NOT_BEFORE_AHEAD_MS_MAX)
+		return STATUS_OK;
+	metric_add(METRIC_REALMS_AHEAD, 1);
+	(void)status_set(st, STATUS_UNAVAILABLE,
+			 "the realm is revoked up to %llu s ahead of now, over %llu: no session begins before. Set the "
+			 "clocks right, then the realm's key (lk1:n:) in Redis, and start all instances anew",
+			 (unsigned long long)((not_before_ms - env->now_ms) / 1000), NOT_BEFORE_AHEAD_MS_MAX / 1000);
+	st->retry_after_ms = RETRY_AFTER_AHEAD_MS;
+	return st->code;
 }
 
 uint64_t creation_ms(const struct session_env *env)
