@@ -56,7 +56,9 @@ enum rotate_step { ROTATE_READ, ROTATE_STORE, ROTATE_REMEMBER, ROTATE_END };
 struct rotate_state {
 	const struct session_rotate_request *req;
 	enum rotate_step step;
-	bool is_remembered; /* the idempotency key's memory is written */
+	bool is_remembered;  /* the idempotency key's memory is written */
+	unsigned tries;	     /* of storing the successor */
+	size_t bytes_before; /* of the arena, taken when the call began */
 	span idempotency_key_name;
 	uint8_t fingerprint[16];
 	/* What ROTATE_STORE stores. */
