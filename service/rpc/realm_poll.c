@@ -103,7 +103,7 @@ static void report_refused(struct realm_poll *poll, const struct store_result *r
 	log_event(LOG_WARN, "realm_unreadable", LOG_SPAN("realm", poll->realm),
 		  LOG_SPAN("key", poll->query.command.key), LOG_STR("node", result->node == NULL ? "" : result->node),
 		  LOG_SPAN("error", result->outcome == STORE_REFUSED ? outcome_error_words(result)
-								     : SPAN_LIT("its value is none of ours")),
+								     : SPAN_LIT("its value is none that may be there")),
 		  LOG_STR("text", "whether the realm was revoked cannot be told; until then Get is UNAVAILABLE"),
 		  LOG_UINT("not_logged", held_back));
 }
@@ -114,7 +114,8 @@ static void take_result(struct realm_poll *poll, const struct store_result *resu
 	bool is_refused = result->outcome == STORE_REFUSED;
 
 	if (result->outcome == STORE_REPLIED)
-		is_refused = !not_before_query_answer(poll->polls->known, &poll->query, result->reply, poll->asked_ms);
+		is_refused = !not_before_query_answer(poll->polls->known, &poll->query, result->reply, poll->asked_ms,
+						      clock_wall_ms());
 	if (is_refused)
 		report_refused(poll, result);
 	else if (result->outcome == STORE_REPLIED)

@@ -57,6 +57,11 @@ void not_before_raise(not_before *n, uint16_t realm_tag, uint64_t at_ms)
 		lift(&n->cells[realm_tag].at_ms, at_ms);
 }
 
+bool not_before_is_credible(uint64_t at_ms, uint64_t wall_ms)
+{
+	return at_ms <= wall_ms + NOT_BEFORE_AHEAD_MS_MAX;
+}
+
 bool not_before_is_confirmed(const not_before *n, uint16_t realm_tag, uint64_t mono_ms)
 {
 	uint64_t confirmed_ms;
@@ -99,11 +104,12 @@ static bool read_moment(span value, uint64_t *ret)
 }
 
 bool not_before_query_answer(not_before *n, const struct not_before_query *q, const struct store_reply *reply,
-			     uint64_t asked_ms)
+			     uint64_t asked_ms, uint64_t wall_ms)
 {
 	uint64_t at_ms = 0;
 
-	if (reply->type != STORE_NIL && (reply->type != STORE_STRING || !read_moment(reply->string, &at_ms)))
+	if (reply->type != STORE_NIL && (reply->type != STORE_STRING || !read_moment(reply->string, &at_ms) ||
+					 !not_before_is_credible(at_ms, wall_ms)))
 		return false;
 	/* In this order: whoever finds it confirmed finds what was confirmed. */
 	lift(&n->cells[q->realm_tag].at_ms, at_ms);
