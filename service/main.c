@@ -210,7 +210,12 @@ static void hear(void *owner, uint64_t source, span message)
 	const struct service *s = owner;
 
 	const struct session_ears ears = {
-	    .recent = s->recent, .not_before = s->not_before, .events = s->events, .source = source};
+	    .recent = s->recent,
+	    .not_before = s->not_before,
+	    .events = s->events,
+	    .source = source,
+	    .now_ms = clock_wall_ms(),
+	};
 
 	session_hear(&ears, message, clock_mono_ms());
 }
