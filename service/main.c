@@ -211,7 +211,12 @@ static void hear(void *owner, uint64_t source, span message)
 	const struct service *s = owner;
 
 	const struct session_ears ears = {
-	    .recent = s->recent, .not_before = s->not_before, .events = s->events, .source = source};
+	    .recent = s->recent,
+	    .not_before = s->not_before,
+	    .events = s->events,
+	    .source = source,
+	    .now_ms = clock_wall_ms(),
+	};
 
 	session_hear(&ears, message, clock_mono_ms());
 }
@@ -522,10 +527,19 @@ static enum exit_status print_config(struct config *c)
 	return ok ? EXIT_DONE : fail(EXIT_FAILED, "cannot write the configuration to standard output");
 }
 
+/* With the keyring at hand also what hangs on it: whether it opens, and whether realms and classes can be told apart. */
 static enum exit_status check_config(struct config *c)
 {
+	struct service s = {.config = c};
+	struct status st;
+
+	if (keyring_file_is_readable(c) &&
+	    (keyring_file_load(c, &s.keys, &st) != STATUS_OK || make_realms(&s, &st) != STATUS_OK)) {
+		service_free(&s);
+		return fail(EXIT_USAGE, st.text);
+	}
 	printf("%s: valid\n", c->file == NULL ? "the environment, with no file" : c->file);
-	config_free(&c);
+	service_free(&s);
 	return EXIT_DONE;
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/metrics.h"
 #include "session/anonymous.h"
-#include "session/validate.h"
 
 /* Lua's numbers, in which the scripts count, are exact to here. */
 #define NUMBER_MAX (1ULL << 53)
@@ -241,8 +240,6 @@ bool outcome_recent(const struct session_env *env, const struct handle *h, struc
 	return true;
 }
 
-/* Revocations are held against the clock of the instance that makes them, which may be ahead of ours. */
-#define NOT_BEFORE_AHEAD_MS_MAX (REVOKED_AHEAD_MS_MAX + CLOCK_SKEW_MS)
 /* What is ahead by mistake stays so until somebody mends it. */
 #define RETRY_AFTER_AHEAD_MS 1000
 
@@ -250,12 +247,12 @@ enum status_code check_realm_not_ahead(const struct session_env *env, struct sta
 {
 	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
 
-	if (not_before_ms <= env->now_ms + NOT_BEFORE_AHEAD_MS_MAX)
+	if (not_before_is_credible(not_before_ms, env->now_ms))
 		return STATUS_OK;
 	metric_add(METRIC_REALMS_AHEAD, 1);
 	(void)status_set(st, STATUS_UNAVAILABLE,
-			 "the realm is revoked up to %llu s ahead of now, over %llu: no session begins before. Set the "
-			 "clocks right, then the realm's key (lk1:n:) in Redis, and start all instances anew",
+			 "to this instance the realm is revoked up to %llu s ahead of now, over %d: no session begins "
+			 "before. Its clock was wrong: set it, and the realm's key (lk1:n:), then start it anew",
 			 (unsigned long long)((not_before_ms - env->now_ms) / 1000), NOT_BEFORE_AHEAD_MS_MAX / 1000);
 	st->retry_after_ms = RETRY_AFTER_AHEAD_MS;
 	return st->code;

@@ -11,9 +11,6 @@
 #define AAL_MAX		     3
 /* How far ahead of ours the clock of whoever authenticated the user may be. */
 #define CLOCK_SKEW_MS 60000
-/* Who logs in behind a revocation of the realm is created at its moment, so another one in the same second takes the next.
- * So far they may run ahead: the minute that may be asked for, and one revocation a second for another. */
-#define REVOKED_AHEAD_MS_MAX (2ULL * CLOCK_SKEW_MS)
 
 enum status_code check_user(span user, struct status *st) MUST_CHECK;
 enum status_code check_idempotency_key(const struct session_env *env, struct status *st) MUST_CHECK;
