@@ -50,6 +50,7 @@ enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 _Static_assert(CONFIG_REALM_NAME_BYTES_MAX == REALM_NAME_BYTES_MAX, "config lets through what the domain takes");
 _Static_assert(CONFIG_CLASS_NAME_BYTES_MAX == CLASS_NAME_BYTES_MAX, "config lets through what the domain takes");
 _Static_assert(CONFIG_SESSIONS_MAX_MAX == SESSIONS_MAX_MAX, "config lets through what the domain takes");
+_Static_assert(CONFIG_REALM_SESSIONS_MAX_MAX == REALM_SESSIONS_MAX_MAX, "config lets through what the domain takes");
 _Static_assert((int)CONFIG_EVICT_OLDEST == (int)AT_CAP_EVICT_OLDEST, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_REFUSE == (int)AT_CAP_REFUSE, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_EVICT_LRU == (int)AT_CAP_EVICT_LRU, "at_cap is handed over as it is");

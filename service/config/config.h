@@ -25,7 +25,9 @@
 #define CONFIG_REALM_NAME_BYTES_MAX 64
 #define CONFIG_CLASS_NAME_BYTES_MAX 32
 #define CONFIG_SESSIONS_MAX_MAX	    10000
-#define CONFIG_GRACE_S_MAX	    300
+/* Of all of a realm's classes together. */
+#define CONFIG_REALM_SESSIONS_MAX_MAX 12500
+#define CONFIG_GRACE_S_MAX	      300
 /* Where file, key, finding and remedy fit even with a long path; longer ones are cut. */
 #define CONFIG_ERROR_BYTES 1024
 /* Redis itself takes passwords of any length; 512 hexadecimal characters are 2048 bits. */

@@ -401,6 +401,31 @@ static void a_moment_far_ahead_is_not_believed(void **state)
 	assert_int_equal(not_before_of(known, q.realm_tag), WORLD_NOW_MS + NOT_BEFORE_AHEAD_MS_MAX);
 }
 
+/* Believed by an instance whose own clock was wrong, and has been set back since: no session is to live the longer. */
+static void nobody_is_created_far_ahead(void **state)
+{
+	struct stage *s = *state;
+	const struct session_create_request named = {.user = SPAN_LIT("ann")};
+	const struct session_create_request anonymous = {.is_anonymous = true};
+	const uint64_t far_ms = NEXT_SECOND_MS + NOT_BEFORE_AHEAD_MS_MAX;
+	struct session_create_result result = {0};
+	struct held_token old;
+
+	assert_true(ask(s, known));
+	old = login(s, "ann", "");
+	not_before_raise(known, s->world.env.realm->tag, far_ms);
+	assert_int_equal(do_create(s, &named, &result), STATUS_UNAVAILABLE);
+	assert_non_null(strstr(s->st.text, "180 s ahead of now, over 180: no session"));
+	assert_non_null(strstr(s->st.text, "then start it anew"));
+	assert_true(s->st.retry_after_ms > 0);
+	assert_int_equal(do_create(s, &anonymous, &result), STATUS_UNAVAILABLE);
+	expect_revoked(s, &old, far_ms);
+	s->world.env.now_ms = far_ms - NOT_BEFORE_AHEAD_MS_MAX;
+	assert_int_equal(do_create(s, &named, &result), STATUS_OK);
+	assert_int_equal(result.info.created_at_ms, far_ms);
+	assert_int_equal(do_create(s, &anonymous, &result), STATUS_OK);
+}
+
 /* ---- Rotation ---- */
 
 static void rotated_sessions_end_with_the_realm(void **state)
@@ -646,6 +671,7 @@ int main(void)
 	    TEST(who_could_not_ask_does_not_say_valid),
 	    TEST(only_what_is_understood_confirms),
 	    TEST(a_moment_far_ahead_is_not_believed),
+	    TEST(nobody_is_created_far_ahead),
 	    TEST(rotated_sessions_end_with_the_realm),
 	    TEST(who_ended_with_the_realm_is_not_listed),
 	    TEST(who_ended_with_the_realm_has_no_entry),
