@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -55,6 +56,14 @@ static enum status_code make(const struct config *c, const char *path, struct st
 		log_event(LOG_INFO, "keyring_created", LOG_STR("file", path),
 			  LOG_STR("advice", "back it up; every instance on the same Redis needs this same file"));
 	return code == STATUS_ALREADY_EXISTS ? STATUS_OK : code;
+}
+
+bool keyring_file_is_readable(const struct config *c)
+{
+	char path[PATH_MAX];
+	struct status st;
+
+	return find_path(c, path, &st) == STATUS_OK && access(path, R_OK) == 0;
 }
 
 enum status_code keyring_file_load(const struct config *c, keyring **ret, struct status *st)

@@ -10,6 +10,9 @@
 /* Loads the file that the configuration names, or the one in the state folder, which is made at a first start. */
 enum status_code keyring_file_load(const struct config *c, keyring **ret, struct status *st) MUST_CHECK;
 
+/* Whether there is one that this process may read. */
+bool keyring_file_is_readable(const struct config *c);
+
 /* Reads it again and puts it in force: *keys, and the server's. A bad file changes nothing. Logs which. */
 void keyring_file_reload(const struct config *c, keyring **keys, rpc_server *rpc);
 

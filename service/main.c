@@ -50,6 +50,7 @@ enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 _Static_assert(CONFIG_REALM_NAME_BYTES_MAX == REALM_NAME_BYTES_MAX, "config lets through what the domain takes");
 _Static_assert(CONFIG_CLASS_NAME_BYTES_MAX == CLASS_NAME_BYTES_MAX, "config lets through what the domain takes");
 _Static_assert(CONFIG_SESSIONS_MAX_MAX == SESSIONS_MAX_MAX, "config lets through what the domain takes");
+_Static_assert(CONFIG_REALM_SESSIONS_MAX_MAX == REALM_SESSIONS_MAX_MAX, "config lets through what the domain takes");
 _Static_assert((int)CONFIG_EVICT_OLDEST == (int)AT_CAP_EVICT_OLDEST, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_REFUSE == (int)AT_CAP_REFUSE, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_EVICT_LRU == (int)AT_CAP_EVICT_LRU, "at_cap is handed over as it is");
@@ -210,7 +211,12 @@ static void hear(void *owner, uint64_t source, span message)
 	const struct service *s = owner;
 
 	const struct session_ears ears = {
-	    .recent = s->recent, .not_before = s->not_before, .events = s->events, .source = source};
+	    .recent = s->recent,
+	    .not_before = s->not_before,
+	    .events = s->events,
+	    .source = source,
+	    .now_ms = clock_wall_ms(),
+	};
 
 	session_hear(&ears, message, clock_mono_ms());
 }
@@ -521,10 +527,19 @@ static enum exit_status print_config(struct config *c)
 	return ok ? EXIT_DONE : fail(EXIT_FAILED, "cannot write the configuration to standard output");
 }
 
+/* With the keyring at hand also what hangs on it: whether it opens, and whether realms and classes can be told apart. */
 static enum exit_status check_config(struct config *c)
 {
+	struct service s = {.config = c};
+	struct status st;
+
+	if (keyring_file_is_readable(c) &&
+	    (keyring_file_load(c, &s.keys, &st) != STATUS_OK || make_realms(&s, &st) != STATUS_OK)) {
+		service_free(&s);
+		return fail(EXIT_USAGE, st.text);
+	}
 	printf("%s: valid\n", c->file == NULL ? "the environment, with no file" : c->file);
-	config_free(&c);
+	service_free(&s);
 	return EXIT_DONE;
 }
 

@@ -43,6 +43,21 @@ static inline struct lk_bytes request_token(struct lk_bytes given)
 	return given.len <= LK_TOKEN_BYTES_MAX ? given : lk_bytes_of(given.data, LK_TOKEN_BYTES_MAX);
 }
 
+/* What tokens have at most. Beyond it nothing is one, and one byte more is enough to tell. */
+#define STORED_TOKEN_BYTES_MAX 105
+#define TOKEN_BYTES_MAX	       3072
+
+/* Of many, so that those made too long by strangers do not make the request too large: cut to what the server finds
+ * malformed as well. What begins with "lk" is a token, perhaps one of a server that is newer than this library. */
+static inline struct lk_bytes request_token_of_many(struct lk_bytes given)
+{
+	const bool may_be_long = given.len >= 2 && memcmp(given.data, "lk", 2) == 0 &&
+				 (given.len < 5 || memcmp(given.data, "lks1_", 5) != 0);
+	const size_t enough = (may_be_long ? TOKEN_BYTES_MAX : STORED_TOKEN_BYTES_MAX) + 1;
+
+	return given.len <= enough ? given : lk_bytes_of(given.data, enough);
+}
+
 static inline enum lk_err request_too_many(lk_call *call, const char *what, size_t count, size_t max)
 {
 	return error_set(&call->error, LK_E_INVALID_ARGUMENT, "%zu %s in one request, at most %zu", count, what, max);
@@ -54,7 +69,7 @@ static inline enum lk_err request_tokens(lk_call *call, const struct lk_bytes *g
 	if (count > TOKENS_MAX)
 		return request_too_many(call, "tokens", count, TOKENS_MAX);
 	for (size_t i = 0; i < count; i++)
-		to[i] = binary_of(request_token(given[i]));
+		to[i] = binary_of(request_token_of_many(given[i]));
 	return LK_OK;
 }
 

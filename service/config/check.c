@@ -186,6 +186,29 @@ static bool check_class(const struct check *k, size_t realm, size_t i)
 	       check_touch(k, path, class);
 }
 
+/* Told at the largest, which is where most is to be had. */
+static bool check_sessions_sum(const struct check *k, size_t realm)
+{
+	const struct config_realm *r = &k->c->realms[realm];
+	char path[ORIGIN_PATH_BYTES];
+	size_t largest = 0;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < r->class_count; i++) {
+		sum += r->classes[i].sessions_max;
+		if (r->classes[i].sessions_max > r->classes[largest].sessions_max)
+			largest = i;
+	}
+	if (sum <= CONFIG_REALM_SESSIONS_MAX_MAX)
+		return true;
+	snprintf(path, sizeof(path), "realms[%zu].classes[%zu].%s", realm, largest, class_keys[CLASS_SESSIONS].path);
+	return origin_fail(
+	    k->o, k->error, path,
+	    "found %u, which makes %llu with the other classes of realm \"%s\", allowed: at most %d in sum; "
+	    "lower some of them",
+	    r->classes[largest].sessions_max, (unsigned long long)sum, r->name, CONFIG_REALM_SESSIONS_MAX_MAX);
+}
+
 static bool check_realm(const struct check *k, size_t i)
 {
 	const struct config_realm *r = &k->c->realms[i];
@@ -200,7 +223,7 @@ static bool check_realm(const struct check *k, size_t i)
 	for (size_t j = 0; j < r->class_count; j++)
 		if (!check_class(k, i, j))
 			return false;
-	return true;
+	return check_sessions_sum(k, i);
 }
 
 /* The service keeps them while it runs; a relative one would depend on where it was started. */

@@ -200,7 +200,9 @@ const struct config_key class_keys[CLASS_KEYS] = {
 			.min = 1,
 			.max = CONFIG_SESSIONS_MAX_MAX,
 			.unit = "sessions",
-			.doc = "That a user may have at once: far more than devices, far fewer than a script makes."},
+			.doc =
+			    "That a user may have at once: far more than devices, far fewer than a script makes. All "
+			    "classes of a realm together: 12500."},
     [CLASS_AT_CAP] = {.name = "at_cap",
 		      .path = "at_cap",
 		      .type = KEY_WORD,

@@ -200,6 +200,18 @@ static enum status_code add_all(struct loading *l, span text, struct status *st)
 	return STATUS_OK;
 }
 
+/* Nobody takes out the key that signs at this very moment; a file that is only half there may well lack it. */
+static enum status_code check_first(const struct loading *l, struct status *st)
+{
+	if (l->old == NULL || keyring_has(l->kr, l->old->ids[0]))
+		return STATUS_OK;
+	return status_set(
+	    st, STATUS_INVALID_ARGUMENT,
+	    "%s: key %u, which has signed up to now, is not there, and all its sessions would end; put it "
+	    "back, or promote another, reload, and take it out then",
+	    l->path, l->old->ids[0]);
+}
+
 static keyring *ring_new(void)
 {
 	keyring *kr = calloc(1, sizeof(*kr));
@@ -244,6 +256,8 @@ static enum status_code load(const char *path, const keyring *old, keyring **ret
 	code = keyfile_read(path, &text, st);
 	if (code == STATUS_OK)
 		code = add_all(&l, span_of(text.bytes, text.len), st);
+	if (code == STATUS_OK)
+		code = check_first(&l, st);
 	if (code != STATUS_OK)
 		goto out;
 	if (sodium_mprotect_readonly(l.kr->secrets) != 0) {

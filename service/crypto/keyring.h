@@ -31,8 +31,8 @@ bool crypto_start(void) MUST_CHECK;
 enum status_code keyring_load(const char *path, keyring **ret, struct status *st) MUST_CHECK;
 
 /* The file again, to take old's place: what old sealed, signed and named opens, verifies and is found under the new one.
- * INVALID_ARGUMENT with the line also when the names key, or the key of a number, is another than in old. The counts of
- * both are the same from now on. now_ms: wall clock. */
+ * INVALID_ARGUMENT with the line also when the names key, or the key of a number, is another than in old, and when old's
+ * first key is missing. The counts of both are the same from now on. now_ms: wall clock. */
 enum status_code keyring_reload(const keyring *old, const char *path, uint64_t now_ms, keyring **ret,
 				struct status *st) MUST_CHECK;
 

@@ -66,7 +66,7 @@ struct redis_options {
 	 * source, which is a connection to one server. From any thread. */
 	void (*heard)(void *owner, uint64_t source, span message);
 	/* Something may not have been heard: a connection has just begun to hear (all of what comes now is heard by it),
-	 * or hears no more; again, now and then, while it does not. From any thread. NULL: never mind. */
+	 * or hears no more; again every few seconds while it does not. From any thread. NULL: never mind. */
 	void (*missed)(void *owner);
 	void *heard_owner;
 };

@@ -14,7 +14,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "redis/backoff.h"
 #include "redis/dialog.h"
 
 /* Nothing tells a silent channel from a dead connection but asking. */
@@ -114,9 +113,9 @@ static void on_closed(void *owner, const char *why, const char *remedy, uint32_t
 {
 	subscription *s = owner;
 
-	/* An attempt that fails like the one before is not worth a word each time. */
-	if (move(s, STATE_DEAF) == STATE_LIVE || backoff_is_worth_a_word(attempts))
-		s->options.ended(s->options.owner, why, remedy);
+	(void)attempts;
+	(void)move(s, STATE_DEAF);
+	s->options.ended(s->options.owner, why, remedy);
 }
 
 static const struct dialog_events dialog_events = {

@@ -17,8 +17,9 @@ struct subscription_options {
 	uint32_t connect_timeout_ms;			 /* and for every answer awaited */
 	/* From any thread, no lock held; never two at once, never after subscription_free. `began`: every channel is heard
 	 * from now on (also after each reconnection: what was said in between was missed). `ended`: deaf until the next
-	 * `began`; it comes again, now and then, when attempts to connect or to subscribe fail. `why` may hold the server's
-	 * own words; remedy may be NULL. */
+	 * `began`; it comes again with each attempt to connect or to subscribe that fails: whoever tells others that
+	 * something may have been missed must go on doing so, for something goes on being missed. `why` may hold the
+	 * server's own words; remedy may be NULL. */
 	void (*message)(void *owner, span channel, span payload);
 	void (*began)(void *owner);
 	void (*ended)(void *owner, const char *why, const char *remedy);

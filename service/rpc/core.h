@@ -40,6 +40,7 @@ struct core {
 	atomic_bool is_stopping; /* new frames are refused */
 	struct gate refused_connections;
 	struct gate refused_commands;
+	struct gate refused_questions; /* realm_poll.c */
 	struct gate unreadable_records;
 };
 

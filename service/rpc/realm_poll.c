@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "rpc/core.h"
+#include "rpc/outcome.h"
 
 /* Design notes.
  *
@@ -21,6 +24,9 @@
 #define POLL_JITTER_MS 100
 /* Until it is first known: nobody is told VALID before. */
 #define POLL_FIRST_MS 100
+/* What Redis refuses, or what stands there and is none of ours, is for somebody to mend: it is asked for no more often
+ * than usually, and told so often. */
+#define REFUSED_EVERY_MS 60000
 /* How long a question waits for a primary. */
 #define POLL_PATIENCE_MS 5000
 
@@ -29,8 +35,11 @@ struct realm_poll {
 	struct realm_polls *polls;
 	struct core *core; /* held while one is under way */
 	struct not_before_query query;
+	span realm;
 	uint64_t due_ms;
 	uint64_t asked_ms;
+	uint64_t told_ms;	/* that it is refused; 0: not yet */
+	atomic_bool is_refused; /* the last answer was no use */
 	atomic_bool is_under_way;
 };
 
@@ -57,7 +66,9 @@ realm_polls *realm_polls_new(const struct session_realms *realms, const keyring 
 	p->random = (uint32_t)((uintptr_t)p >> 4) | 1;
 	for (size_t i = 0; i < p->count; i++) {
 		p->polls[i].polls = p;
+		p->polls[i].realm = realms->realms[i].name;
 		not_before_query_plan(keys, &realms->realms[i], &p->polls[i].query);
+		atomic_init(&p->polls[i].is_refused, false);
 		atomic_init(&p->polls[i].is_under_way, false);
 	}
 	return p;
@@ -80,23 +91,54 @@ static uint32_t jitter_ms(realm_polls *p)
 	return p->random % (POLL_JITTER_MS + 1);
 }
 
+static void report_refused(struct realm_poll *poll, const struct store_result *result)
+{
+	const uint64_t now_ms = clock_mono_ms();
+	uint64_t held_back;
+
+	if ((poll->told_ms > 0 && now_ms < poll->told_ms + REFUSED_EVERY_MS) ||
+	    !gate_pass(&poll->core->refused_questions, now_ms, &held_back))
+		return;
+	poll->told_ms = now_ms;
+	log_event(LOG_WARN, "realm_unreadable", LOG_SPAN("realm", poll->realm),
+		  LOG_SPAN("key", poll->query.command.key), LOG_STR("node", result->node == NULL ? "" : result->node),
+		  LOG_SPAN("error", result->outcome == STORE_REFUSED ? outcome_error_words(result)
+								     : SPAN_LIT("its value is none that may be there")),
+		  LOG_STR("text", "whether the realm was revoked cannot be told; until then Get is UNAVAILABLE"),
+		  LOG_UINT("not_logged", held_back));
+}
+
+/* Whatever becomes of it, the next one may mend; what is not confirmed ages. */
+static void take_result(struct realm_poll *poll, const struct store_result *result)
+{
+	bool is_refused = result->outcome == STORE_REFUSED;
+
+	if (result->outcome == STORE_REPLIED)
+		is_refused = !not_before_query_answer(poll->polls->known, &poll->query, result->reply, poll->asked_ms,
+						      clock_wall_ms());
+	if (is_refused)
+		report_refused(poll, result);
+	else if (result->outcome == STORE_REPLIED)
+		poll->told_ms = 0;
+	atomic_store_explicit(&poll->is_refused, is_refused, memory_order_relaxed);
+}
+
 static void on_done(struct store_op *op, const struct store_result *result)
 {
 	struct realm_poll *poll = (struct realm_poll *)(void *)((uint8_t *)op - offsetof(struct realm_poll, op));
 	struct core *core = poll->core;
 
-	/* What else became of it, the next one may mend; what is not confirmed ages. */
-	if (result->outcome == STORE_REPLIED)
-		(void)not_before_query_answer(poll->polls->known, &poll->query, result->reply, poll->asked_ms);
+	take_result(poll, result);
 	atomic_store_explicit(&poll->is_under_way, false, memory_order_release);
 	core_release(&core);
 }
 
 static void ask(realm_polls *p, struct realm_poll *poll, struct core *core, uint64_t now_ms)
 {
-	const bool is_known = not_before_is_confirmed(p->known, poll->query.realm_tag, now_ms);
+	const bool is_patient = not_before_is_confirmed(p->known, poll->query.realm_tag, now_ms) ||
+				atomic_load_explicit(&poll->is_refused, memory_order_relaxed);
 
-	poll->due_ms = now_ms + (is_known ? POLL_PERIOD_MS - jitter_ms(p) : POLL_FIRST_MS);
+	poll->due_ms = now_ms + (is_patient ? POLL_PERIOD_MS - jitter_ms(p) : POLL_FIRST_MS);
 	if (atomic_load_explicit(&poll->is_under_way, memory_order_acquire))
 		return;
 	core_retain(core);

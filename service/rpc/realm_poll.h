@@ -1,7 +1,8 @@
 #ifndef LK_RPC_REALM_POLL_H
 #define LK_RPC_REALM_POLL_H
 
-/* Asks the store for each realm's not-before time, once a second and until it is first known ten times as often. */
+/* Asks the store for each realm's not-before time, once a second and until it is first known ten times as often,
+ * unless Redis refuses it. */
 
 #include "base/status.h"
 #include "crypto/keyring.h"
@@ -11,7 +12,7 @@
 struct core;
 typedef struct realm_polls realm_polls;
 
-/* Everything is borrowed; `known` and the store until no question is under way. NULL when memory is out. */
+/* Everything is borrowed; `known`, the realms and the store until no question is under way. NULL when memory is out. */
 realm_polls *realm_polls_new(const struct session_realms *realms, const keyring *keys, const struct store *store,
 			     not_before *known) MUST_CHECK;
 /* None is under way. Nulls *p; accepts NULL in it. */

@@ -248,6 +248,8 @@ enum status_code session_create_plan(const struct session_env *env, const struct
 	enum status_code code;
 
 	code = check_request(env, req, class, st);
+	if (code == STATUS_OK)
+		code = check_realm_not_ahead(env, st);
 	if (code == STATUS_OK && req->is_anonymous)
 		return anonymous_create_plan(env, req, class, ret_plan, st);
 	if (code == STATUS_OK && req->promoted.len > 0)

@@ -53,8 +53,13 @@ uint64_t not_before_of(const not_before *n, uint16_t realm_tag)
 
 void not_before_raise(not_before *n, uint16_t realm_tag, uint64_t at_ms)
 {
-	if (n != NULL && at_ms <= NOT_BEFORE_MAX_MS)
+	if (n != NULL)
 		lift(&n->cells[realm_tag].at_ms, at_ms);
+}
+
+bool not_before_is_credible(uint64_t at_ms, uint64_t wall_ms)
+{
+	return at_ms <= wall_ms + NOT_BEFORE_AHEAD_MS_MAX;
 }
 
 bool not_before_is_confirmed(const not_before *n, uint16_t realm_tag, uint64_t mono_ms)
@@ -95,16 +100,16 @@ static bool read_moment(span value, uint64_t *ret)
 {
 	const uint8_t *end = value.len == 0 ? NULL : memchr(value.ptr, ':', value.len);
 
-	return end != NULL && number_parse(span_of(value.ptr, (size_t)(end - value.ptr)), ret) &&
-	       *ret <= NOT_BEFORE_MAX_MS;
+	return end != NULL && number_parse(span_of(value.ptr, (size_t)(end - value.ptr)), ret);
 }
 
 bool not_before_query_answer(not_before *n, const struct not_before_query *q, const struct store_reply *reply,
-			     uint64_t asked_ms)
+			     uint64_t asked_ms, uint64_t wall_ms)
 {
 	uint64_t at_ms = 0;
 
-	if (reply->type != STORE_NIL && (reply->type != STORE_STRING || !read_moment(reply->string, &at_ms)))
+	if (reply->type != STORE_NIL && (reply->type != STORE_STRING || !read_moment(reply->string, &at_ms) ||
+					 !not_before_is_credible(at_ms, wall_ms)))
 		return false;
 	/* In this order: whoever finds it confirmed finds what was confirmed. */
 	lift(&n->cells[q->realm_tag].at_ms, at_ms);

@@ -92,6 +92,20 @@ static enum status_code seal_class(const struct session_realm *realm, size_t i, 
 	return check_policy(realm, class, st);
 }
 
+static enum status_code check_sum(const struct session_realm *realm, struct status *st)
+{
+	char r[REALM_NAME_BYTES_MAX + 1];
+	uint64_t sum = 0;
+
+	for (size_t c = 0; c < realm->class_count; c++)
+		sum += realm->classes[c].policy.sessions_max;
+	if (sum <= REALM_SESSIONS_MAX_MAX)
+		return STATUS_OK;
+	return status_set(st, STATUS_INVALID_ARGUMENT,
+			  "realm %s: sessions_max of all classes is %llu in sum; at most %d. Lower some of them",
+			  shown(realm->name, r), (unsigned long long)sum, REALM_SESSIONS_MAX_MAX);
+}
+
 static enum status_code seal_realm(struct session_realms *realms, size_t i, const keyring *kr, struct status *st)
 {
 	struct session_realm *realm = &realms->realms[i];
@@ -116,6 +130,8 @@ static enum status_code seal_realm(struct session_realms *realms, size_t i, cons
 	}
 	for (size_t c = 0; c < realm->class_count && code == STATUS_OK; c++)
 		code = seal_class(realm, c, kr, st);
+	if (code == STATUS_OK)
+		code = check_sum(realm, st);
 	return code;
 }
 

@@ -14,6 +14,9 @@
  * 1.4 us each (measured; 1.8 us where the least recently used goes): 100 take 0.2 ms, and 10,000 hold Redis up for 14 to
  * 18 ms. */
 #define SESSIONS_MAX_MAX 10000
+/* And of all the realm's classes together, as many as a user's index may name: calls about all of a user's sessions go over
+ * it in chunks, of 200 at least, and come to its end in PLAN_STEPS_MAX steps. */
+#define REALM_SESSIONS_MAX_MAX 12500
 
 /* Requests that were under way at a rotation are answered within seconds; a token that stands for another for longer than
  * five minutes is one that a thief may use for as long. */

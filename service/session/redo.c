@@ -181,7 +181,8 @@ void session_hear(const struct session_ears *ears, span message, uint64_t mono_m
 		remember(ears->recent, &n, mono_ms);
 		return;
 	}
-	if (!announcement_read(message, &n))
+	if (!announcement_read(message, &n) ||
+	    (n.kind == EVENT_REALM_REVOKED && !not_before_is_credible(n.at_ms, ears->now_ms)))
 		return;
 	if (announcement_is_end(&n))
 		remember(ears->recent, &n, mono_ms);

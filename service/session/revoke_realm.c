@@ -12,6 +12,8 @@
 #define AHEAD_MS_MAX (2ULL * CLOCK_SKEW_MS)
 #define NAME_RANDOM  8
 
+_Static_assert(NOT_BEFORE_AHEAD_MS_MAX >= AHEAD_MS_MAX + CLOCK_SKEW_MS, "what one instance sets others believe");
+
 static enum status_code check_moment(const struct session_env *env, uint64_t asked_ms, struct status *st)
 {
 	if (asked_ms <= env->now_ms + CLOCK_SKEW_MS)
@@ -136,7 +138,7 @@ enum status_code session_revoke_realm_answer(const struct session_env *env, stru
 		return st->code;
 	}
 	if (!span_eq(word, SPAN_LIT("ok")) || in_force == NULL || !number_parse(in_force->string, &moment_ms) ||
-	    moment_ms > NOT_BEFORE_MAX_MS)
+	    !not_before_is_credible(moment_ms, env->now_ms))
 		return reply_odd(st, "session_revoke_realm");
 	if (!redo_revocation(env, plan->state, moment_ms, plan))
 		return no_memory(st);

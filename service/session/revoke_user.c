@@ -8,8 +8,8 @@
 #include "session/redo.h"
 #include "session/validate.h"
 
-/* Two commands each, 2 us measured: 0.4 ms in all, which is what others wait. PLAN_STEPS_MAX chunks reach over any index that one
- * class's cap allows; where several classes have as many, a call may come to no end, and the next ones get further. */
+/* Two commands each, 2 us measured: 0.4 ms in all, which is what others wait. PLAN_STEPS_MAX chunks reach over any index
+ * that the caps of all classes allow. */
 #define REVOKE_CHUNK 200
 
 /* Entries of the same deadline, to the second, that are looked at again for those that rotations have moved: 0.7 us each,
@@ -20,7 +20,7 @@
  * user's devices shows. Beyond it, what is not in Redis while a failover is under way may outlive the logout. */
 #define LOGOUTS_MAX LIST_PAGE_DEFAULT
 
-_Static_assert((PLAN_STEPS_MAX - 1) * REVOKE_CHUNK > SESSIONS_MAX_MAX, "the steps reach over the largest index");
+_Static_assert((PLAN_STEPS_MAX - 1) * REVOKE_CHUNK > REALM_SESSIONS_MAX_MAX, "the steps reach over the largest index");
 
 static enum status_code check_reason(enum session_reason *reason, struct status *st)
 {

@@ -62,6 +62,7 @@ static enum status_code plan_remember(const struct session_env *env, struct sess
 static bool prepare(const struct session_env *env, const struct session_rotate_request *req, struct session_state *s)
 {
 	s->rotate.req = req;
+	s->rotate.bytes_before = arena_used(env->arena);
 	if (env->idempotency_key.len == 0)
 		return true;
 	return key_of_idempotency(env, &s->handle, SPAN_LIT("Rotate"), &s->rotate.idempotency_key_name) &&
@@ -363,6 +364,25 @@ static enum status_code follow(const struct session_env *env, struct session_pla
 	return code;
 }
 
+/* A try opens all of the session and seals it anew: attributes as stored, compressed and plain, entry by entry, printed,
+ * compressed and sealed again, each not over a record's bytes; where updates were brought back, twice of the first three. */
+#define TRY_BYTES_MAX	    (10UL * RECORD_BYTES_MAX)
+#define RETRY_AFTER_RACE_MS 10
+
+/* Each try takes memory of its own, and others may update the session in each of them. */
+static enum status_code check_try(const struct session_env *env, const struct session_state *s, struct status *st)
+{
+	if (s->rotate.tries == 0 ||
+	    arena_used(env->arena) - s->rotate.bytes_before + TRY_BYTES_MAX <= SESSION_CALL_BYTES_MAX)
+		return STATUS_OK;
+	(void)status_set(
+	    st, STATUS_UNAVAILABLE,
+	    "not rotated in %u tries: others update the session, which is large, at the same time; call again",
+	    s->rotate.tries);
+	st->retry_after_ms = RETRY_AFTER_RACE_MS;
+	return st->code;
+}
+
 /* What is in the place of the session that the state is about. */
 static enum status_code take_value(const struct session_env *env, struct session_plan *plan,
 				   const struct store_reply *value, enum plan_next *ret_next,
@@ -386,7 +406,10 @@ static enum status_code take_value(const struct session_env *env, struct session
 	}
 	if (s->lineage.hops > 0)
 		return answer_followed(env, plan, value->string, &record, ret, st);
-	code = rotate(env, value->string, &record, plan, &outcome, st);
+	code = check_try(env, s, st);
+	s->rotate.tries++;
+	if (code == STATUS_OK)
+		code = rotate(env, value->string, &record, plan, &outcome, st);
 	if (code != STATUS_OK)
 		return code;
 	if (outcome.verdict == VERDICT_VALID)

@@ -162,9 +162,10 @@ struct session_ears {
 	not_before *not_before;
 	struct event_log *events;
 	uint64_t source; /* the connection that it came by, of several that may bring the same */
+	uint64_t now_ms; /* wall clock */
 };
 
-/* Takes an announcement, of this instance or another; what is none is ignored. */
+/* Takes an announcement, of this instance or another; what is none is ignored, and what cannot be true. */
 void session_hear(const struct session_ears *ears, span message, uint64_t mono_ms);
 
 /* What is known of a session that was asked about. */

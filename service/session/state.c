@@ -240,6 +240,24 @@ bool outcome_recent(const struct session_env *env, const struct handle *h, struc
 	return true;
 }
 
+/* What is ahead by mistake stays so until somebody mends it. */
+#define RETRY_AFTER_AHEAD_MS 1000
+
+enum status_code check_realm_not_ahead(const struct session_env *env, struct status *st)
+{
+	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
+
+	if (not_before_is_credible(not_before_ms, env->now_ms))
+		return STATUS_OK;
+	metric_add(METRIC_REALMS_AHEAD, 1);
+	(void)status_set(st, STATUS_UNAVAILABLE,
+			 "to this instance the realm is revoked up to %llu s ahead of now, over %d: no session begins "
+			 "before. Its clock was wrong: set it, and the realm's key (lk1:n:), then start it anew",
+			 (unsigned long long)((not_before_ms - env->now_ms) / 1000), NOT_BEFORE_AHEAD_MS_MAX / 1000);
+	st->retry_after_ms = RETRY_AFTER_AHEAD_MS;
+	return st->code;
+}
+
 uint64_t creation_ms(const struct session_env *env)
 {
 	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);

@@ -56,7 +56,9 @@ enum rotate_step { ROTATE_READ, ROTATE_STORE, ROTATE_REMEMBER, ROTATE_END };
 struct rotate_state {
 	const struct session_rotate_request *req;
 	enum rotate_step step;
-	bool is_remembered; /* the idempotency key's memory is written */
+	bool is_remembered;  /* the idempotency key's memory is written */
+	unsigned tries;	     /* of storing the successor */
+	size_t bytes_before; /* of the arena, taken when the call began */
 	span idempotency_key_name;
 	uint8_t fingerprint[16];
 	/* What ROTATE_STORE stores. */
@@ -180,6 +182,9 @@ struct session_outcome outcome_invalid(enum session_reason reason);
 struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s);
 /* That a session of this age is missing may mean that it is not there yet. */
 bool is_missing_unproven(const struct session_env *env, const struct token *t);
+/* UNAVAILABLE: the realm's not-before, believed by a clock that has been set back since, is further ahead than any is; a
+ * session created at it would live that much longer than its policy says. */
+enum status_code check_realm_not_ahead(const struct session_env *env, struct status *st) MUST_CHECK;
 /* When a session that begins now is created: not before its realm's not-before, by whose clock that may be. */
 uint64_t creation_ms(const struct session_env *env);
 /* Whether its realm was revoked since it was created. */

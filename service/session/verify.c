@@ -13,7 +13,8 @@
 #define VERIFY_CHUNK 400
 
 /* An entry whose deadline is moved ahead is met twice. */
-_Static_assert((PLAN_STEPS_MAX - 1) * VERIFY_CHUNK > 2 * SESSIONS_MAX_MAX, "the steps reach over the largest index");
+_Static_assert((PLAN_STEPS_MAX - 1) * VERIFY_CHUNK > 2 * REALM_SESSIONS_MAX_MAX,
+	       "the steps reach over the largest index");
 
 /* The NAME behind `at`, unless the session is past its deadline: then there is nothing to enter. */
 static enum status_code add_name(const struct session_env *env, const struct session_state *s, size_t i, span text,

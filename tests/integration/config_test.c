@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "support/cli.h"
 #include "support/file.h"
@@ -152,6 +153,37 @@ static void test_check_config_accepts(void **state)
 	run_result_free(&r);
 }
 
+/* Names are told apart by 16 bits under the keyring's names key: some of these meet. */
+static void test_check_config_holds_realms_against_the_keyring(void **state)
+{
+	enum { REALMS = 1000 };
+	char keyring[TMPDIR_FILE_BYTES];
+	char variable[TMPDIR_FILE_BYTES + 32];
+	const char *const args[] = {"--config", path, "--check-config", NULL};
+	const char *const env[] = {variable, NULL};
+	struct run_result r;
+	FILE *f = fopen(path, "w");
+
+	(void)state;
+	assert_non_null(f);
+	fprintf(f, "realms:\n");
+	for (int i = 0; i < REALMS; i++)
+		fprintf(f, "  - { name: r%d }\n", i);
+	assert_int_equal(fclose(f), 0);
+	tmpdir_file(&dir, "keyring", keyring);
+	snprintf(variable, sizeof(variable), "LATCHKEY_KEYRING=%s", keyring);
+	latchkeyd_run(args, env, &r);
+	assert_int_equal(r.status, 0);
+	run_result_free(&r);
+	file_write(keyring, "names AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n"
+			    "1     ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8\n");
+	assert_int_equal(chmod(keyring, 0600), 0);
+	latchkeyd_run(args, env, &r);
+	assert_int_equal(r.status, 2);
+	assert_non_null(strstr(r.err, "the 16-bit tag of another by chance; rename it"));
+	run_result_free(&r);
+}
+
 /* The text behind the first line, which says what was read. */
 static const char *settings(const struct run_result *r)
 {
@@ -246,6 +278,7 @@ int main(void)
 	    cmocka_unit_test(test_bad_environment),
 	    cmocka_unit_test(test_bad_references),
 	    cmocka_unit_test(test_check_config_accepts),
+	    cmocka_unit_test(test_check_config_holds_realms_against_the_keyring),
 	    cmocka_unit_test(test_print_config_is_a_config),
 	    cmocka_unit_test(test_usage),
 	    cmocka_unit_test(test_foreign_address_is_refused),

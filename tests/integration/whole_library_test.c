@@ -116,6 +116,39 @@ static void test_many_tokens_keep_their_order(void **state)
 	assert_int_equal(lk_session_get_many(client, &request, &sessions, NULL), LK_E_INVALID_ARGUMENT);
 }
 
+/* What strangers made too long does not stop the others from being judged, and is judged as it would be alone. */
+static void test_many_with_long_ones(void **state)
+{
+	enum { BYTES = 8000, MANY = 64, LIVING = 10, LONG_ANONYMOUS = 15 };
+	struct lk_session_get_many_request request = LK_SESSION_GET_MANY_REQUEST_INIT;
+	static char stored[BYTES];
+	static char anonymous[BYTES];
+	struct lk_bytes tokens[MANY];
+	lk_sessions *sessions = NULL;
+	char token[TOKEN_ROOM];
+
+	(void)state;
+	create_in(NULL, "among-long-ones", token);
+	memset(stored, 'x', BYTES);
+	memset(anonymous, 'A', BYTES);
+	memcpy(stored, token, strlen(token));
+	memcpy(anonymous, "lka1_", 5);
+	for (size_t i = 0; i < MANY; i++)
+		tokens[i] = lk_bytes_of(i < LIVING + LONG_ANONYMOUS ? anonymous : stored, BYTES);
+	for (size_t i = 0; i < LIVING; i++)
+		tokens[i] = lk_text(token);
+	request.tokens = tokens;
+	request.token_count = MANY;
+	assert_int_equal(lk_session_get_many(client, &request, &sessions, NULL), LK_OK);
+	for (size_t i = 0; i < MANY; i++) {
+		const lk_session *session = lk_sessions_at(sessions, i);
+
+		assert_int_equal(lk_session_verdict(session), i < LIVING ? LK_VALID : LK_INVALID);
+		assert_int_equal(lk_session_reason(session), i < LIVING ? LK_REASON_NONE : LK_REASON_MALFORMED);
+	}
+	lk_sessions_free(&sessions);
+}
+
 static void test_verify_policy_and_keys(void **state)
 {
 	struct lk_session_verify_request verify = LK_SESSION_VERIFY_REQUEST_INIT;
@@ -363,6 +396,7 @@ static void test_a_watch_survives_its_instance(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_many_with_long_ones),
 	    cmocka_unit_test(test_many_tokens_keep_their_order),
 	    cmocka_unit_test(test_verify_policy_and_keys),
 	    cmocka_unit_test(test_rotation),

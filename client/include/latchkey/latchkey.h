@@ -384,8 +384,9 @@ struct lk_session_get_many_request {
 	const char *realm;
 	uint32_t timeout_ms;
 	const char *traceparent;
-	/* As for get; but the request as a whole has at most LK_REQUEST_BYTES_MAX, or it is LK_E_INVALID_ARGUMENT: with tokens
-	 * that strangers have shown, and anonymous ones, of up to 3,072 bytes, send fewer at once. */
+	/* As for get; but the request as a whole has at most LK_REQUEST_BYTES_MAX, or it is LK_E_INVALID_ARGUMENT. Of one that
+	 * is longer than any token only as much is sent as shows that. Those of stored sessions always fit; what begins as
+	 * an anonymous one may have 3,073 bytes: where strangers may show such, send at most 20 at once. */
 	const struct lk_bytes *tokens;
 	size_t token_count; /* 1 to 64 */
 	bool peek;

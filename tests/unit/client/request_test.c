@@ -19,7 +19,7 @@
 /* The last request, and what it is answered with. */
 static struct {
 	char method[64];
-	uint8_t body[8192];
+	uint8_t body[65536];
 	size_t body_bytes;
 	bool has_key;
 	const ProtobufCMessage *answer;
@@ -250,6 +250,45 @@ static void get_many_asks_in_order(void **state)
 	assert_null(sessions);
 }
 
+/* What strangers have made too long does not fill the frame, and stays malformed. */
+static void long_tokens_leave_room_for_the_others(void **state)
+{
+	static const struct {
+		const char *begin;
+		size_t bytes;
+		size_t sent;
+	} cases[] = {
+	    {"lks1_", 105, 105},   {"lks1_", 106, 106},	  {"lks1_", 8192, 106},	 {"", 8192, 106},
+	    {"Lka1_", 8192, 106},  {"lka1_", 3072, 3072}, {"lka1_", 3073, 3073}, {"lka1_", 8192, 3073},
+	    {"lkz9_", 8192, 3073}, {"l", 1, 1},		  {"lk", 2, 2},
+	};
+	enum { CASES = sizeof(cases) / sizeof(cases[0]), MANY = 64 };
+	static char text[CASES][8192];
+	struct lk_session_get_many_request request = LK_SESSION_GET_MANY_REQUEST_INIT;
+	struct lk_bytes tokens[MANY];
+	Latchkey__V1__GetManySessionsRequest *m;
+	lk_sessions *sessions = NULL;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < MANY; i++) {
+		const size_t c = i < CASES ? i : 3;
+
+		memcpy(text[c], cases[c].begin, strlen(cases[c].begin));
+		tokens[i] = lk_bytes_of(text[c], cases[c].bytes);
+	}
+	request.tokens = tokens;
+	request.token_count = MANY;
+	assert_int_equal(lk_session_get_many(client, &request, &sessions, NULL), LK_E_UNIMPLEMENTED);
+	m = unpack(&latchkey__v1__get_many_sessions_request__descriptor, "/latchkey.v1.Sessions/GetMany");
+	assert_int_equal(m->n_tokens, MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(m->tokens[i].len, cases[i < CASES ? i : 3].sent);
+		assert_memory_equal(m->tokens[i].data, tokens[i].data, m->tokens[i].len);
+	}
+	done_with(m);
+}
+
 static void realms_users_and_servers_are_asked_for(void **state)
 {
 	struct lk_session_revoke_realm_request realm = LK_SESSION_REVOKE_REALM_REQUEST_INIT;
@@ -377,6 +416,7 @@ int main(void)
 	    TEST(get_demands_what_it_is_told),
 	    TEST(structs_of_older_programs_are_taken),
 	    TEST(get_many_asks_in_order),
+	    TEST(long_tokens_leave_room_for_the_others),
 	    TEST(realms_users_and_servers_are_asked_for),
 	    TEST(a_verification_may_be_of_a_newer_program),
 	    TEST(an_anonymous_update_needs_room_for_its_token),

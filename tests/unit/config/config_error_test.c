@@ -143,6 +143,11 @@ static const struct mistake mistakes[] = {
     {"realms: [{name: a, events: yes}]\n", ":1:20: ", {"realms[0].events: found \"yes\"", "allowed: false or true"}},
     {"realms: [{name: a, event: true}]\n", ":1:20: ", {"did you mean realms[].events?"}},
     {"realms: [{name: a, classes: [{name: b, sessions_max: 10001}]}]\n", ":1:40: ", {"allowed: 1..10000 sessions"}},
+    {"realms:\n  - name: a\n    classes:\n      - name: b\n        sessions_max: 2501\n      - name: c\n        "
+     "sessions_max: "
+     "10000\n",
+     ":7:9: ",
+     {"classes[1].sessions_max: found 10000, which makes 12501", "realm \"a\", allowed: at most 12500 in sum"}},
 };
 
 static void assert_message(const struct mistake *m, const char *file, const char *text)

@@ -103,6 +103,7 @@ static void a_reload_that_would_lose_anything_is_refused(void **state)
 	    {NAMES_LINE "1 x\n", "keyring:2: a key is 32 bytes"},
 	    {NAMES_LINE, "no numbered key"},
 	    {"", "no names key"},
+	    {NAMES_LINE KEY_2_LINE, "key 1, which has signed up to now, is not there"},
 	};
 	const struct place *p = *state;
 	keyring *kr;
@@ -193,6 +194,8 @@ static void counts_go_on_over_reloads(void **state)
 	keyring_release(&kr);
 }
 
+#define KEY_TEXT " QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8\n"
+
 /* As many retired keys are remembered as a keyring may have, the youngest. */
 static void retired_keys_are_limited(void **state)
 {
@@ -201,12 +204,13 @@ static void retired_keys_are_limited(void **state)
 	struct keyring_key key;
 	keyring *kr;
 
-	write_file(p, NAMES_LINE KEY_1_LINE);
+	write_file(p, NAMES_LINE "1" KEY_TEXT);
 	kr = load(p);
 	for (unsigned id = 1; id <= 2 * KEYRING_KEYS_MAX; id++) {
 		keyring_note(kr, (uint16_t)id, KEY_USE_TOKEN, NOW_MS);
-		(void)snprintf(text, sizeof(text), NAMES_LINE "%u QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8\n",
-			       id + 1);
+		(void)snprintf(text, sizeof(text), NAMES_LINE "%u" KEY_TEXT "%u" KEY_TEXT, id + 1, id);
+		reload(p, text, NOW_MS, &kr);
+		(void)snprintf(text, sizeof(text), NAMES_LINE "%u" KEY_TEXT, id + 1);
 		reload(p, text, NOW_MS, &kr);
 	}
 	key = key_at(kr, 1);

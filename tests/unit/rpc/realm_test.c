@@ -132,6 +132,55 @@ static void test_questions_do_not_pile_up(void **state)
 	assert_int_equal(not_before_of(known, f->realm.tag), 1764000001000ULL);
 }
 
+static int redirect_stderr(FILE *to)
+{
+	const int before = dup(STDERR_FILENO);
+
+	assert_true(before >= 0 && dup2(fileno(to), STDERR_FILENO) >= 0);
+	return before;
+}
+
+static void restore_stderr(int before)
+{
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	(void)close(before);
+}
+
+static size_t count_in_file(FILE *file, const char *part)
+{
+	char line[1024];
+	size_t count = 0;
+
+	rewind(file);
+	while (fgets(line, sizeof(line), file) != NULL)
+		count += strstr(line, part) != NULL;
+	return count;
+}
+
+/* What Redis refuses it will refuse again: it is asked no ten times a second, and somebody is told why nothing is
+ * served. */
+static void test_a_refusal_is_told_and_not_hurried(void **state)
+{
+	struct fixture *f = *state;
+	struct store_op *question = take_question(f);
+	FILE *log = tmpfile();
+	uint64_t asked_ms;
+	int before;
+
+	assert_non_null(log);
+	before = redirect_stderr(log);
+	scripted_refuse(question, "NOPERM No permissions to access a key");
+	asked_ms = clock_mono_ms();
+	scripted_refuse(take_question(f), "NOPERM No permissions to access a key");
+	question = take_question(f);
+	restore_stderr(before);
+	assert_true(clock_mono_ms() - asked_ms >= 700);
+	assert_int_equal(count_in_file(log, "realm_unreadable realm=default key="), 1);
+	assert_int_equal(count_in_file(log, "NOPERM No permissions"), 1);
+	scripted_nil(question);
+	(void)fclose(log);
+}
+
 /* A question is in the store's hands when the server goes. */
 static void test_the_server_may_go_first(void **state)
 {
@@ -236,8 +285,13 @@ static void test_the_realm_must_be_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_valid_needs_an_answer),	TEST(test_of_many_each_is_unknown), TEST(test_questions_do_not_pile_up),
-	    TEST(test_the_server_may_go_first), TEST(test_waiting_for_the_realms),  TEST(test_revoke_realm),
+	    TEST(test_valid_needs_an_answer),
+	    TEST(test_of_many_each_is_unknown),
+	    TEST(test_questions_do_not_pile_up),
+	    TEST(test_the_server_may_go_first),
+	    TEST(test_waiting_for_the_realms),
+	    TEST(test_revoke_realm),
+	    TEST(test_a_refusal_is_told_and_not_hurried),
 	    TEST(test_the_realm_must_be_named),
 	};
 

@@ -1,5 +1,6 @@
 /* Revoking a realm: what is stored, what an instance knows, and what it answers from that. */
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +53,7 @@ static bool ask(struct stage *s, not_before *n)
 
 	not_before_query_plan(s->world.keys, s->world.env.realm, &q);
 	reply = carry_out(s, &(struct session_plan){.has_command = true, .command = q.command});
-	return not_before_query_answer(n, &q, reply, s->world.env.mono_ms);
+	return not_before_query_answer(n, &q, reply, s->world.env.mono_ms, s->world.env.now_ms);
 }
 
 static uint64_t revoke_realm(struct stage *s, uint64_t not_before_ms)
@@ -251,8 +252,8 @@ static void hear(redisContext *ear, not_before *n)
 	redisReply *reply = NULL;
 
 	assert_int_equal(redisGetReply(ear, (void **)&reply), REDIS_OK);
-	session_hear(&(struct session_ears){.not_before = n}, span_of(reply->element[2]->str, reply->element[2]->len),
-		     0);
+	session_hear(&(struct session_ears){.not_before = n, .now_ms = WORLD_NOW_MS},
+		     span_of(reply->element[2]->str, reply->element[2]->len), 0);
 	freeReplyObject(reply);
 }
 
@@ -357,40 +358,72 @@ static void only_what_is_understood_confirms(void **state)
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		const struct store_reply reply = {.type = STORE_STRING, .string = span_str(odd[i])};
 
-		assert_false(not_before_query_answer(known, &q, &reply, 0));
+		assert_false(not_before_query_answer(known, &q, &reply, 0, WORLD_NOW_MS));
 	}
-	assert_false(not_before_query_answer(known, &q, &integer, 0));
+	assert_false(not_before_query_answer(known, &q, &integer, 0, WORLD_NOW_MS));
 	assert_false(not_before_is_confirmed(known, q.realm_tag, 0));
 	assert_int_equal(not_before_of(known, q.realm_tag), 0);
-	assert_true(not_before_query_answer(known, &q, &(struct store_reply){.type = STORE_NIL}, 0));
+	assert_true(not_before_query_answer(known, &q, &(struct store_reply){.type = STORE_NIL}, 0, WORLD_NOW_MS));
 	assert_true(not_before_is_confirmed(known, q.realm_tag, 0));
 	/* An older question's answer takes nothing back. */
-	assert_true(not_before_query_answer(known, &q, &(struct store_reply){.type = STORE_NIL}, 1000));
-	assert_true(not_before_query_answer(known, &q, &(struct store_reply){.type = STORE_NIL}, 500));
+	assert_true(not_before_query_answer(known, &q, &(struct store_reply){.type = STORE_NIL}, 1000, WORLD_NOW_MS));
+	assert_true(not_before_query_answer(known, &q, &(struct store_reply){.type = STORE_NIL}, 500, WORLD_NOW_MS));
 	assert_true(not_before_is_confirmed(known, q.realm_tag, 999 + NOT_BEFORE_TRUST_MS));
 }
 
-/* What no token can be created at is no moment: sessions go on to be created. */
-static void a_moment_beyond_all_tokens_is_none(void **state)
+/* A moment that no RevokeRealm sets, whoever wrote or announced it, would end all sessions, those to come too, and the
+ * first login behind it would be created in a year that no token can tell. */
+static void a_moment_far_ahead_is_not_believed(void **state)
 {
-	static const uint64_t far[] = {NOT_BEFORE_MAX_MS + 1, 1ULL << 53, UINT64_MAX};
+	static const uint64_t ahead[] = {WORLD_NOW_MS + NOT_BEFORE_AHEAD_MS_MAX + 1, 1ULL << 53, UINT64_MAX};
 	struct stage *s = *state;
-	const struct session_ears ears = {.not_before = known};
-	char key[NOT_BEFORE_KEY_CHARS + 1] = {0};
+	const struct not_before_query q = query_of(s);
+	const struct session_ears ears = {.not_before = known, .now_ms = WORLD_NOW_MS};
+
+	for (size_t i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
+		const span told = announcement_head(s->world.env.arena, &s->world.env, &(struct handle){0},
+						    EVENT_REALM_REVOKED, REASON_REALM_REVOKED, ahead[i]);
+		char text[48];
+		struct store_reply reply = {.type = STORE_STRING};
+
+		(void)snprintf(text, sizeof(text), "%" PRIu64 ":0123456789abcdef", ahead[i]);
+		reply.string = span_str(text);
+		assert_false(not_before_query_answer(known, &q, &reply, 0, WORLD_NOW_MS));
+		session_hear(&ears, told, 0);
+		assert_int_equal(not_before_of(known, q.realm_tag), 0);
+	}
+	assert_true(ask(s, known));
+	(void)login(s, "ann", "");
+	session_hear(&ears,
+		     announcement_head(s->world.env.arena, &s->world.env, &(struct handle){0}, EVENT_REALM_REVOKED,
+				       REASON_REALM_REVOKED, WORLD_NOW_MS + NOT_BEFORE_AHEAD_MS_MAX),
+		     0);
+	assert_int_equal(not_before_of(known, q.realm_tag), WORLD_NOW_MS + NOT_BEFORE_AHEAD_MS_MAX);
+}
+
+/* Believed by an instance whose own clock was wrong, and has been set back since: no session is to live the longer. */
+static void nobody_is_created_far_ahead(void **state)
+{
+	struct stage *s = *state;
+	const struct session_create_request named = {.user = SPAN_LIT("ann")};
+	const struct session_create_request anonymous = {.is_anonymous = true};
+	const uint64_t far_ms = NEXT_SECOND_MS + NOT_BEFORE_AHEAD_MS_MAX;
+	struct session_create_result result = {0};
+	struct held_token old;
 
 	assert_true(ask(s, known));
-	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
-		session_hear(&ears,
-			     announcement_head(s->world.env.arena, &s->world.env, &(struct handle){0},
-					       EVENT_REALM_REVOKED, REASON_REALM_REVOKED, far[i]),
-			     0);
-		assert_int_equal(not_before_of(known, s->world.env.realm->tag), 0);
-	}
-	not_before_key(s->world.keys, s->world.env.realm, key);
-	freeReplyObject(real_redis_ask(&s->redis, "SET %s %s", key, "9007199254740992:0123456789abcdef"));
-	assert_false(ask(s, known));
-	assert_int_equal(not_before_of(known, s->world.env.realm->tag), 0);
-	(void)login(s, "ann", "");
+	old = login(s, "ann", "");
+	not_before_raise(known, s->world.env.realm->tag, far_ms);
+	assert_int_equal(do_create(s, &named, &result), STATUS_UNAVAILABLE);
+	assert_non_null(strstr(s->st.text, "180 s ahead of now, over 180: no session"));
+	assert_non_null(strstr(s->st.text, "then start it anew"));
+	assert_true(s->st.retry_after_ms > 0);
+	assert_int_equal(do_create(s, &anonymous, &result), STATUS_UNAVAILABLE);
+	expect_revoked(s, &old, far_ms);
+	s->world.env.now_ms = far_ms - NOT_BEFORE_AHEAD_MS_MAX;
+	assert_int_equal(do_create(s, &named, &result), STATUS_OK);
+	assert_int_equal(result.info.created_at_ms, far_ms);
+	assert_int_equal(do_create(s, &anonymous, &result), STATUS_OK);
 }
 
 /* ---- Rotation ---- */
@@ -637,7 +670,8 @@ int main(void)
 	    TEST(what_is_heard_meanwhile_counts),
 	    TEST(who_could_not_ask_does_not_say_valid),
 	    TEST(only_what_is_understood_confirms),
-	    TEST(a_moment_beyond_all_tokens_is_none),
+	    TEST(a_moment_far_ahead_is_not_believed),
+	    TEST(nobody_is_created_far_ahead),
 	    TEST(rotated_sessions_end_with_the_realm),
 	    TEST(who_ended_with_the_realm_is_not_listed),
 	    TEST(who_ended_with_the_realm_has_no_entry),

@@ -145,6 +145,22 @@ static void there_must_be_something(void **state)
 	assert_non_null(strstr(st.text, "no class"));
 }
 
+/* A user's index names the sessions of all classes. */
+static void the_caps_of_a_realm_are_bounded_together(void **state)
+{
+	const struct world *w = *state;
+	struct session_class classes[2] = {{SPAN_LIT("x"), 0, POLICY(1800, 43200, 10000, 600)},
+					   {SPAN_LIT("y"), 0, POLICY(1800, 43200, 2500, 600)}};
+	struct session_realm realm = {.name = SPAN_LIT("a"), .class_count = 2, .classes = classes};
+	struct session_realms realms = {1, &realm};
+	struct status st = {0};
+
+	assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_OK);
+	classes[1].policy.sessions_max++;
+	assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_non_null(strstr(st.text, "realm a: sessions_max of all classes is 12501 in sum; at most 12500. Lower"));
+}
+
 /* 16-bit tags of enough names must meet: the second of a pair is refused, not confused with the first. */
 static void tags_that_meet_are_refused(void **state)
 {
@@ -173,6 +189,7 @@ int main(void)
 	    cmocka_unit_test(tags_are_what_they_were),
 	    cmocka_unit_test(the_longest_tombstone_counts),
 	    cmocka_unit_test(mistakes_are_named),
+	    cmocka_unit_test(the_caps_of_a_realm_are_bounded_together),
 	    cmocka_unit_test(there_must_be_something),
 	    cmocka_unit_test(tags_that_meet_are_refused),
 	};

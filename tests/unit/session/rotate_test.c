@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "crypto/codec.h"
 #include "history.h"
 #include "session/lineage.h"
 #include "session/validate.h"
@@ -307,6 +308,57 @@ static void what_comes_between_is_not_lost(void **state)
 	assert_int_equal(result.info.version, 2);
 }
 
+/* One update by another, whose memory is its own. */
+static void put_meanwhile(struct stage *s, const struct held_token *t)
+{
+	arena *ours = s->world.env.arena;
+
+	s->world.env.arena = arena_new(4096, SESSION_CALL_BYTES_MAX);
+	assert_non_null(s->world.env.arena);
+	(void)put(s, t, "c", "between");
+	arena_free(&s->world.env.arena);
+	s->world.env.arena = ours;
+}
+
+/* Others update it in each of the tries. The answer does not tell the caller to ask for less. */
+static void a_large_session_is_not_tried_for_ever(void **state)
+{
+	enum { BYTES = 16000 };
+	static uint8_t values[2][BYTES];
+	struct stage *s = *state;
+	const struct session_attribute set[] = {{SPAN_LIT("a"), span_of(values[0], BYTES)},
+						{SPAN_LIT("b"), span_of(values[1], BYTES)}};
+	const struct held_token a = login(s, "ann", "");
+	const struct session_update_request update = {.token = token_of(&a), .set_count = 2, .set = set};
+	const struct session_rotate_request req = {.token = token_of(&a)};
+	struct session_update_result updated = {0};
+	struct session_rotate_result result = {0};
+	enum plan_next next = PLAN_AGAIN;
+	enum status_code code;
+	struct session_plan plan;
+	int tries = 0;
+
+	random_fill(values, sizeof(values));
+	assert_int_equal(do_update(s, &update, &updated), STATUS_OK);
+	world_fresh(&s->world);
+	code = session_rotate_plan(&s->world.env, &req, &plan, &s->st);
+	for (int i = 0; code == STATUS_OK && next == PLAN_AGAIN; i++) {
+		const struct store_reply *reply = carry_out(s, &plan);
+
+		assert_in_range(i, 0, PLAN_STEPS_MAX);
+		code = session_rotate_answer(&s->world.env, &plan, reply, &next, &result, &s->st);
+		put_meanwhile(s, &a);
+		tries += next == PLAN_AGAIN ? 1 : 0;
+	}
+	assert_true(tries > 2);
+	assert_int_equal(code, STATUS_UNAVAILABLE);
+	assert_non_null(strstr(s->st.text, "others update the session"));
+	assert_true(s->st.retry_after_ms > 0);
+	world_fresh(&s->world);
+	assert_int_equal(do_rotate(s, &req, &result), STATUS_OK);
+	assert_int_equal(result.outcome.verdict, VERDICT_VALID);
+}
+
 static void what_has_ended_is_not_rotated(void **state)
 {
 	struct stage *s = *state;
@@ -466,6 +518,7 @@ int main(void)
 	    cmocka_unit_test_setup(updates_by_the_old_token_reach_the_successor, stage_reset),
 	    cmocka_unit_test_setup(an_update_is_repeated_over_a_rotation, stage_reset),
 	    cmocka_unit_test_setup(what_comes_between_is_not_lost, stage_reset),
+	    cmocka_unit_test_setup(a_large_session_is_not_tried_for_ever, stage_reset),
 	    cmocka_unit_test_setup(what_has_ended_is_not_rotated, stage_reset),
 	    cmocka_unit_test_setup(the_deadline_stays, stage_reset),
 	    cmocka_unit_test_setup(a_key_that_is_rotated_out_moves_on, stage_reset),
