@@ -183,6 +183,9 @@ static void enter_locked(struct topology *t, struct node *n, enum term from, enu
 {
 	if (to == TERM_JOINING)
 		join_locked(t, n, from, now_ms);
+	/* Before it is sent anything. One that was found when nothing served yet took over from nobody. */
+	if (to == TERM_JOINING || (to == TERM_SERVING && from == TERM_JOINING))
+		atomic_store(&n->took_over_ms, n->gone_ms == 0 ? 0 : now_ms);
 	/* Whoever reads the term has read the tenure before. */
 	atomic_store(&n->term, to);
 	switch (to) {

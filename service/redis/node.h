@@ -34,8 +34,9 @@ struct node {
 	/* Read without a lock, written with the topology's held. */
 	_Atomic(enum term) term;
 	atomic_uint tenure;
-	atomic_uint_fast64_t settled_ms; /* from then on what is missing is not there */
-	atomic_bool is_silent;		 /* the breaker is not closed */
+	atomic_uint_fast64_t settled_ms;   /* from then on what is missing is not there */
+	atomic_uint_fast64_t took_over_ms; /* when its term began, if one before it is known of; else 0 */
+	atomic_bool is_silent;		   /* the breaker is not closed */
 
 	_Atomic(struct node *) replicas[NODE_REPLICAS_MAX]; /* that may be asked in its place */
 

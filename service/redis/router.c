@@ -12,6 +12,9 @@
  * may tell of what a failover has undone. A read is asked again; a write's reply is flagged, and its submitter must make
  * sure (see store_keep).
  *
+ * Settling. What must not meet a primary that took over a moment ago (settling_ms) waits for that time, each time that it
+ * is routed, whether it was sent before or not.
+ *
  * Amplification. A command follows at most REDIRECTS_MAX redirections, and is sent again SENDS_MAX - 1 times after it got
  * lost. All that is sent again, for whatever reason, is bounded by a fifth of what is sent at all, in the long run: a
  * store in trouble does not get more, but less.
@@ -145,6 +148,22 @@ static void send(struct router *r, struct node *n, struct store_op *op, uint32_t
 	end_unavailable(n, op, now_ms);
 }
 
+/* When op may be sent to n, which is serving; 0: now. */
+static uint64_t settles_at(const struct node *n, const struct store_op *op, uint64_t now_ms)
+{
+	const uint64_t took_over_ms = atomic_load_explicit(&n->took_over_ms, memory_order_acquire);
+	const uint64_t at_ms = took_over_ms + op->command.settling_ms;
+
+	return op->command.settling_ms == 0 || took_over_ms == 0 || now_ms >= at_ms ? 0 : at_ms;
+}
+
+/* It waits for a time and not for the node: counted apart, it takes up no room of those that wait for one that is lost. */
+static void await_settling(struct router *r, struct store_op *op, uint64_t at_ms, uint64_t now_ms)
+{
+	if (!wait_for(r, op, NULL, at_ms))
+		end(op, STORE_UNAVAILABLE, (uint32_t)(at_ms - now_ms));
+}
+
 static void route(struct router *r, struct store_op *op, uint64_t now_ms)
 {
 	struct node *n = topology_owner(r->topology, op->slot);
@@ -165,6 +184,12 @@ static void route(struct router *r, struct store_op *op, uint64_t now_ms)
 	tenure = atomic_load_explicit(&n->tenure, memory_order_acquire);
 	term = node_term(n);
 	if (term == TERM_SERVING) {
+		const uint64_t at_ms = settles_at(n, op, now_ms);
+
+		if (at_ms > 0) {
+			await_settling(r, op, at_ms, now_ms);
+			return;
+		}
 		send(r, n, op, tenure, now_ms);
 		return;
 	}

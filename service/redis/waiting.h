@@ -19,7 +19,8 @@ struct waiting {
 	struct store_op *first;
 	struct store_op *last;
 	size_t bytes;
-	uint32_t ownerless; /* that wait for no node, since nobody has their slot: bounded like a node's */
+	uint32_t
+	    ownerless; /* that wait for no node: nobody has their slot, or their time has not come. Bounded like a node's */
 	bool is_closed;
 	atomic_uint count;
 };

@@ -5,7 +5,8 @@
 --         6 attributes added  7 attributes max  8 bytes of text added  9 bytes of text max
 --         [10 the record as it was written anew with this update, of the version that it made]
 -- Returns 'done'; 'there': it is, or the session has ended since; 'again': what came before it is still to be brought
---         back, perhaps by another instance; 'conflict': it has no place any more, nothing was changed
+--         back, perhaps by another instance; 'conflict': it has no place any more, also where the session was rotated
+--         without it; nothing was changed
 -- Cost    O(bytes of the record)
 --
 -- The order of updates is kept as well as it can be. One whose predecessors are missing waits for them; if they do not
@@ -19,6 +20,13 @@ local PATIENCE_MS, MARK_MS = 300, 10000
 
 local value = redis.call('GET', session)
 if not value then return 'again' end
+-- A rotation that was made without this update has lost it.
+if value:byte(1) == 3 and #value >= 43 then
+	local name = value:sub(22, 43)
+	local head = redis.call('GETRANGE', session:sub(1, -#name - 1) .. name, 0, 18)
+	local is_lost = #head == 19 and head:byte(1) == 1 and struct.unpack('>I8', head, 12) < wanted
+	return is_lost and 'conflict' or 'there'
+end
 if value:byte(1) ~= 1 or #value < 56 then return 'there' end
 local version, base = struct.unpack('>I8I8', value, 4)
 

@@ -19,6 +19,11 @@
 #include "session/redo.h"
 #include "session/validate.h"
 
+/* A rotation seals anew all that the session holds. On a primary that has just taken over, updates that other instances
+ * acknowledged may be missing, and brought back too late they would find a forward. All instances learn of a new primary
+ * and bring back what they have within 1.2 s (Sentinels are asked every 1 s); twice that, for busy ones. */
+#define SETTLING_MS 2500U
+
 static enum status_code plan_read(const struct session_env *env, struct session_state *s, struct session_plan *plan,
 				  struct status *st)
 {
@@ -26,6 +31,9 @@ static enum status_code plan_read(const struct session_env *env, struct session_
 	struct command_writer w = command_start(env->arena, STORE_NO_SCRIPT, false);
 
 	s->rotate.step = ROTATE_READ;
+	/* A successor is only told. */
+	if (s->lineage.hops == 0)
+		w.command.settling_ms = SETTLING_MS;
 	w.command.key = s->key;
 	command_arg(&w, SPAN_LIT("GETEX"));
 	command_arg(&w, s->key);
@@ -180,6 +188,7 @@ static enum status_code plan_store(const struct session_env *env, struct session
 	    !key_of_index(env->arena, &s->handle, &index))
 		return no_memory(st);
 	s->rotate.step = ROTATE_STORE;
+	w.command.settling_ms = SETTLING_MS;
 	command_key(&w, s->key);
 	command_key(&w, successor->key);
 	command_key(&w, index);

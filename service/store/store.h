@@ -50,7 +50,11 @@ struct store_command {
 	 * again by itself. Reads always are. */
 	bool is_repeatable;
 	uint32_t staleness_ms; /* reads: 0: of the primary only; else a replica known to be less behind may answer */
-	uint8_t key_count;     /* scripts: argv starts with this many keys */
+	/* Not sent to a primary that took over, or came back as another run, less than so long ago, for other instances may
+	 * not have brought back yet what they had acknowledged: it waits, as a command does whose primary is lost. 0: never.
+	 * The first primary that this instance finds is not held for one that took over. */
+	uint32_t settling_ms;
+	uint8_t key_count; /* scripts: argv starts with this many keys */
 	uint8_t argc;
 	span key;		   /* decides the slot: all keys of a command share one hash tag */
 	span argv[STORE_ARGS_MAX]; /* borrowed until the operation is done */

@@ -227,6 +227,82 @@ static void a_restarted_primary_joins_again(void **state)
 	assert_false(store_keep(redis_store(s->redis), &c.op, &redo, 60000));
 }
 
+static void restart_second(struct scene *s)
+{
+	atomic_store(&s->nodes[1].actor.run, 77);
+	actor_drop(&s->nodes[1].actor);
+	assert_becomes(events_have(&s->events, "redis_primary_restarted"), BOUND_MS);
+}
+
+static void what_must_be_settled_waits_alone(void **state)
+{
+	struct scene *s = *state;
+	struct call calls[2];
+	uint64_t began_ms;
+
+	start(s);
+	/* The first primaries that are found hold nothing up, whatever is demanded. */
+	call_init(&calls[0], "GET first{a}");
+	calls[0].op.command.settling_ms = 10 * BOUND_MS;
+	call_start(&calls[0], s->redis);
+	call_await(&calls[0]);
+	assert_int_equal(calls[0].outcome, STORE_REPLIED);
+	began_ms = clock_mono_ms();
+	restart_second(s);
+	call_init(&calls[0], "GET x{a}");
+	call_init_write(&calls[1], "SET x{a} v");
+	for (int i = 0; i < 2; i++) {
+		calls[i].op.command.settling_ms = 1000;
+		call_start(&calls[i], s->redis);
+	}
+	call_expect(s->redis, "GET y{a}", STORE_REPLIED, "two");
+	call_expect(s->redis, "GET y{b}", STORE_REPLIED, "one");
+	for (int i = 0; i < 2; i++) {
+		call_await(&calls[i]);
+		assert_int_equal(calls[i].outcome, STORE_REPLIED);
+	}
+	assert_true(clock_mono_ms() >= began_ms + 1000);
+	assert_true(has_seen(s, 1, "GET y{a};GET x{a};SET x{a} v;"));
+}
+
+static void who_cannot_wait_for_settling_is_told_when(void **state)
+{
+	struct scene *s = *state;
+	struct call c;
+
+	start(s);
+	restart_second(s);
+	call_init_write(&c, "SET x{a} v");
+	c.op.command.settling_ms = 10 * BOUND_MS;
+	call_start(&c, s->redis);
+	assert_int_equal(atomic_load(&c.done), 1);
+	assert_int_equal(c.outcome, STORE_UNAVAILABLE);
+	assert_true(c.retry_after_ms > 0 && c.retry_after_ms <= 10 * BOUND_MS);
+	assert_false(has_seen(s, 1, "SET x{a} v;"));
+}
+
+/* Sent to one run and lost, then to the next. */
+static void what_is_sent_again_must_be_settled_too(void **state)
+{
+	struct scene *s = *state;
+	struct call c;
+	uint64_t began_ms;
+
+	start(s);
+	say(s, 1, "");
+	call_init_write(&c, "SET x{a} v");
+	c.op.command.settling_ms = 1000;
+	call_start(&c, s->redis);
+	assert_becomes(has_seen(s, 1, "SET x{a} v;"), BOUND_MS);
+	began_ms = clock_mono_ms();
+	restart_second(s);
+	call_expect(s->redis, "GET y{a}", STORE_REPLIED, "two");
+	call_await(&c);
+	assert_int_equal(c.outcome, STORE_REPLIED);
+	assert_true(clock_mono_ms() >= began_ms + 1000);
+	assert_true(has_seen(s, 1, "SET x{a} v;GET y{a};SET x{a} v;"));
+}
+
 static void a_late_write_is_flagged(void **state)
 {
 	struct scene *s = *state;
@@ -479,6 +555,9 @@ int main(int argc, char **argv)
 	    ROUTER_TEST(sends_once_what_must_not_be_repeated),
 	    ROUTER_TEST(a_lost_write_stays_in_doubt),
 	    ROUTER_TEST(a_restarted_primary_joins_again),
+	    ROUTER_TEST(what_must_be_settled_waits_alone),
+	    ROUTER_TEST(who_cannot_wait_for_settling_is_told_when),
+	    ROUTER_TEST(what_is_sent_again_must_be_settled_too),
 	    ROUTER_TEST(a_late_write_is_flagged),
 	    ROUTER_TEST(a_late_read_is_asked_again),
 	    ROUTER_TEST(a_write_across_a_switch_cannot_be_kept),

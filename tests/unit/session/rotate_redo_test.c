@@ -412,6 +412,55 @@ static void a_racer_keeps_what_it_was_told(void **state)
 	assert_int_equal(entries(s, &b), 1);
 }
 
+/* Kept from happening by the wait that a rotation's commands demand; where it did, it is not passed over in silence. */
+static void an_update_that_a_rotation_lacks_has_no_place(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token a = login(s, "ann", "");
+	struct snapshot *before = take_snapshot(s, &a);
+	size_t update;
+
+	(void)put(s, &a, "cart", "42");
+	update = s->kept_count - 1;
+	flush(s);
+	put_back(s, before);
+	free(before);
+	(void)rotate(s, &a);
+	assert_true(s->last.settling_ms >= 1200);
+	assert_string_equal(redo(s, update), "conflict");
+}
+
+static void an_update_that_a_rotation_holds_is_there(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token a = login(s, "ann", "");
+
+	(void)put(s, &a, "cart", "42");
+	(void)rotate(s, &a);
+	assert_string_equal(redo(s, 1), "there");
+}
+
+static void a_rotation_demands_a_settled_primary(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token a = login(s, "ann", "");
+	const struct session_rotate_request req = {.token = token_of(&a)};
+	struct session_rotate_result ret = {0};
+	struct session_plan plan = {0};
+	enum plan_next next;
+
+	assert_int_equal(session_rotate_plan(&s->world.env, &req, &plan, &s->st), STATUS_OK);
+	assert_true(plan.command.settling_ms >= 1200);
+	assert_int_equal(session_rotate_answer(&s->world.env, &plan, carry_out(s, &plan), &next, &ret, &s->st),
+			 STATUS_OK);
+	assert_int_equal(plan.command.script, STORE_SCRIPT_SESSION_ROTATE);
+	assert_true(plan.command.settling_ms >= 1200);
+	/* Whoever comes second is only told the successor. */
+	(void)rotate(s, &a);
+	(void)rotate(s, &a);
+	assert_int_equal(s->last.settling_ms, 0);
+}
+
 /* No longer than what it replaces could be there. */
 static void a_forward_is_kept_as_long_as_it_lives(void **state)
 {
@@ -438,6 +487,9 @@ int main(void)
 	    cmocka_unit_test_setup(a_logout_holds_against_a_rotation_that_it_overtook, stage_reset),
 	    cmocka_unit_test_setup(a_record_from_before_the_rotation_is_not_believed, stage_reset),
 	    cmocka_unit_test_setup(a_racer_keeps_what_it_was_told, stage_reset),
+	    cmocka_unit_test_setup(an_update_that_a_rotation_lacks_has_no_place, stage_reset),
+	    cmocka_unit_test_setup(an_update_that_a_rotation_holds_is_there, stage_reset),
+	    cmocka_unit_test_setup(a_rotation_demands_a_settled_primary, stage_reset),
 	    cmocka_unit_test_setup(a_forward_is_kept_as_long_as_it_lives, stage_reset),
 	};
 
