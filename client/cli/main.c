@@ -54,7 +54,7 @@ const struct verb verbs[] = {
      "With --except - the token is read from the standard input; on the line, ps shows it to every user.",
      1, 1, verb_session_revoke_user},
     {"session revoke-realm", "",
-     "End all sessions of a realm. The realm must be named, by --realm or LATCHKEY_REALM; nothing is asked.\n"
+     "End all sessions of a realm: of \"default\", unless --realm or LATCHKEY_REALM names another. Nothing is asked.\n"
      "Prints the moment in force: sessions created before it have ended, and it never moves back.",
      0, 0, verb_session_revoke_realm},
     {"session verify", "USER",

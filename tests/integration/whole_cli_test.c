@@ -293,7 +293,7 @@ static void test_revoke_realm(void **state)
 	take_token(&r, "lks1_", token);
 	/* Before it was created: nothing has ended. */
 	expect(CLI_DONE, &r, "session", "revoke-realm", "--realm", "mall", "--before", "2020-01-31T12:00:00Z");
-	assert_string_equal(r.out, "revoked all sessions created before 2020-01-31T12:00:00.000Z\n");
+	assert_string_equal(r.out, "revoked all sessions of the realm mall created before 2020-01-31T12:00:00.000Z\n");
 	run_result_free(&r);
 	expect_only(CLI_DONE, "session", "get", token, "--realm", "mall");
 	expect_only(CLI_DONE, "session", "revoke-realm", "--realm", "mall");
@@ -302,6 +302,11 @@ static void test_revoke_realm(void **state)
 	run_result_free(&r);
 	expect_only(CLI_DONE, "session", "get", here);
 	expect_only(CLI_USAGE, "session", "revoke-realm", "--realm", "atlantis");
+	/* "default" where none is named, and the answer says so. */
+	expect(CLI_DONE, &r, "session", "revoke-realm", "--json");
+	assert_non_null(strstr(r.out, "\"realm\": \"default\""));
+	run_result_free(&r);
+	expect_dead(here, "REALM_REVOKED");
 }
 
 static void test_keys(void **state)

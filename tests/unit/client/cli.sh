@@ -84,7 +84,6 @@ refuse 'no token on the standard input' session get-many x - $nowhere
 refuse 'is one word too many' session get-many $(seq 65) $nowhere
 refuse 'this is a handle; revoke takes it, --token needs the token' session verify ann --token $handle $nowhere
 refuse '--token is given more than 64 times' session verify ann $(seq -f '--token=%g' 65)
-refuse 'name the realm, by --realm or LATCHKEY_REALM' session revoke-realm $nowhere
 for time in 2026-01-31 2026-01-31T12:00:00 2026-01-31T12:00:00+01:00 2026-01-31T12:00:00.Z 2026-02-29T12:00:00Z 1970-01-01T00:00:00Z soon ''; do
 	refuse "--before \"$time\": not a time in UTC" session revoke-realm --realm shop --before "$time"
 done

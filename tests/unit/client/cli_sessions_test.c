@@ -366,7 +366,7 @@ static void a_realm_and_an_index_are_told(void **state)
 	realm.not_before_ms = 1700000001000;
 	fake_start(&server, "tcp://127.0.0.1:0", answer, &realm);
 	cli_expect(CLI_DONE, &r, fake_url(&server), "session", "revoke-realm", "--realm", "shop", NULL);
-	assert_string_equal(r.out, "revoked all sessions created before 2023-11-14T22:13:21.000Z\n");
+	assert_string_equal(r.out, "revoked all sessions of the realm shop created before 2023-11-14T22:13:21.000Z\n");
 	run_result_free(&r);
 	fake_stop(&server);
 	verify.has_sessions = verify.has_missing = true;
