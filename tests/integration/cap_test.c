@@ -32,13 +32,10 @@ static struct latchkeyd second;
 
 static int open_scene(void **state)
 {
-	static char keyring[TMPDIR_FILE_BYTES + 32];
-
 	(void)state;
 	scene_open(&scene, config, NULL);
-	(void)snprintf(keyring, sizeof(keyring), "LATCHKEY_KEYRING=%s/keyring", scene.service.state);
-	latchkeyd_init(&second,
-		       &(struct latchkeyd_options){.redis_url = scene.redis.url, .config = config, .env = {keyring}});
+	latchkeyd_init(&second, &(struct latchkeyd_options){
+				    .redis_url = scene.redis.url, .config = config, .keyring_of = &scene.service});
 	latchkeyd_start_serving(&second);
 	return 0;
 }

@@ -33,13 +33,10 @@ static struct raw second_caller = {.fd = -1};
 
 static int open_scene(void **state)
 {
-	static char keyring[TMPDIR_FILE_BYTES + 32];
-
 	(void)state;
 	scene_open(&scene, config, NULL);
-	(void)snprintf(keyring, sizeof(keyring), "LATCHKEY_KEYRING=%s/keyring", scene.service.state);
-	latchkeyd_init(&second,
-		       &(struct latchkeyd_options){.redis_url = scene.redis.url, .config = config, .env = {keyring}});
+	latchkeyd_init(&second, &(struct latchkeyd_options){
+				    .redis_url = scene.redis.url, .config = config, .keyring_of = &scene.service});
 	latchkeyd_start_serving(&second);
 	raw_connect(&second_caller, second.url);
 	return 0;

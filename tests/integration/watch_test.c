@@ -32,13 +32,11 @@ static const char config[] = "realms:\n"
 
 static struct scene scene;
 static struct latchkeyd second;
-static char keyring[TMPDIR_FILE_BYTES + 32];
 
 static void add_second(const char *redis_url)
 {
-	(void)snprintf(keyring, sizeof(keyring), "LATCHKEY_KEYRING=%s/keyring", scene.service.state);
-	latchkeyd_init(&second,
-		       &(struct latchkeyd_options){.redis_url = redis_url, .config = config, .env = {keyring}});
+	latchkeyd_init(&second, &(struct latchkeyd_options){
+				    .redis_url = redis_url, .config = config, .keyring_of = &scene.service});
 	latchkeyd_start_serving(&second);
 }
 

@@ -35,14 +35,12 @@ static lk_client *open_client(const char *const *urls, size_t count)
 
 static int open_scene(void **state)
 {
-	static char keyring[TMPDIR_FILE_BYTES + 32];
 	const char *urls[2];
 
 	(void)state;
 	scene_open(&scene, config, NULL);
-	(void)snprintf(keyring, sizeof(keyring), "LATCHKEY_KEYRING=%s/keyring", scene.service.state);
-	latchkeyd_init(&second,
-		       &(struct latchkeyd_options){.redis_url = scene.redis.url, .config = config, .env = {keyring}});
+	latchkeyd_init(&second, &(struct latchkeyd_options){
+				    .redis_url = scene.redis.url, .config = config, .keyring_of = &scene.service});
 	latchkeyd_start_serving(&second);
 	urls[0] = scene.service.url;
 	urls[1] = second.url;

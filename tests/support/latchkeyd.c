@@ -51,8 +51,10 @@ static void spawn(struct latchkeyd *d)
 	char listen[PATH_BYTES];
 	char redis[PATH_BYTES];
 	char state[PATH_BYTES];
+	char keyring[PATH_BYTES];
 	const char *argv[] = {binary, "--config", d->config, NULL};
-	const char *env[LATCHKEYD_ENV_MAX + 4] = {listen, state, redis};
+	const char *env[LATCHKEYD_ENV_MAX + 5] = {listen, state, redis};
+	size_t count = 3;
 	struct process_spec spec = {.argv = argv, .env = env, .output_path = d->log};
 
 	if (d->options.host != NULL)
@@ -62,8 +64,12 @@ static void spawn(struct latchkeyd *d)
 	snprintf(state, sizeof(state), "LATCHKEY_STATE_DIR=%s", d->state);
 	snprintf(redis, sizeof(redis), "LATCHKEY_REDIS_URL=%s",
 		 d->options.redis_url == NULL ? "embedded:" : d->options.redis_url);
+	if (d->options.keyring_of != NULL) {
+		snprintf(keyring, sizeof(keyring), "LATCHKEY_KEYRING=%s/keyring", d->options.keyring_of->state);
+		env[count++] = keyring;
+	}
 	for (size_t i = 0; i < LATCHKEYD_ENV_MAX; i++)
-		env[3 + i] = d->options.env[i];
+		env[count + i] = d->options.env[i];
 	process_spawn(&d->process, &spec);
 }
 

@@ -7,12 +7,16 @@
 
 #define LATCHKEYD_ENV_MAX 8
 
+struct latchkeyd;
+
 struct latchkeyd_options {
 	const char *redis_url;		    /* NULL: embedded: */
 	const char *config;		    /* YAML; NULL: all defaults */
 	const char *listen_url;		    /* NULL: a free port on loopback */
 	const char *env[LATCHKEYD_ENV_MAX]; /* "LATCHKEY_X=value" */
 	const struct netns_host *host;	    /* where it runs; must live as long; NULL: here */
+	const struct latchkeyd
+	    *keyring_of; /* another instance, whose keyring it uses, in the state folder; NULL: its own */
 };
 
 /* The real service, with config, state, keyring and log in a folder of its own. */
