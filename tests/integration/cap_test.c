@@ -34,9 +34,7 @@ static int open_scene(void **state)
 {
 	(void)state;
 	scene_open(&scene, config, NULL);
-	latchkeyd_init(&second, &(struct latchkeyd_options){
-				    .redis_url = scene.redis.url, .config = config, .keyring_of = &scene.service});
-	latchkeyd_start_serving(&second);
+	scene_add(&scene, config, scene.redis.url, &second);
 	return 0;
 }
 

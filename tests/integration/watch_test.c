@@ -33,18 +33,11 @@ static const char config[] = "realms:\n"
 static struct scene scene;
 static struct latchkeyd second;
 
-static void add_second(const char *redis_url)
-{
-	latchkeyd_init(&second, &(struct latchkeyd_options){
-				    .redis_url = redis_url, .config = config, .keyring_of = &scene.service});
-	latchkeyd_start_serving(&second);
-}
-
 static int open_scene(void **state)
 {
 	(void)state;
 	scene_open(&scene, config, NULL);
-	add_second(scene.redis.url);
+	scene_add(&scene, config, scene.redis.url, &second);
 	return 0;
 }
 

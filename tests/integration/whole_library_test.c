@@ -39,9 +39,7 @@ static int open_scene(void **state)
 
 	(void)state;
 	scene_open(&scene, config, NULL);
-	latchkeyd_init(&second, &(struct latchkeyd_options){
-				    .redis_url = scene.redis.url, .config = config, .keyring_of = &scene.service});
-	latchkeyd_start_serving(&second);
+	scene_add(&scene, config, scene.redis.url, &second);
 	urls[0] = scene.service.url;
 	urls[1] = second.url;
 	client = open_client(urls, 2);

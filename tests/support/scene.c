@@ -21,6 +21,13 @@ void scene_close(struct scene *s)
 	redis_server_remove(&s->redis);
 }
 
+void scene_add(const struct scene *s, const char *config, const char *redis_url, struct latchkeyd *ret)
+{
+	latchkeyd_init(
+	    ret, &(struct latchkeyd_options){.redis_url = redis_url, .config = config, .keyring_of = &s->service});
+	latchkeyd_start_serving(ret);
+}
+
 void scene_reconnect(struct scene *s)
 {
 	raw_close(&s->caller);

@@ -19,6 +19,10 @@ void scene_open(struct scene *s, const char *config, const struct redis_server_o
 /* Stops the service, whose exit status must be 0, and removes everything. */
 void scene_close(struct scene *s);
 
+/* Another instance of the service, with the same keyring, on this Redis or another. To be stopped and removed before
+ * scene_close. */
+void scene_add(const struct scene *s, const char *config, const char *redis_url, struct latchkeyd *ret);
+
 /* The caller's connection anew, after one side has ended it. */
 void scene_reconnect(struct scene *s);
 
