@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "latchkey/v1/visitors.pb-c.h"
 #include "rpc/server.h"
 
 /* Field numbers of RequestFrame, for the survey. */
@@ -107,6 +108,11 @@ static void leave_to_arena(void *data, void *p)
 	(void)p;
 }
 
+static size_t entries_max(const ProtobufCMessageDescriptor *type)
+{
+	return type == &latchkey__v1__record_visitors_request__descriptor ? FRAME_IDS_MAX : FRAME_REPEATED_MAX;
+}
+
 static enum status_code check_bounds(const ProtobufCMessage *m, unsigned *unknown_fields, struct status *st);
 
 static enum status_code check_field(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
@@ -123,9 +129,9 @@ static enum status_code check_field(const ProtobufCMessage *m, const ProtobufCFi
 		return inner == NULL ? STATUS_OK : check_bounds(inner, unknown_fields, st);
 	}
 	count = *(const size_t *)(const void *)(base + f->quantifier_offset);
-	if (count > FRAME_REPEATED_MAX)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "%s.%s has %zu entries: send at most %d",
-				  m->descriptor->name, f->name, count, FRAME_REPEATED_MAX);
+	if (count > entries_max(m->descriptor))
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s.%s has %zu entries: send at most %zu",
+				  m->descriptor->name, f->name, count, entries_max(m->descriptor));
 	if (f->type != PROTOBUF_C_TYPE_MESSAGE)
 		return STATUS_OK;
 	for (size_t i = 0; i < count; i++)
