@@ -11,6 +11,9 @@ end
 
 local function to_ms(us) return math.ceil(us / 1000) end
 
+-- Redis counts milliseconds, and takes one that has begun for over.
+local function time_to_live(us) return string.format('%.0f', to_ms(us) + 1) end
+
 local function granted(remaining, reset)
 	if memory and cost > 0 then
 		redis.call('SET', memory, string.format('%s:%.0f %.0f', asked, remaining, to_ms(reset)), 'PX', ARGV[5])
