@@ -29,7 +29,7 @@
 #define SETTLING_MS 2500
 /* See pause_ms: the first pauses, and the longest. */
 #define PAUSE_MS_MIN 10
-#define PAUSE_MS_MAX 1000
+#define PAUSE_MS_MAX 1250
 /* Another instance brings back what it acknowledged in that time. */
 #define RETRY_AFTER_UNSETTLED_MS 500
 
@@ -172,8 +172,8 @@ enum status_code lock_acquire_plan(const struct plan_env *env, const struct lock
 	return STATUS_OK;
 }
 
-/* To the next try; 0: there is none. Half a minute takes 5 pauses of the least, 21 that grow by a quarter each to the
- * greatest, after 4 s, and 26 of those. */
+/* To the next try; 0: there is none. Half a minute takes some 50 of them: 5 of the least, 22 that grow to the greatest, and
+ * 22 of those. */
 static uint32_t pause_ms(const struct plan_env *env, const struct lock_state *s, uint64_t held_ms)
 {
 	const uint64_t waited_ms = env->mono_ms - s->began_ms;

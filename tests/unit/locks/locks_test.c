@@ -275,7 +275,7 @@ static void test_waits_with_growing_pauses(void **state)
 	while (next == PLAN_AGAIN) {
 		const uint64_t waited_ms = s->world.env.mono_ms - began_ms;
 
-		assert_in_range(plan.command.delay_ms, 1, 1000);
+		assert_in_range(plan.command.delay_ms, 1, 1250);
 		assert_true(plan.command.delay_ms <= (waited_ms / 4 < 10 ? 10 : waited_ms / 4));
 		s->world.env.mono_ms += plan.command.delay_ms;
 		assert_int_equal(
@@ -285,7 +285,7 @@ static void test_waits_with_growing_pauses(void **state)
 	assert_false(r.acquired);
 	assert_int_equal(r.expires_at_ms, held.expires_at_ms);
 	assert_int_equal(s->world.env.mono_ms - began_ms, 30000);
-	assert_in_range(tries, 40, LOCK_TRIES_MAX);
+	assert_in_range(tries, 30, LOCK_TRIES_MAX);
 }
 
 static void test_gets_it_while_waiting(void **state)

@@ -152,7 +152,7 @@ static void test_union_of_counters(void **state)
 	assert_in_range(count(s, names, 16, VISITORS_DAY, now_ms - 24 * DAY_MS, 0), 830, 870);
 	/* One twice is one. */
 	assert_in_range(count(s, (const char *const[]){"a", "a"}, 2, VISITORS_DAY, 0, 0), 99, 101);
-	/* Nothing is left behind: a day and, of two days, an hour, for each counter. */
+	/* Nothing is left behind: four days and, of today, an hour for each counter. */
 	assert_int_equal(real_redis_number(&s->redis, "DBSIZE"), 16 * (4 + 1));
 }
 
