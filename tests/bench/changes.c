@@ -34,14 +34,18 @@ struct changes {
 	double baseline[CHANGES][ROUNDS_MAX];
 };
 
+struct target {
+	const struct crowd *crowd;
+	struct lk_attribute attribute;
+};
+
 static enum lk_err update(lk_call *call, unsigned at, void *arg)
 {
 	struct lk_session_update_request request = LK_SESSION_UPDATE_REQUEST_INIT;
-	const struct lk_attribute attribute = bench_attribute();
-	const struct crowd *crowd = arg;
+	const struct target *target = arg;
 
-	request.token = lk_text(crowd->tokens[at]);
-	request.set = &attribute;
+	request.token = lk_text(target->crowd->tokens[at]);
+	request.set = &target->attribute;
 	request.set_count = 1;
 	return lk_session_update_async(call, &request);
 }
@@ -49,9 +53,9 @@ static enum lk_err update(lk_call *call, unsigned at, void *arg)
 static enum lk_err revoke(lk_call *call, unsigned at, void *arg)
 {
 	struct lk_session_revoke_request request = LK_SESSION_REVOKE_REQUEST_INIT;
-	const struct crowd *crowd = arg;
+	const struct target *target = arg;
 
-	request.token = lk_text(crowd->tokens[at]);
+	request.token = lk_text(target->crowd->tokens[at]);
 	return lk_session_revoke_async(call, &request);
 }
 
@@ -62,15 +66,16 @@ static bool was_alive(lk_call *call, unsigned at, void *arg)
 	return lk_call_was_alive(call);
 }
 
-static double sweep_of(struct bench *b, struct crowd *crowd, enum change change)
+static double sweep_of(struct bench *b, const struct crowd *crowd, enum change change)
 {
+	struct target target = {crowd, bench_attribute()};
 	const struct sweep sweep = {.client = b->stage.client,
 				    .name = names[change],
 				    .count = crowd->count,
 				    .in_flight = CONNECTIONS,
 				    .start = change == UPDATE ? update : revoke,
 				    .check = change == UPDATE ? NULL : was_alive,
-				    .arg = crowd};
+				    .arg = &target};
 
 	return sweep_run(&sweep);
 }

@@ -117,6 +117,7 @@ static void print_size(struct bench *b, unsigned sessions, struct figures *f)
 	const double loaded = bench_median(f->loaded_ms, f->count);
 	const double redis = bench_median(f->redis_ms, f->count);
 	const double calm50 = latencies_at(f->calm, 0.5), calm99 = latencies_at(f->calm, 0.99);
+	char name[32];
 	const double hard50 = latencies_at(f->hard, 0.5), hard99 = latencies_at(f->hard, 0.99);
 
 	(void)printf("%-20u %9.2f %9.2f %9.2f %8.0f %9.0f %6.2f %8.0f %9.0f %6.2f\n", sessions, alone, redis, loaded,
@@ -124,6 +125,11 @@ static void print_size(struct bench *b, unsigned sessions, struct figures *f)
 	(void)fflush(stdout);
 	report_sized(b, sessions, "", loaded, NAN);
 	report_sized(b, sessions, "-p99", hard99, calm99);
+	(void)snprintf(name, sizeof(name), "revoke-user-%u", sessions);
+	report_detail(&b->report, name, "alone ms", alone);
+	report_detail(&b->report, name, "in Redis ms", redis);
+	report_detail(&b->report, name, "p50 us", calm50);
+	report_detail(&b->report, name, "p50 meanwhile us", hard50);
 }
 
 void bench_revoke_user(struct bench *b)
