@@ -24,11 +24,11 @@
 #include "ops/signals.h"
 #include "ops/state_dir.h"
 #include "ops/welcome.h"
+#include "realm/realm.h"
 #include "redis/redis.h"
 #include "redis/url.h"
 #include "rpc/server.h"
 #include "session/event_log.h"
-#include "session/policy.h"
 #include "session/recent.h"
 #include "session/session.h"
 #include "wire/link.h"
@@ -62,7 +62,7 @@ struct service {
 	struct config *config;
 	keyring *keys;
 	arena *memory; /* of realms */
-	struct session_realms realms;
+	struct realms realms;
 	wire_tls *redis_tls;
 	recent *recent;
 	not_before *not_before;
@@ -122,7 +122,7 @@ static enum status_code prepare_state_dir(const struct config *c, struct status 
 	return is_used ? state_dir_prepare(c->state_dir, st) : STATUS_OK;
 }
 
-static bool fill_realm(arena *memory, const struct config_realm *from, struct session_realm *to)
+static bool fill_realm(arena *memory, const struct config_realm *from, struct realm *to)
 {
 	to->name = span_str(from->name);
 	to->wait_replicas = from->wait_replicas;
@@ -163,7 +163,7 @@ static enum status_code make_realms(struct service *s, struct status *st)
 		ok = fill_realm(s->memory, &c->realms[i], &s->realms.realms[i]);
 	if (!ok)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory for the realms");
-	return session_realms_seal(&s->realms, s->keys, st);
+	return realms_seal(&s->realms, s->keys, st);
 }
 
 static enum status_code make_tls(const struct wire_tls_options *o, const char *of, wire_tls **ret, struct status *st)

@@ -51,7 +51,7 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 	call->sent = sent;
 	call->timeout_ms = timeout_of(o, sent);
 	call->deadline_ms = group->arrived_ms + call->timeout_ms;
-	call->env = (struct session_env){.keys = group->keys, .arena = group->arena, .caller = SPAN_EMPTY};
+	call->env = (struct plan_env){.keys = group->keys, .arena = group->arena, .caller = SPAN_EMPTY};
 	if (sent->has_idempotency_key)
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
 	call->env.recent = o->recent;
@@ -214,7 +214,7 @@ static enum status_code plan(struct call *call, struct status *st)
 static void set_wait(struct call *call)
 {
 	const Latchkey__V1__Call *sent = call->sent;
-	const struct session_realm *realm = call->env.realm;
+	const struct realm *realm = call->env.realm;
 	const uint32_t standard_ms = realm->wait_ms == 0 ? WAIT_MS_DEFAULT : realm->wait_ms;
 
 	if (!call->method->is_mutating)
@@ -229,7 +229,7 @@ enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinar
 {
 	const span wanted = is_named ? span_of(name.data, name.len) : SPAN_EMPTY;
 
-	call->env.realm = session_realm_find(call->group->core->options.realms, wanted);
+	call->env.realm = realm_find(call->group->core->options.realms, wanted);
 	if (call->env.realm != NULL) {
 		set_wait(call);
 		return STATUS_OK;
@@ -338,7 +338,7 @@ const struct store_command *task_command(const struct task *task)
 	return task->redo != NULL ? &task->redo->command : &task->plan.command;
 }
 
-const struct session_redo *task_first_redo(const struct task *task)
+const struct plan_redo *task_first_redo(const struct task *task)
 {
 	return task->redo != NULL ? task->redo : task->plan.redos;
 }
@@ -416,7 +416,7 @@ static enum call_next take_reply(struct task *task, const struct store_result *r
 /* A redo was carried out by itself: what it brings about is there, or the change is not acknowledged. */
 static enum call_next take_redo(struct task *task, const struct store_result *result)
 {
-	if (result->outcome != STORE_REPLIED || !session_redo_is_done(result->reply))
+	if (result->outcome != STORE_REPLIED || !plan_redo_is_done(result->reply))
 		return fail_unconfirmed(task);
 	count_replicas(task, result);
 	return CALL_KEEP;
@@ -470,7 +470,7 @@ enum call_next call_take(struct task *task, const struct store_result *result)
 	return take_failure(task, result);
 }
 
-enum call_next call_kept(struct task *task, const struct session_redo *unkept)
+enum call_next call_kept(struct task *task, const struct plan_redo *unkept)
 {
 	struct status st;
 

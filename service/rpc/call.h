@@ -39,9 +39,9 @@ struct task {
 	size_t index;
 	unsigned steps;
 	unsigned lates; /* late replies since the last in time */
-	struct session_plan plan;
-	enum plan_next after;		 /* what the answer said, while its redos are being kept */
-	const struct session_redo *redo; /* carried out as an operation now; NULL: the plan's command is */
+	struct plan plan;
+	enum plan_next after;	      /* what the answer said, while its redos are being kept */
+	const struct plan_redo *redo; /* carried out as an operation now; NULL: the plan's command is */
 };
 
 /* What is to be done for a task, with no lock held. */
@@ -59,7 +59,7 @@ struct call {
 	uint32_t timeout_ms;
 	uint64_t deadline_ms; /* monotonic */
 	enum call_state state;
-	struct session_env env;
+	struct plan_env env;
 	const ProtobufCMessage *request;
 	ProtobufCMessage *response; /* the method's to make; NULL: none yet */
 	size_t task_count;
@@ -88,13 +88,13 @@ void call_poll(struct call *call, bool is_last);
 /* What became of a task's command. */
 enum call_next call_take(struct task *task, const struct store_result *result);
 /* unkept: the first redo that store_keep refused; NULL: none. */
-enum call_next call_kept(struct task *task, const struct session_redo *unkept);
+enum call_next call_kept(struct task *task, const struct plan_redo *unkept);
 /* is_pended: what store_pend said. */
 enum call_next call_pended(struct task *task, bool is_pended);
 
 const struct store_command *task_command(const struct task *task);
 /* The redos to be kept: this one, and those behind it unless it was carried out by itself. */
-const struct session_redo *task_first_redo(const struct task *task);
+const struct plan_redo *task_first_redo(const struct task *task);
 
 void call_refuse(struct call *call, const struct status *st);
 

@@ -179,9 +179,9 @@ static void submit(struct task *task)
 }
 
 /* The first that the store refused to keep; NULL: none. Nobody else looks at the task meanwhile. */
-static const struct session_redo *keep(const struct store *store, const struct task *task)
+static const struct plan_redo *keep(const struct store *store, const struct task *task)
 {
-	for (const struct session_redo *r = task_first_redo(task); r != NULL; r = r->next) {
+	for (const struct plan_redo *r = task_first_redo(task); r != NULL; r = r->next) {
 		if (!store_keep(store, &task->op, &r->command, r->lifetime_ms))
 			return r;
 		if (task->redo != NULL)
@@ -193,7 +193,7 @@ static const struct session_redo *keep(const struct store *store, const struct t
 /* False: the store has no room for it. */
 static bool pend(const struct store *store, const struct task *task)
 {
-	for (const struct session_redo *r = task->plan.redos; r != NULL; r = r->next)
+	for (const struct plan_redo *r = task->plan.redos; r != NULL; r = r->next)
 		if (!store_pend(store, &r->command, r->lifetime_ms))
 			return false;
 	store_announce(store, task->plan.announcement);
@@ -204,7 +204,7 @@ static bool pend(const struct store *store, const struct task *task)
 static void carry_on(struct exchange *x, struct task *task, enum call_next next)
 {
 	const struct store *store = x->group.core->options.store;
-	const struct session_redo *unkept = next == CALL_KEEP ? keep(store, task) : NULL;
+	const struct plan_redo *unkept = next == CALL_KEEP ? keep(store, task) : NULL;
 	const bool is_pended = next == CALL_PEND && pend(store, task);
 	bool is_last;
 

@@ -24,7 +24,7 @@ static ProtobufCBinaryData text_copy(arena *a, const char *text)
 	return arena_copy(a, span_str(text), &s) ? message_bytes(s) : message_bytes(SPAN_EMPTY);
 }
 
-static bool realm_names(arena *a, const struct session_realms *realms, ProtobufCBinaryData **ret)
+static bool realm_names(arena *a, const struct realms *realms, ProtobufCBinaryData **ret)
 {
 	ProtobufCBinaryData *names = arena_array(a, realms->count, sizeof(*names));
 

@@ -52,7 +52,7 @@ struct realm_polls {
 	struct realm_poll polls[];
 };
 
-realm_polls *realm_polls_new(const struct session_realms *realms, const keyring *keys, const struct store *store,
+realm_polls *realm_polls_new(const struct realms *realms, const keyring *keys, const struct store *store,
 			     not_before *known)
 {
 	realm_polls *p = calloc(1, sizeof(*p) + realms->count * sizeof(p->polls[0]));

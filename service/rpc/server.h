@@ -6,9 +6,9 @@
 
 #include "base/status.h"
 #include "crypto/keyring.h"
+#include "realm/realm.h"
 #include "session/event_log.h"
 #include "session/not_before.h"
-#include "session/policy.h"
 #include "session/recent.h"
 #include "store/store.h"
 #include "wire/listener.h"
@@ -24,9 +24,9 @@
 typedef struct rpc_server rpc_server;
 
 struct rpc_options {
-	const struct session_realms *realms; /* lives as long as the server */
-	keyring *keys;			     /* retained; the first in force */
-	const struct store *store;	     /* lives as long as the server */
+	const struct realms *realms; /* lives as long as the server */
+	keyring *keys;		     /* retained; the first in force */
+	const struct store *store;   /* lives as long as the server */
 	recent *recent;		     /* of revocations; lives until the store is closed. NULL: none is remembered */
 	not_before *not_before;	     /* of realms; lives as long. NULL: none is known, and the store is not asked */
 	event_log *events;	     /* for those who watch; lives until the store is closed */

@@ -1,6 +1,6 @@
 #include "session/announce.h"
 
-#include "session/bytes.h"
+#include "base/bytes.h"
 #include "session/redo.h"
 
 #define ANNOUNCED_FORMAT 1
@@ -10,7 +10,7 @@
 _Static_assert(ANNOUNCEMENT_HEAD_BYTES == 1 + 1 + 2 + 1 + 8 + USER_TAG_CHARS, "the fields fill the head");
 _Static_assert(REASON_ASSURANCE_TOO_LOW <= UINT8_MAX, "reasons have 8 bits");
 
-static void put_head(struct writer *w, uint8_t format, const struct session_env *env, const struct handle *h,
+static void put_head(struct writer *w, uint8_t format, const struct plan_env *env, const struct handle *h,
 		     const struct announcement *n)
 {
 	put_number(w, format, 1);
@@ -21,7 +21,7 @@ static void put_head(struct writer *w, uint8_t format, const struct session_env 
 	put_bytes(w, span_of(h->tag, USER_TAG_CHARS));
 }
 
-span announcement_head(arena *a, const struct session_env *env, const struct handle *h, enum session_event_kind kind,
+span announcement_head(arena *a, const struct plan_env *env, const struct handle *h, enum session_event_kind kind,
 		       enum session_reason reason, uint64_t at_ms)
 {
 	const struct announcement n = {.kind = kind, .reason = (uint8_t)reason, .at_ms = at_ms};
@@ -29,7 +29,7 @@ span announcement_head(arena *a, const struct session_env *env, const struct han
 	return announcement_write(a, env, h, &n);
 }
 
-bool announcement_wanted(const struct session_env *env, const struct handle *h, enum session_event_kind kind, span *ret)
+bool announcement_wanted(const struct plan_env *env, const struct handle *h, enum session_event_kind kind, span *ret)
 {
 	const struct announcement n = {.kind = kind, .at_ms = env->now_ms, .names = span_of(h->name, NAME_CHARS)};
 
@@ -40,7 +40,7 @@ bool announcement_wanted(const struct session_env *env, const struct handle *h, 
 	return ret->len > 0;
 }
 
-span announcement_write(arena *a, const struct session_env *env, const struct handle *h, const struct announcement *n)
+span announcement_write(arena *a, const struct plan_env *env, const struct handle *h, const struct announcement *n)
 {
 	const bool is_pending = n->lives_ms > 0;
 	const size_t len = ANNOUNCEMENT_HEAD_BYTES + (is_pending ? 4 : 0) + n->names.len;
@@ -57,7 +57,7 @@ span announcement_write(arena *a, const struct session_env *env, const struct ha
 	return span_of(out, len);
 }
 
-span announcement_rotated(arena *a, const struct session_env *env, const struct handle *h)
+span announcement_rotated(arena *a, const struct plan_env *env, const struct handle *h)
 {
 	const struct announcement n = {.kind = EVENT_ROTATED, .reason = REASON_ROTATED, .at_ms = env->now_ms};
 	const size_t len = ANNOUNCEMENT_HEAD_BYTES + NAME_CHARS;

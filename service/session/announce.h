@@ -45,17 +45,17 @@ struct announcement {
 };
 
 /* SPAN_EMPTY when the arena is full. */
-span announcement_head(arena *a, const struct session_env *env, const struct handle *h, enum session_event_kind kind,
+span announcement_head(arena *a, const struct plan_env *env, const struct handle *h, enum session_event_kind kind,
 		       enum session_reason reason, uint64_t at_ms);
 /* The whole announcement, of the session itself, of what only those who watch want to know: empty unless the realm has
  * events. False: the arena is full. */
-bool announcement_wanted(const struct session_env *env, const struct handle *h, enum session_event_kind kind,
+bool announcement_wanted(const struct plan_env *env, const struct handle *h, enum session_event_kind kind,
 			 span *ret) MUST_CHECK;
 /* Head and all that follows; lives_ms 0: format 1. */
-span announcement_write(arena *a, const struct session_env *env, const struct handle *h, const struct announcement *n);
+span announcement_write(arena *a, const struct plan_env *env, const struct handle *h, const struct announcement *n);
 
 /* That the session was rotated, whole, of format 3. SPAN_EMPTY when the arena is full. */
-span announcement_rotated(arena *a, const struct session_env *env, const struct handle *h);
+span announcement_rotated(arena *a, const struct plan_env *env, const struct handle *h);
 bool announcement_read_rotated(span message, struct announcement *ret) MUST_CHECK;
 
 /* False: it is none that this version knows, or of format 3. Everything is borrowed from the message. */

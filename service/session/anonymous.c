@@ -1,8 +1,8 @@
 #include "session/anonymous.h"
 
+#include "base/bytes.h"
 #include "crypto/codec.h"
 #include "crypto/seal.h"
-#include "session/bytes.h"
 #include "session/packing.h"
 
 #define ANONYMOUS_VERSION      1
@@ -55,7 +55,7 @@ static enum status_code check_size(const struct anonymous *a, enum status_code c
 }
 
 /* Sealed, as bytes. SPAN_EMPTY: the arena is full. */
-static span seal_bytes(const struct session_env *env, const struct anonymous *a)
+static span seal_bytes(const struct plan_env *env, const struct anonymous *a)
 {
 	const uint16_t key_id = keyring_first_id(env->keys);
 	struct binding binding;
@@ -83,7 +83,7 @@ static span seal_bytes(const struct session_env *env, const struct anonymous *a)
 	return span_of(out, len);
 }
 
-enum status_code anonymous_write(const struct session_env *env, struct anonymous *a, struct status *st)
+enum status_code anonymous_write(const struct plan_env *env, struct anonymous *a, struct status *st)
 {
 	enum status_code code = check_size(a, STATUS_RESOURCE_EXHAUSTED, st);
 	char *text;
@@ -102,7 +102,7 @@ enum status_code anonymous_write(const struct session_env *env, struct anonymous
 }
 
 /* The token's bytes; SPAN_EMPTY: it has none. */
-static enum status_code decode(const struct session_env *env, span token, span *ret, struct status *st)
+static enum status_code decode(const struct plan_env *env, span token, span *ret, struct status *st)
 {
 	const size_t chars = token.len - prefix.len;
 	const size_t len = chars * 3 / 4;
@@ -120,7 +120,7 @@ static enum status_code decode(const struct session_env *env, span token, span *
 }
 
 /* NONE: what is sealed is in *ret_packed, in `room`, and what is in the header in *ret. */
-static enum session_reason open_bytes(const struct session_env *env, span bytes, uint8_t *room, struct anonymous *ret,
+static enum session_reason open_bytes(const struct plan_env *env, span bytes, uint8_t *room, struct anonymous *ret,
 				      span *ret_packed)
 {
 	struct reader r = reader_over(bytes);
@@ -151,7 +151,7 @@ static uint64_t deadline_ms(const struct anonymous *a)
 	return (a->created_s + a->lifetime_s) * 1000;
 }
 
-static struct session_outcome judge(const struct session_env *env, const struct anonymous *a)
+static struct session_outcome judge(const struct plan_env *env, const struct anonymous *a)
 {
 	struct session_outcome revoked;
 
@@ -178,7 +178,7 @@ static enum record_result read_attributes(arena *a, span packed, struct anonymou
 	return RECORD_UNREADABLE;
 }
 
-enum status_code anonymous_read(const struct session_env *env, span token, struct anonymous *ret,
+enum status_code anonymous_read(const struct plan_env *env, span token, struct anonymous *ret,
 				struct session_outcome *ret_outcome, struct status *st)
 {
 	struct anonymous out = {.token = token};
@@ -212,7 +212,7 @@ enum status_code anonymous_read(const struct session_env *env, span token, struc
 	return STATUS_OK;
 }
 
-enum status_code anonymous_refuse(const struct session_env *env, span token, struct session_outcome *ret_outcome,
+enum status_code anonymous_refuse(const struct plan_env *env, span token, struct session_outcome *ret_outcome,
 				  struct status *st)
 {
 	struct anonymous a = {0};
@@ -227,7 +227,7 @@ enum status_code anonymous_refuse(const struct session_env *env, span token, str
 }
 
 /* `over` on top of `under`. */
-static enum status_code merge(const struct session_env *env, const struct anonymous *under, span over,
+static enum status_code merge(const struct plan_env *env, const struct anonymous *under, span over,
 			      const struct session_attribute **ret, size_t *ret_count, struct status *st)
 {
 	span texts[2] = {SPAN_EMPTY, over};
@@ -240,7 +240,7 @@ static enum status_code merge(const struct session_env *env, const struct anonym
 
 /* ---- The calls ---- */
 
-static void fill_info(const struct session_env *env, const struct anonymous *a, struct session_info *ret)
+static void fill_info(const struct plan_env *env, const struct anonymous *a, struct session_info *ret)
 {
 	const struct session_class *class = session_class_by_tag(env->realm, a->class_tag);
 
@@ -273,9 +273,8 @@ static enum status_code check_create(const struct session_create_request *req, s
 	return STATUS_OK;
 }
 
-enum status_code anonymous_create_plan(const struct session_env *env, const struct session_create_request *req,
-				       const struct session_class *class, struct session_plan *ret_plan,
-				       struct status *st)
+enum status_code anonymous_create_plan(const struct plan_env *env, const struct session_create_request *req,
+				       const struct session_class *class, struct plan *ret_plan, struct status *st)
 {
 	struct session_state *s = state_new(env);
 	struct anonymous *a = arena_alloc(env->arena, sizeof(*a));
@@ -299,19 +298,18 @@ enum status_code anonymous_create_plan(const struct session_env *env, const stru
 		return code;
 	s->anonymous = a;
 	s->decided = outcome_valid();
-	*ret_plan = (struct session_plan){.state = s};
+	*ret_plan = (struct plan){.session = s};
 	return STATUS_OK;
 }
 
-void anonymous_create_answer(const struct session_env *env, const struct session_state *s,
+void anonymous_create_answer(const struct plan_env *env, const struct session_state *s,
 			     struct session_create_result *ret)
 {
 	*ret = (struct session_create_result){.token = s->anonymous->token};
 	fill_info(env, s->anonymous, &ret->info);
 }
 
-enum status_code anonymous_plan(const struct session_env *env, span token, struct session_plan *ret_plan,
-				struct status *st)
+enum status_code anonymous_plan(const struct plan_env *env, span token, struct plan *ret_plan, struct status *st)
 {
 	struct session_state *s = state_new(env);
 	struct anonymous *a = arena_alloc(env->arena, sizeof(*a));
@@ -321,7 +319,7 @@ enum status_code anonymous_plan(const struct session_env *env, span token, struc
 	if (anonymous_read(env, token, a, &s->decided, st) != STATUS_OK)
 		return st->code;
 	s->anonymous = a;
-	*ret_plan = (struct session_plan){.state = s};
+	*ret_plan = (struct plan){.session = s};
 	return STATUS_OK;
 }
 
@@ -331,7 +329,7 @@ static bool is_demanding(const struct session_get_request *req)
 	return req->minimum_aal > 0 || req->authenticated_within_s > 0 || req->amr_count > 0 || req->is_privileged;
 }
 
-enum status_code anonymous_get(const struct session_env *env, const struct session_get_request *req,
+enum status_code anonymous_get(const struct plan_env *env, const struct session_get_request *req,
 			       const struct session_state *s, struct session_get_result *ret, struct status *st)
 {
 	*ret = (struct session_get_result){.outcome = s->decided};
@@ -357,7 +355,7 @@ static enum status_code check_count(size_t count, enum status_code code, struct 
 			  ATTRIBUTES_STORED_MAX);
 }
 
-enum status_code anonymous_update(const struct session_env *env, const struct session_update_request *req,
+enum status_code anonymous_update(const struct plan_env *env, const struct session_update_request *req,
 				  const struct session_state *s, struct session_update_result *ret, struct status *st)
 {
 	struct anonymous next = *s->anonymous;
@@ -410,7 +408,7 @@ static enum status_code check_union(const struct session_create_request *req, st
 	return check_count(req->attribute_count, STATUS_INVALID_ARGUMENT, st);
 }
 
-enum status_code anonymous_promote(const struct session_env *env, const struct session_create_request *req,
+enum status_code anonymous_promote(const struct plan_env *env, const struct session_create_request *req,
 				   const struct session_create_request **ret, struct status *st)
 {
 	struct session_create_request *out = arena_alloc(env->arena, sizeof(*out));

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "session/bytes.h"
+#include "base/bytes.h"
 
 #define CHANGE_SET    1
 #define CHANGE_REMOVE 2

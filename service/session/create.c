@@ -5,11 +5,11 @@
  *      0  format u8 = 1 | 1 key id u16 | 3 sealed: fingerprint 16 bytes, token 75 bytes, created_ms u64
  *    139  names of the sessions that were evicted (the script adds them) */
 
+#include "base/bytes.h"
 #include "crypto/codec.h"
 #include "crypto/seal.h"
 #include "session/announce.h"
 #include "session/anonymous.h"
-#include "session/bytes.h"
 #include "session/fingerprint.h"
 #include "session/redo.h"
 #include "session/state.h"
@@ -28,7 +28,7 @@ static enum status_code check_timeout(const char *what, uint32_t asked_s, uint32
 			  "%s %u is over the policy's %u; ask for less or for another class", what, asked_s, policy_s);
 }
 
-static enum status_code check_request(const struct session_env *env, const struct session_create_request *req,
+static enum status_code check_request(const struct plan_env *env, const struct session_create_request *req,
 				      const struct session_class *class, struct status *st)
 {
 	enum status_code code;
@@ -57,7 +57,7 @@ static uint32_t or_default(uint32_t asked, uint32_t standard)
 	return asked == 0 ? standard : asked;
 }
 
-static void mint(const struct session_env *env, const struct session_create_request *req,
+static void mint(const struct plan_env *env, const struct session_create_request *req,
 		 const struct session_policy *policy, uint64_t created_ms, struct token *ret)
 {
 	const uint32_t lifetime_s = or_default(req->absolute_timeout_s, policy->absolute_timeout_s);
@@ -73,7 +73,7 @@ static void mint(const struct session_env *env, const struct session_create_requ
 	random_fill(ret->id, sizeof(ret->id));
 }
 
-static struct record_header header_of(const struct session_env *env, const struct session_state *s)
+static struct record_header header_of(const struct plan_env *env, const struct session_state *s)
 {
 	const struct session_create_request *req = s->create.req;
 
@@ -90,7 +90,7 @@ static struct record_header header_of(const struct session_env *env, const struc
 	};
 }
 
-static enum status_code make_record(const struct session_env *env, const struct session_state *s, span *ret,
+static enum status_code make_record(const struct plan_env *env, const struct session_state *s, span *ret,
 				    struct status *st)
 {
 	const struct session_create_request *req = s->create.req;
@@ -112,7 +112,7 @@ static enum status_code make_record(const struct session_env *env, const struct 
 	return STATUS_OK;
 }
 
-static bool make_memory(const struct session_env *env, const struct session_state *s, span *ret)
+static bool make_memory(const struct plan_env *env, const struct session_state *s, span *ret)
 {
 	const uint16_t key_id = keyring_first_id(env->keys);
 	uint8_t *out = arena_alloc(env->arena, MEMORY_BYTES);
@@ -148,7 +148,7 @@ static span at_cap_word(enum at_cap at_cap)
 }
 
 /* Every argument of the script but those of the idempotency key. */
-static bool add_arguments(const struct session_env *env, const struct session_state *s, struct command_writer *w)
+static bool add_arguments(const struct plan_env *env, const struct session_state *s, struct command_writer *w)
 {
 	const struct session_policy *policy = &s->create.class->policy;
 	uint8_t tombstone_bytes[TOMBSTONE_BYTES];
@@ -177,7 +177,7 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 	command_number(w, policy->sessions_max);
 	command_arg(w, at_cap_word(policy->at_cap));
 	command_arg(w, tombstone);
-	command_number(w, session_realm_tombstone_s(env->realm) * 1000ULL);
+	command_number(w, realm_tombstone_s(env->realm) * 1000ULL);
 	command_arg(w, prefix);
 	command_arg(w, class_tag);
 	command_arg(w, evicted);
@@ -186,7 +186,7 @@ static bool add_arguments(const struct session_env *env, const struct session_st
 	return true;
 }
 
-static enum status_code plan_command(const struct session_env *env, struct session_state *s, struct session_plan *plan,
+static enum status_code plan_command(const struct plan_env *env, struct session_state *s, struct plan *plan,
 				     struct status *st)
 {
 	const bool is_remembered = s->create.idempotency_key_name.len > 0;
@@ -216,7 +216,7 @@ static enum status_code plan_command(const struct session_env *env, struct sessi
 }
 
 /* A state of a new session: token, handle, keys. */
-static struct session_state *begin(const struct session_env *env, const struct session_create_request *req,
+static struct session_state *begin(const struct plan_env *env, const struct session_create_request *req,
 				   const struct session_class *class)
 {
 	struct session_state *s = state_new(env);
@@ -234,17 +234,17 @@ static struct session_state *begin(const struct session_env *env, const struct s
 		return NULL;
 	if (env->idempotency_key.len == 0)
 		return s;
-	if (!key_of_idempotency(env, &s->handle, SPAN_LIT("Create"), &s->create.idempotency_key_name) ||
+	if (!key_of_idempotency(env, s->handle.tag, SPAN_LIT("Create"), &s->create.idempotency_key_name) ||
 	    !fingerprint_create(env, req, s->create.fingerprint))
 		return NULL;
 	return s;
 }
 
-enum status_code session_create_plan(const struct session_env *env, const struct session_create_request *req,
-				     struct session_plan *ret_plan, struct status *st)
+enum status_code session_create_plan(const struct plan_env *env, const struct session_create_request *req,
+				     struct plan *ret_plan, struct status *st)
 {
 	const struct session_class *class = session_class_find(env->realm, req->class_name);
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum status_code code;
 
 	code = check_request(env, req, class, st);
@@ -256,17 +256,17 @@ enum status_code session_create_plan(const struct session_env *env, const struct
 		code = anonymous_promote(env, req, &req, st);
 	if (code != STATUS_OK)
 		return code;
-	plan.state = begin(env, req, class);
-	if (plan.state == NULL)
+	plan.session = begin(env, req, class);
+	if (plan.session == NULL)
 		return no_memory(st);
-	code = plan_command(env, plan.state, &plan, st);
+	code = plan_command(env, plan.session, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
 }
 
 /* After a replay the state is that of the session created then. */
-static bool fill_result(const struct session_env *env, const struct session_state *s, struct session_create_result *ret)
+static bool fill_result(const struct plan_env *env, const struct session_state *s, struct session_create_result *ret)
 {
 	const struct session_create_request *req = s->create.req;
 	const struct metadata metadata = {req->user, req->device, req->authentication};
@@ -299,7 +299,7 @@ static bool add_evicted(const struct session_state *s, size_t i, span name, stru
 }
 
 /* The names of the evicted, one behind the other. */
-static enum status_code read_evicted(const struct session_env *env, const struct session_state *s,
+static enum status_code read_evicted(const struct plan_env *env, const struct session_state *s,
 				     const struct store_reply *reply, span *ret_names,
 				     struct session_create_result *ret, struct status *st)
 {
@@ -322,13 +322,12 @@ static enum status_code read_evicted(const struct session_env *env, const struct
 }
 
 /* The evicted end with the tombstone that the command brought. */
-static bool redo_evictions(const struct session_env *env, const struct session_state *s, span names,
-			   struct session_plan *plan)
+static bool redo_evictions(const struct plan_env *env, const struct session_state *s, span names, struct plan *plan)
 {
 	uint8_t tombstone[TOMBSTONE_BYTES];
 	struct redo_end end = {
 	    .names = names,
-	    .tombstone_ms = session_realm_tombstone_s(env->realm) * 1000ULL,
+	    .tombstone_ms = realm_tombstone_s(env->realm) * 1000ULL,
 	};
 
 	if (names.len == 0)
@@ -340,8 +339,8 @@ static bool redo_evictions(const struct session_env *env, const struct session_s
 	return redo_bury(env, s, &end, plan);
 }
 
-static enum status_code answer_stored(const struct session_env *env, const struct session_state *s,
-				      const struct store_reply *reply, struct session_plan *plan,
+static enum status_code answer_stored(const struct plan_env *env, const struct session_state *s,
+				      const struct store_reply *reply, struct plan *plan,
 				      struct session_create_result *ret, struct status *st)
 {
 	struct session_create_result out = {0};
@@ -358,7 +357,7 @@ static enum status_code answer_stored(const struct session_env *env, const struc
 }
 
 /* Opens what was remembered, and makes the state that of the session that was created then. */
-static bool recall(const struct session_env *env, struct session_state *s, span memory,
+static bool recall(const struct plan_env *env, struct session_state *s, span memory,
 		   uint8_t ret_fingerprint[static FINGERPRINT_BYTES])
 {
 	struct reader r = reader_over(memory);
@@ -387,7 +386,7 @@ static bool recall(const struct session_env *env, struct session_state *s, span 
 	return s->create.created_ms < token_deadline_ms(&s->token);
 }
 
-static enum status_code read_memory(const struct session_env *env, struct session_state *s, span memory,
+static enum status_code read_memory(const struct plan_env *env, struct session_state *s, span memory,
 				    struct session_create_result *ret, struct status *st)
 {
 	uint8_t fingerprint[FINGERPRINT_BYTES];
@@ -416,12 +415,12 @@ static enum status_code read_memory(const struct session_env *env, struct sessio
 
 /* A first run's answer was remembered: it may never have been acknowledged, and may not be known to all replicas. So the
  * session is read, to be kept: a second round trip, for repetitions only. */
-static enum status_code plan_reading(const struct session_env *env, span memory, struct session_plan *plan,
+static enum status_code plan_reading(const struct plan_env *env, span memory, struct plan *plan,
 				     enum plan_next *ret_next, struct session_create_result *ret, struct status *st)
 {
 	struct command_writer w = command_start(env->arena, STORE_NO_SCRIPT, false);
 	struct session_create_result *out = arena_alloc(env->arena, sizeof(*out));
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	enum status_code code;
 
 	if (out == NULL)
@@ -445,11 +444,10 @@ static enum status_code plan_reading(const struct session_env *env, span memory,
 	return code;
 }
 
-static enum status_code answer_replayed(const struct session_env *env, struct session_plan *plan,
-					const struct store_reply *reply, struct session_create_result *ret,
-					struct status *st)
+static enum status_code answer_replayed(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+					struct session_create_result *ret, struct status *st)
 {
-	const struct session_state *s = plan->state;
+	const struct session_state *s = plan->session;
 	struct record record;
 	span value = SPAN_EMPTY;
 
@@ -467,11 +465,10 @@ static enum status_code answer_replayed(const struct session_env *env, struct se
 	return STATUS_OK;
 }
 
-enum status_code session_create_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next,
-				       struct session_create_result *ret, struct status *st)
+enum status_code session_create_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       enum plan_next *ret_next, struct session_create_result *ret, struct status *st)
 {
-	const struct session_state *s = plan->state;
+	const struct session_state *s = plan->session;
 	const span word = reply_word(reply);
 	const struct store_reply *memory = reply_element(reply, 1, STORE_STRING);
 

@@ -22,9 +22,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/metrics.h"
 #include "crypto/codec.h"
-#include "session/bytes.h"
 
 #define MASK (EVENT_LOG_MAX - 1)
 /* Realms that share a place are now and then looked at in vain, or told of a gap that was not theirs: rare with the

@@ -1,8 +1,8 @@
 #include "session/forward.h"
 
+#include "base/bytes.h"
 #include "crypto/codec.h"
 #include "crypto/seal.h"
-#include "session/bytes.h"
 
 /* Parts 1 to 3 are a record's (record.c): none of them opens as this. */
 #define PART_FORWARD 4

@@ -5,14 +5,14 @@
  * Of a token that was rotated comes the forward: what that leads to takes a second round trip, or one more for each
  * rotation since, which only those pay who still show an old token. */
 
+#include "base/bytes.h"
 #include "base/metrics.h"
 #include "session/anonymous.h"
-#include "session/bytes.h"
 #include "session/lineage.h"
 #include "session/validate.h"
 
 /* A replica that is behind must not say of a session younger than that, that there is none. */
-static uint32_t staleness_allowed_ms(const struct session_env *env, const struct session_get_request *req,
+static uint32_t staleness_allowed_ms(const struct plan_env *env, const struct session_get_request *req,
 				     const struct session_state *s)
 {
 	const uint64_t age_ms = token_age_s(&s->token, env->now_ms) * 1000;
@@ -22,7 +22,7 @@ static uint32_t staleness_allowed_ms(const struct session_env *env, const struct
 
 #define TOUCH_RULE_BYTES 6
 
-static bool has_touch_interval(const struct session_realm *realm)
+static bool has_touch_interval(const struct realm *realm)
 {
 	for (size_t i = 0; i < realm->class_count; i++)
 		if (realm->classes[i].policy.touch_interval_s > 0)
@@ -30,12 +30,12 @@ static bool has_touch_interval(const struct session_realm *realm)
 	return false;
 }
 
-static enum status_code plan_touch(const struct session_env *env, const struct session_state *s,
-				   struct session_plan *plan, struct status *st)
+static enum status_code plan_touch(const struct plan_env *env, const struct session_state *s, struct plan *plan,
+				   struct status *st)
 {
 	/* Not a write, for the reason that GETEX is none. */
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_TOUCH, false);
-	const struct session_realm *realm = env->realm;
+	const struct realm *realm = env->realm;
 	const size_t bytes_max = realm->class_count * TOUCH_RULE_BYTES;
 	uint8_t *rules = arena_alloc(env->arena, bytes_max);
 	struct writer out = writer_over(rules, bytes_max);
@@ -54,8 +54,8 @@ static enum status_code plan_touch(const struct session_env *env, const struct s
 	return command_end(&w, plan, st);
 }
 
-static enum status_code plan_command(const struct session_env *env, const struct session_get_request *req,
-				     struct session_state *s, struct session_plan *plan, struct status *st)
+static enum status_code plan_command(const struct plan_env *env, const struct session_get_request *req,
+				     struct session_state *s, struct plan *plan, struct status *st)
 {
 	struct command_writer w;
 
@@ -86,31 +86,31 @@ static enum status_code check_demands(const struct session_get_request *req, str
 	return check_amr("amr", req->amr, req->amr_count, st);
 }
 
-enum status_code session_get_plan(const struct session_env *env, const struct session_get_request *req,
-				  struct session_plan *ret_plan, struct status *st)
+enum status_code session_get_plan(const struct plan_env *env, const struct session_get_request *req,
+				  struct plan *ret_plan, struct status *st)
 {
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum status_code code;
 
 	code = check_demands(req, st);
 	if (code != STATUS_OK)
 		return code;
 	code = anonymous_is(req->token) ? anonymous_plan(env, req->token, &plan, st)
-					: state_of_token(env, req->token, &plan.state, st);
+					: state_of_token(env, req->token, &plan.session, st);
 	if (code != STATUS_OK)
 		return code;
-	plan.state->get.req = req;
-	plan.state->get.is_peek = req->peek;
-	if (plan.state->decided.verdict == 0 && !outcome_ended(env, plan.state, &plan.state->decided))
-		code = plan_command(env, req, plan.state, &plan, st);
+	plan.session->get.req = req;
+	plan.session->get.is_peek = req->peek;
+	if (plan.session->decided.verdict == 0 && !outcome_ended(env, plan.session, &plan.session->decided))
+		code = plan_command(env, req, plan.session, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
 }
 
-bool session_get_unslid(const struct session_env *env, struct session_plan *plan)
+bool session_get_unslid(const struct plan_env *env, struct plan *plan)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	struct status st;
 
 	/* That the token is reused can be told only by who ends the session. */
@@ -168,8 +168,8 @@ static bool is_assured(const struct session_get_request *req, const struct sessi
 }
 
 /* Fills ret->info and the attributes. */
-static enum record_result open_record(const struct session_env *env, const struct session_state *s,
-				      const struct record *r, uint64_t left_ms, struct session_get_result *ret)
+static enum record_result open_record(const struct plan_env *env, const struct session_state *s, const struct record *r,
+				      uint64_t left_ms, struct session_get_result *ret)
 {
 	const struct record_place place = place_of(env, s);
 	const struct info_times times = {
@@ -189,8 +189,8 @@ static enum record_result open_record(const struct session_env *env, const struc
 	return record_open_attributes(env->arena, &place, r, SPAN_EMPTY, &ret->attributes, &ret->attribute_count);
 }
 
-static enum status_code judge(const struct session_env *env, const struct session_state *s, span value,
-			      uint64_t left_ms, struct session_get_result *ret, struct status *st)
+static enum status_code judge(const struct plan_env *env, const struct session_state *s, span value, uint64_t left_ms,
+			      struct session_get_result *ret, struct status *st)
 {
 	struct session_get_result out = {0};
 	struct record record;
@@ -223,10 +223,10 @@ static struct session_get_result decided(const struct session_state *s, struct s
 	return out;
 }
 
-static enum status_code follow(const struct session_env *env, struct session_plan *plan, span forward,
-			       enum plan_next *ret_next, struct session_get_result *ret, struct status *st)
+static enum status_code follow(const struct plan_env *env, struct plan *plan, span forward, enum plan_next *ret_next,
+			       struct session_get_result *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	enum status_code code;
 	enum follow next;
 
@@ -243,14 +243,14 @@ static enum status_code follow(const struct session_env *env, struct session_pla
 	return code;
 }
 
-static enum status_code answer_end(const struct session_env *env, struct session_plan *plan,
-				   const struct store_reply *reply, struct session_get_result *ret, struct status *st)
+static enum status_code answer_end(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				   struct session_get_result *ret, struct status *st)
 {
 	struct session_outcome outcome;
 	enum status_code code = lineage_answer_end(env, plan, reply, &outcome, st);
 
 	if (code == STATUS_OK)
-		*ret = decided(plan->state, outcome);
+		*ret = decided(plan->session, outcome);
 	return code;
 }
 
@@ -260,11 +260,10 @@ static void count_touch(const struct session_state *s, const struct store_reply 
 		metric_add(s->get.has_slid ? METRIC_TOUCHES : METRIC_TOUCHES_SPARED, 1);
 }
 
-enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
-				    const struct store_reply *reply, enum plan_next *ret_next,
-				    struct session_get_result *ret, struct status *st)
+enum status_code session_get_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				    enum plan_next *ret_next, struct session_get_result *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	const struct store_reply *value;
 	struct session_outcome outcome;
 	uint64_t left_ms;

@@ -4,19 +4,14 @@
 /* Who a session is to everybody but its holder: the user's TAG and the session's NAME, both keyed hashes; and the keys
  * in Redis made of them. All keys with one TAG share a slot. */
 
+#include "plan/subject.h"
 #include "session/session.h"
 #include "session/token.h"
-
-#define USER_TAG_CHARS 16 /* hex */
-#define NAME_BYTES     16
-#define NAME_CHARS     22 /* base64url */
 
 struct handle {
 	char tag[USER_TAG_CHARS];
 	char name[NAME_CHARS];
 };
-
-void user_tag_make(const keyring *kr, span realm, span user, uint8_t out[static USER_TAG_BYTES]);
 
 /* Of what concerns a whole realm: a TAG, which is no user's, and no name. */
 void handle_of_realm(const keyring *kr, span realm, struct handle *ret);
@@ -35,7 +30,5 @@ bool key_of_logouts(arena *a, const struct handle *h, span *ret) MUST_CHECK;
 bool key_of_mark(arena *a, const struct handle *h, span *ret) MUST_CHECK;
 /* What all of the user's session keys start with; NAME follows. */
 bool key_prefix(arena *a, const struct handle *h, span *ret) MUST_CHECK;
-/* The key that remembers the answer to the caller's idempotency key, in the user's slot. */
-bool key_of_idempotency(const struct session_env *env, const struct handle *h, span method, span *ret) MUST_CHECK;
 
 #endif

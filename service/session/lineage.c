@@ -47,7 +47,7 @@ void lineage_limit(const struct session_state *s, uint64_t created_ms, struct se
 }
 
 /* Makes the state that of the successor, or decides it. */
-static enum status_code go_to(const struct session_env *env, const struct forward_header *header,
+static enum status_code go_to(const struct plan_env *env, const struct forward_header *header,
 			      const struct forward_inside *inside, struct session_state *s, struct status *st)
 {
 	char *text = arena_alloc(env->arena, TOKEN_CHARS);
@@ -78,7 +78,7 @@ static enum status_code go_to(const struct session_env *env, const struct forwar
 	return STATUS_OK;
 }
 
-enum status_code lineage_follow(const struct session_env *env, span value, bool is_granted, struct session_state *s,
+enum status_code lineage_follow(const struct plan_env *env, span value, bool is_granted, struct session_state *s,
 				enum follow *ret, struct status *st)
 {
 	const struct record_place place = place_of(env, s);
@@ -112,11 +112,11 @@ enum status_code lineage_follow(const struct session_env *env, span value, bool 
 	return go_to(env, &header, &inside, s, st);
 }
 
-enum status_code lineage_plan_end(const struct session_env *env, struct session_state *s, span memory,
-				  struct session_plan *plan, struct status *st)
+enum status_code lineage_plan_end(const struct plan_env *env, struct session_state *s, span memory, struct plan *plan,
+				  struct status *st)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REUSE, true);
-	const uint64_t standard_ms = session_realm_tombstone_s(env->realm) * 1000ULL;
+	const uint64_t standard_ms = realm_tombstone_s(env->realm) * 1000ULL;
 	const uint64_t left_ms = token_deadline_ms(&s->token) - env->now_ms;
 	struct lineage_state *l = &s->lineage;
 	span prefix;
@@ -144,10 +144,10 @@ enum status_code lineage_plan_end(const struct session_env *env, struct session_
 }
 
 /* It was alive at its end until now. */
-static enum status_code answer_reuse(const struct session_env *env, struct session_plan *plan, span names,
+static enum status_code answer_reuse(const struct plan_env *env, struct plan *plan, span names,
 				     struct session_outcome *ret, struct status *st)
 {
-	const struct lineage_state *l = &plan->state->lineage;
+	const struct lineage_state *l = &plan->session->lineage;
 	const struct redo_end end = {
 	    .names = names,
 	    .tombstone = span_of(l->tombstone, TOMBSTONE_BYTES),
@@ -157,16 +157,16 @@ static enum status_code answer_reuse(const struct session_env *env, struct sessi
 
 	if (names.len == 0 || names.len % NAME_CHARS != 0)
 		return reply_odd(st, "session_reuse");
-	if (!redo_bury(env, plan->state, &end, plan))
+	if (!redo_bury(env, plan->session, &end, plan))
 		return no_memory(st);
-	remember_end(env, plan->state, &end, 0);
+	remember_end(env, plan->session, &end, 0);
 	metric_add(METRIC_SESSIONS_REUSE_DETECTED, 1);
 	*ret = outcome_of_value(end.tombstone, &none);
 	return STATUS_OK;
 }
 
-enum status_code lineage_answer_end(const struct session_env *env, struct session_plan *plan,
-				    const struct store_reply *reply, struct session_outcome *ret, struct status *st)
+enum status_code lineage_answer_end(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				    struct session_outcome *ret, struct status *st)
 {
 	const struct store_reply *value = reply_element(reply, 1, STORE_STRING);
 	const span word = reply_word(reply);

@@ -22,7 +22,7 @@ enum follow {
 /* This forward was found in the place of the state's session. The grace is that of the token shown: what it stands for
  * may have been rotated since, in a grace of its own. is_granted: it is followed even after it.
  * FAILED_PRECONDITION: FORWARD_HOPS_MAX. */
-enum status_code lineage_follow(const struct session_env *env, span value, bool is_granted, struct session_state *s,
+enum status_code lineage_follow(const struct plan_env *env, span value, bool is_granted, struct session_state *s,
 				enum follow *ret, struct status *st) MUST_CHECK;
 
 /* Whether the session has been stepped up since the token shown was replaced. Whoever still has that token has not shown
@@ -32,11 +32,10 @@ bool lineage_is_stepped_up(const struct session_state *s, const struct session_a
 void lineage_limit(const struct session_state *s, uint64_t created_ms, struct session_authentication *a);
 
 /* Plans session_reuse. memory: the key that would remember a rotation by this very token; SPAN_EMPTY: none. */
-enum status_code lineage_plan_end(const struct session_env *env, struct session_state *s, span memory,
-				  struct session_plan *plan, struct status *st) MUST_CHECK;
+enum status_code lineage_plan_end(const struct plan_env *env, struct session_state *s, span memory, struct plan *plan,
+				  struct status *st) MUST_CHECK;
 /* Of all replies but `replay`. */
-enum status_code lineage_answer_end(const struct session_env *env, struct session_plan *plan,
-				    const struct store_reply *reply, struct session_outcome *ret,
-				    struct status *st) MUST_CHECK;
+enum status_code lineage_answer_end(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				    struct session_outcome *ret, struct status *st) MUST_CHECK;
 
 #endif

@@ -1,8 +1,8 @@
 /* A user's living sessions, page by page. A page token is the place of the last entry seen, score u64 and NAME in 24
  * bytes of base64url: the next page starts behind it whether or not that entry is still there. */
 
+#include "base/bytes.h"
 #include "crypto/codec.h"
-#include "session/bytes.h"
 #include "session/state.h"
 #include "session/validate.h"
 
@@ -28,7 +28,7 @@ static enum status_code read_cursor(span text, uint64_t *ret_score, char ret_nam
 	return STATUS_OK;
 }
 
-static enum status_code add_cursor(const struct session_env *env, span page_token, struct command_writer *w,
+static enum status_code add_cursor(const struct plan_env *env, span page_token, struct command_writer *w,
 				   struct status *st)
 {
 	char name[NAME_CHARS];
@@ -51,8 +51,8 @@ static enum status_code add_cursor(const struct session_env *env, span page_toke
 	return STATUS_OK;
 }
 
-static enum status_code plan_command(const struct session_env *env, const struct session_list_request *req,
-				     const struct session_state *s, struct session_plan *plan, struct status *st)
+static enum status_code plan_command(const struct plan_env *env, const struct session_list_request *req,
+				     const struct session_state *s, struct plan *plan, struct status *st)
 {
 	/* Not a write: all that it may change is to clear dead entries away, once or twice. */
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_LIST, false);
@@ -72,10 +72,10 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	return code == STATUS_OK ? command_end(&w, plan, st) : code;
 }
 
-enum status_code session_list_plan(const struct session_env *env, const struct session_list_request *req,
-				   struct session_plan *ret_plan, struct status *st)
+enum status_code session_list_plan(const struct plan_env *env, const struct session_list_request *req,
+				   struct plan *ret_plan, struct status *st)
 {
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum status_code code = check_user(req->user, st);
 
 	if (code != STATUS_OK)
@@ -83,13 +83,13 @@ enum status_code session_list_plan(const struct session_env *env, const struct s
 	if (req->page_size > LIST_PAGE_MAX)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "page_size %u is not in 1..%d", req->page_size,
 				  LIST_PAGE_MAX);
-	plan.state = state_new(env);
-	if (plan.state == NULL)
+	plan.session = state_new(env);
+	if (plan.session == NULL)
 		return no_memory(st);
-	plan.state->list.req = req;
-	user_tag_make(env->keys, env->realm->name, req->user, plan.state->token.user_tag);
-	handle_of_token(env->keys, &plan.state->token, &plan.state->handle);
-	code = plan_command(env, req, plan.state, &plan, st);
+	plan.session->list.req = req;
+	user_tag_make(env->keys, env->realm->name, req->user, plan.session->token.user_tag);
+	handle_of_token(env->keys, &plan.session->token, &plan.session->handle);
+	code = plan_command(env, req, plan.session, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
@@ -123,7 +123,7 @@ static bool read_entry(const struct session_state *s, const struct store_reply *
 
 /* One whose record does not open is shown by what the index knows of it: it must not hide the others, and it can be
  * revoked by its handle. */
-static enum status_code fill_entry(const struct session_env *env, const struct session_list_request *req,
+static enum status_code fill_entry(const struct plan_env *env, const struct session_list_request *req,
 				   const struct entry *e, struct session_info *ret, struct status *st)
 {
 	struct info_times times = {.idle_expires_ms = env->now_ms + e->left_ms, .expires_ms = e->expires_ms};
@@ -148,7 +148,7 @@ static enum status_code fill_entry(const struct session_env *env, const struct s
 }
 
 /* What was revoked a moment ago is left out: fewer then remain. */
-static enum status_code fill_entries(const struct session_env *env, const struct session_state *s,
+static enum status_code fill_entries(const struct plan_env *env, const struct session_state *s,
 				     const struct store_reply *reply, struct session_info *sessions, size_t *count,
 				     struct status *st)
 {
@@ -169,7 +169,7 @@ static enum status_code fill_entries(const struct session_env *env, const struct
 }
 
 /* The names' bytes outlive the reply only in the arena. */
-static enum status_code fill_page_token(const struct session_env *env, const struct store_reply *reply, span *ret,
+static enum status_code fill_page_token(const struct plan_env *env, const struct store_reply *reply, span *ret,
 					struct status *st)
 {
 	const struct store_reply *score = reply_element(reply, 0, STORE_STRING);
@@ -195,11 +195,10 @@ static enum status_code fill_page_token(const struct session_env *env, const str
 	return STATUS_OK;
 }
 
-enum status_code session_list_answer(const struct session_env *env, struct session_plan *plan,
-				     const struct store_reply *reply, struct session_list_result *ret,
-				     struct status *st)
+enum status_code session_list_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				     struct session_list_result *ret, struct status *st)
 {
-	const struct session_state *s = plan->state;
+	const struct session_state *s = plan->session;
 	struct session_list_result out = {0};
 	struct session_info *sessions;
 	enum status_code code;

@@ -72,7 +72,7 @@ bool not_before_is_confirmed(const not_before *n, uint16_t realm_tag, uint64_t m
 	return confirmed_ms > 0 && mono_ms < confirmed_ms - 1 + NOT_BEFORE_TRUST_MS;
 }
 
-void not_before_key(const keyring *kr, const struct session_realm *realm, char out[static NOT_BEFORE_KEY_CHARS])
+void not_before_key(const keyring *kr, const struct realm *realm, char out[static NOT_BEFORE_KEY_CHARS])
 {
 	static const char start[] = {'l', 'k', '1', ':', 'n', ':', '{'};
 	struct handle h;
@@ -83,7 +83,7 @@ void not_before_key(const keyring *kr, const struct session_realm *realm, char o
 	out[NOT_BEFORE_KEY_CHARS - 1] = '}';
 }
 
-void not_before_query_plan(const keyring *kr, const struct session_realm *realm, struct not_before_query *ret)
+void not_before_query_plan(const keyring *kr, const struct realm *realm, struct not_before_query *ret)
 {
 	*ret = (struct not_before_query){.realm_tag = realm->tag};
 	not_before_key(kr, realm, ret->key);

@@ -10,7 +10,7 @@
 
 #include "base/status.h"
 #include "crypto/keyring.h"
-#include "session/policy.h"
+#include "realm/realm.h"
 #include "store/store.h"
 
 typedef struct not_before not_before;
@@ -38,7 +38,7 @@ bool not_before_is_credible(uint64_t at_ms, uint64_t wall_ms);
 /* Whether what is known was all that there was less than NOT_BEFORE_TRUST_MS ago. n may be NULL: true. */
 bool not_before_is_confirmed(const not_before *n, uint16_t realm_tag, uint64_t mono_ms);
 
-void not_before_key(const keyring *kr, const struct session_realm *realm, char out[static NOT_BEFORE_KEY_CHARS]);
+void not_before_key(const keyring *kr, const struct realm *realm, char out[static NOT_BEFORE_KEY_CHARS]);
 
 /* ---- Asking: submit command, and hand in what it is REPLIED. ---- */
 
@@ -48,7 +48,7 @@ struct not_before_query {
 	struct store_command command; /* borrows the key: the query stays where it is */
 };
 
-void not_before_query_plan(const keyring *kr, const struct session_realm *realm, struct not_before_query *ret);
+void not_before_query_plan(const keyring *kr, const struct realm *realm, struct not_before_query *ret);
 /* asked_ms: when it was submitted, monotonic; wall_ms: now. False: the reply is none that this version knows, or no
  * credible moment, and confirms nothing. */
 bool not_before_query_answer(not_before *n, const struct not_before_query *q, const struct store_reply *reply,

@@ -1,8 +1,8 @@
 #include "session/record.h"
 
+#include "base/bytes.h"
 #include "base/metrics.h"
 #include "crypto/seal.h"
-#include "session/bytes.h"
 #include "session/handle.h"
 #include "session/packing.h"
 

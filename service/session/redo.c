@@ -1,13 +1,13 @@
 #include "session/redo.h"
 
-#include "session/bytes.h"
+#include "base/bytes.h"
 #include "session/event_log.h"
 #include "session/lineage.h"
 
 _Static_assert(RECENT_HANDLE_BYTES == HANDLE_CHARS, "what is remembered is a handle");
 
-bool redo_restore(const struct session_env *env, const struct session_state *s, span record, enum redo_scope scope,
-		  struct session_plan *plan)
+bool redo_restore(const struct plan_env *env, const struct session_state *s, span record, enum redo_scope scope,
+		  struct plan *plan)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_RESTORE, true);
 	uint64_t record_ms;
@@ -20,7 +20,7 @@ bool redo_restore(const struct session_env *env, const struct session_state *s, 
 	record_ms = token_record_ms(&s->token, env->now_ms);
 	/* A tombstone that came since is there for as long as this may be carried out: it was written later, and lives
 	 * for the realm's time or to the session's deadline. Brought back after it, the session would rise again. */
-	lifetime_ms = session_realm_tombstone_s(env->realm) * 1000ULL;
+	lifetime_ms = realm_tombstone_s(env->realm) * 1000ULL;
 	if (record_ms < lifetime_ms)
 		lifetime_ms = record_ms;
 	if (!key_of_index(env->arena, &s->handle, &index) || !key_of_logouts(env->arena, &s->handle, &logouts))
@@ -38,7 +38,7 @@ bool redo_restore(const struct session_env *env, const struct session_state *s, 
 	return command_end_redo(&w, lifetime_ms, plan);
 }
 
-bool redo_forward(const struct session_env *env, const struct session_state *s, span forward, struct session_plan *plan)
+bool redo_forward(const struct plan_env *env, const struct session_state *s, span forward, struct plan *plan)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_FORWARD, true);
 	uint64_t lives_ms;
@@ -63,8 +63,8 @@ bool redo_forward(const struct session_env *env, const struct session_state *s, 
 	return command_end_redo(&w, lives_ms, plan);
 }
 
-bool redo_reapply(const struct session_env *env, const struct session_state *s, const struct redo_change *change,
-		  struct session_plan *plan)
+bool redo_reapply(const struct plan_env *env, const struct session_state *s, const struct redo_change *change,
+		  struct plan *plan)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REAPPLY, true);
 	span mark;
@@ -87,8 +87,7 @@ bool redo_reapply(const struct session_env *env, const struct session_state *s, 
 	return command_end_redo(&w, s->record_ms, plan);
 }
 
-bool redo_bury(const struct session_env *env, const struct session_state *s, const struct redo_end *end,
-	       struct session_plan *plan)
+bool redo_bury(const struct plan_env *env, const struct session_state *s, const struct redo_end *end, struct plan *plan)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_BURY, true);
 	span logouts;
@@ -113,16 +112,9 @@ bool redo_bury(const struct session_env *env, const struct session_state *s, con
 	return command_end_redo(&w, end->tombstone_ms, plan);
 }
 
-bool session_redo_is_done(const struct store_reply *reply)
-{
-	if (reply == NULL || (reply->type != STORE_STRING && reply->type != STORE_STATUS))
-		return false;
-	return span_eq(reply->string, SPAN_LIT("done")) || span_eq(reply->string, SPAN_LIT("there"));
-}
-
 /* ---- What every instance should know ---- */
 
-span pending_write(const struct session_env *env, const struct session_state *s, const struct redo_end *end)
+span pending_write(const struct plan_env *env, const struct session_state *s, const struct redo_end *end)
 {
 	struct announcement n = {.kind = EVENT_REVOKED, .lives_ms = end->tombstone_ms, .names = end->names};
 	enum session_reason reason;
@@ -147,7 +139,7 @@ static void remember(recent *r, const struct announcement *n, uint64_t mono_ms)
 	}
 }
 
-void remember_end(const struct session_env *env, const struct session_state *s, const struct redo_end *end,
+void remember_end(const struct plan_env *env, const struct session_state *s, const struct redo_end *end,
 		  uint64_t lives_ms)
 {
 	struct announcement n = {
@@ -161,7 +153,7 @@ void remember_end(const struct session_env *env, const struct session_state *s, 
 	remember(env->recent, &n, env->mono_ms);
 }
 
-void remember_rotated(const struct session_env *env, const struct session_state *s)
+void remember_rotated(const struct plan_env *env, const struct session_state *s)
 {
 	const struct announcement n = {
 	    .reason = REASON_ROTATED,

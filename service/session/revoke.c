@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-#include "session/bytes.h"
+#include "base/bytes.h"
 #include "session/lineage.h"
 #include "session/redo.h"
 
@@ -23,7 +23,7 @@ static enum status_code check_reason(enum session_reason *reason, struct status 
 	}
 }
 
-static enum status_code state_of_handle(const struct session_env *env, span text, struct session_state **ret,
+static enum status_code state_of_handle(const struct plan_env *env, span text, struct session_state **ret,
 					struct status *st)
 {
 	struct session_state *s = state_new(env);
@@ -39,9 +39,9 @@ static enum status_code state_of_handle(const struct session_env *env, span text
 	return STATUS_OK;
 }
 
-static uint64_t tombstone_ms_of(const struct session_env *env, const struct session_state *s, bool by_token)
+static uint64_t tombstone_ms_of(const struct plan_env *env, const struct session_state *s, bool by_token)
 {
-	const uint64_t standard_ms = session_realm_tombstone_s(env->realm) * 1000ULL;
+	const uint64_t standard_ms = realm_tombstone_s(env->realm) * 1000ULL;
 	uint64_t left_ms;
 
 	if (!by_token)
@@ -50,8 +50,8 @@ static uint64_t tombstone_ms_of(const struct session_env *env, const struct sess
 	return standard_ms < left_ms ? standard_ms : left_ms;
 }
 
-static enum status_code plan_command(const struct session_env *env, const struct session_state *s,
-				     struct session_plan *plan, struct status *st)
+static enum status_code plan_command(const struct plan_env *env, const struct session_state *s, struct plan *plan,
+				     struct status *st)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE, true);
 	const struct revoke_state *v = &s->revoke;
@@ -81,12 +81,12 @@ static enum status_code plan_command(const struct session_env *env, const struct
 	return command_end(&w, plan, st);
 }
 
-enum status_code session_revoke_plan(const struct session_env *env, const struct session_revoke_request *req,
-				     struct session_plan *ret_plan, struct status *st)
+enum status_code session_revoke_plan(const struct plan_env *env, const struct session_revoke_request *req,
+				     struct plan *ret_plan, struct status *st)
 {
 	const bool by_token = req->token.len > 0;
 	enum session_reason reason = req->reason;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum status_code code;
 
 	if (by_token == (req->handle.len > 0))
@@ -95,17 +95,17 @@ enum status_code session_revoke_plan(const struct session_env *env, const struct
 	code = check_reason(&reason, st);
 	if (code != STATUS_OK)
 		return code;
-	code = by_token ? state_of_token(env, req->token, &plan.state, st)
-			: state_of_handle(env, req->handle, &plan.state, st);
+	code = by_token ? state_of_token(env, req->token, &plan.session, st)
+			: state_of_handle(env, req->handle, &plan.session, st);
 	if (code != STATUS_OK)
 		return code;
-	assert(plan.state != NULL);
-	if (plan.state->decided.verdict == 0) {
-		plan.state->revoke.by_token = by_token;
-		plan.state->revoke.tombstone_ms = tombstone_ms_of(env, plan.state, by_token);
-		plan.state->revoke.reason = reason;
-		tombstone_write(reason, env->now_ms, plan.state->revoke.tombstone);
-		code = plan_command(env, plan.state, &plan, st);
+	assert(plan.session != NULL);
+	if (plan.session->decided.verdict == 0) {
+		plan.session->revoke.by_token = by_token;
+		plan.session->revoke.tombstone_ms = tombstone_ms_of(env, plan.session, by_token);
+		plan.session->revoke.reason = reason;
+		tombstone_write(reason, env->now_ms, plan.session->revoke.tombstone);
+		code = plan_command(env, plan.session, &plan, st);
 	}
 	if (code == STATUS_OK)
 		*ret_plan = plan;
@@ -121,7 +121,7 @@ static struct redo_end end_of(const struct session_state *s, span names)
 	};
 }
 
-static enum status_code answer_no_such(const struct session_env *env, struct status *st)
+static enum status_code answer_no_such(const struct plan_env *env, struct status *st)
 {
 	if (env->is_unsettled)
 		return status_set(st, STATUS_UNAVAILABLE,
@@ -137,11 +137,10 @@ static bool has_ended(const struct session_outcome *o)
 	return o->reason == REASON_ABSOLUTE_TIMEOUT || o->reason == REASON_REALM_REVOKED;
 }
 
-enum status_code session_revoke_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, struct session_revoke_result *ret,
-				       struct status *st)
+enum status_code session_revoke_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       struct session_revoke_result *ret, struct status *st)
 {
-	const struct session_outcome *decided = &plan->state->decided;
+	const struct session_outcome *decided = &plan->session->decided;
 	const struct store_reply *alive = reply_element(reply, 0, STORE_INTEGER);
 	const struct store_reply *names = reply_element(reply, 1, STORE_STRING);
 	struct redo_end end;
@@ -162,17 +161,17 @@ enum status_code session_revoke_answer(const struct session_env *env, struct ses
 				  LINEAGE_HOPS_MAX);
 	if (alive == NULL || names == NULL || names->string.len == 0 || names->string.len % NAME_CHARS != 0)
 		return reply_odd(st, "session_revoke");
-	end = end_of(plan->state, names->string);
-	if (!redo_bury(env, plan->state, &end, plan))
+	end = end_of(plan->session, names->string);
+	if (!redo_bury(env, plan->session, &end, plan))
 		return no_memory(st);
-	remember_end(env, plan->state, &end, 0);
+	remember_end(env, plan->session, &end, 0);
 	*ret = (struct session_revoke_result){.was_alive = alive->integer == 1};
 	return STATUS_OK;
 }
 
-bool session_revoke_pend(const struct session_env *env, struct session_plan *plan, struct session_revoke_result *ret)
+bool session_revoke_pend(const struct plan_env *env, struct plan *plan, struct session_revoke_result *ret)
 {
-	const struct session_state *s = plan->state;
+	const struct session_state *s = plan->session;
 	struct session_outcome ended;
 	struct redo_end end;
 

@@ -14,7 +14,7 @@
 
 _Static_assert(NOT_BEFORE_AHEAD_MS_MAX >= AHEAD_MS_MAX + CLOCK_SKEW_MS, "what one instance sets others believe");
 
-static enum status_code check_moment(const struct session_env *env, uint64_t asked_ms, struct status *st)
+static enum status_code check_moment(const struct plan_env *env, uint64_t asked_ms, struct status *st)
 {
 	if (asked_ms <= env->now_ms + CLOCK_SKEW_MS)
 		return STATUS_OK;
@@ -27,13 +27,13 @@ static enum status_code check_moment(const struct session_env *env, uint64_t ask
 #define CLOCKS_DIFFER_MS 500
 
 /* Of now: the next second, for what was created in this millisecond is to end as well. */
-static uint64_t moment_of(const struct session_env *env, uint64_t asked_ms)
+static uint64_t moment_of(const struct plan_env *env, uint64_t asked_ms)
 {
 	return asked_ms == 0 ? ((env->now_ms + CLOCKS_DIFFER_MS) / 1000 + 1) * 1000 : (asked_ms + 999) / 1000 * 1000;
 }
 
 /* After the longest absolute timeout all that the revocation ended has ended by itself. */
-static uint64_t effect_ms(const struct session_realm *realm)
+static uint64_t effect_ms(const struct realm *realm)
 {
 	uint64_t longest_s = 0;
 
@@ -43,7 +43,7 @@ static uint64_t effect_ms(const struct session_realm *realm)
 	return longest_s * 1000;
 }
 
-static struct session_state *begin(const struct session_env *env)
+static struct session_state *begin(const struct plan_env *env)
 {
 	struct session_state *s = state_new(env);
 	uint8_t random[NAME_RANDOM];
@@ -62,13 +62,12 @@ static struct session_state *begin(const struct session_env *env)
 	return s;
 }
 
-enum status_code session_revoke_realm_plan(const struct session_env *env,
-					   const struct session_revoke_realm_request *req,
-					   struct session_plan *ret_plan, struct status *st)
+enum status_code session_revoke_realm_plan(const struct plan_env *env, const struct session_revoke_realm_request *req,
+					   struct plan *ret_plan, struct status *st)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE_REALM, true);
 	const bool is_remembered = env->idempotency_key.len > 0;
-	struct session_plan plan = {.state = begin(env)};
+	struct plan plan = {.session = begin(env)};
 	const uint64_t moment_ms = moment_of(env, req->not_before_ms);
 	enum status_code code;
 	span memory = SPAN_EMPTY;
@@ -81,15 +80,15 @@ enum status_code session_revoke_realm_plan(const struct session_env *env,
 		return code;
 	told = announcement_head(env->arena, env, &(struct handle){0}, EVENT_REALM_REVOKED, REASON_REALM_REVOKED,
 				 moment_ms);
-	if (plan.state == NULL || told.len == 0 ||
-	    (is_remembered && !key_of_idempotency(env, &plan.state->handle, SPAN_LIT("RevokeRealm"), &memory)))
+	if (plan.session == NULL || told.len == 0 ||
+	    (is_remembered && !key_of_idempotency(env, plan.session->handle.tag, SPAN_LIT("RevokeRealm"), &memory)))
 		return no_memory(st);
-	command_key(&w, plan.state->key);
+	command_key(&w, plan.session->key);
 	if (is_remembered)
 		command_key(&w, memory);
 	command_number(&w, moment_ms);
 	command_arg(&w, told);
-	command_arg(&w, plan.state->revoke_realm.name);
+	command_arg(&w, plan.session->revoke_realm.name);
 	if (req->not_before_ms == 0)
 		command_number(&w, env->now_ms + AHEAD_MS_MAX);
 	else
@@ -104,8 +103,8 @@ enum status_code session_revoke_realm_plan(const struct session_env *env,
 	return code;
 }
 
-static bool redo_revocation(const struct session_env *env, const struct session_state *s, uint64_t moment_ms,
-			    struct session_plan *plan)
+static bool redo_revocation(const struct plan_env *env, const struct session_state *s, uint64_t moment_ms,
+			    struct plan *plan)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE_REALM, true);
 
@@ -117,7 +116,7 @@ static bool redo_revocation(const struct session_env *env, const struct session_
 	return command_end_redo(&w, effect_ms(env->realm), plan);
 }
 
-enum status_code session_revoke_realm_answer(const struct session_env *env, struct session_plan *plan,
+enum status_code session_revoke_realm_answer(const struct plan_env *env, struct plan *plan,
 					     const struct store_reply *reply, struct session_revoke_realm_result *ret,
 					     struct status *st)
 {
@@ -140,7 +139,7 @@ enum status_code session_revoke_realm_answer(const struct session_env *env, stru
 	if (!span_eq(word, SPAN_LIT("ok")) || in_force == NULL || !number_parse(in_force->string, &moment_ms) ||
 	    !not_before_is_credible(moment_ms, env->now_ms))
 		return reply_odd(st, "session_revoke_realm");
-	if (!redo_revocation(env, plan->state, moment_ms, plan))
+	if (!redo_revocation(env, plan->session, moment_ms, plan))
 		return no_memory(st);
 	not_before_raise(env->not_before, env->realm->tag, moment_ms);
 	*ret = (struct session_revoke_realm_result){.not_before_ms = moment_ms};

@@ -2,8 +2,8 @@
  * names the last entry that it saw, and the next one starts behind that: what is spared is passed once, and what was
  * ended in between by others shifts nothing. */
 
+#include "base/bytes.h"
 #include "session/anonymous.h"
-#include "session/bytes.h"
 #include "session/lineage.h"
 #include "session/redo.h"
 #include "session/validate.h"
@@ -39,7 +39,7 @@ static enum status_code check_reason(enum session_reason *reason, struct status 
 }
 
 /* A token past its deadline still proves whose it is. */
-static enum status_code read_token(const struct session_env *env, const char *what, span text, struct token *ret,
+static enum status_code read_token(const struct plan_env *env, const char *what, span text, struct token *ret,
 				   struct status *st)
 {
 	const enum session_reason reason = token_parse(env->keys, env->realm->name, text, env->now_ms, ret);
@@ -58,7 +58,7 @@ static enum status_code read_token(const struct session_env *env, const char *wh
 }
 
 /* Whose sessions: the TAG, as part of the state's handle. */
-static enum status_code find_user(const struct session_env *env, const struct session_revoke_user_request *req,
+static enum status_code find_user(const struct plan_env *env, const struct session_revoke_user_request *req,
 				  struct session_state *s, struct status *st)
 {
 	enum status_code code;
@@ -77,7 +77,7 @@ static enum status_code find_user(const struct session_env *env, const struct se
 	return code;
 }
 
-static enum status_code find_spared(const struct session_env *env, const struct session_revoke_user_request *req,
+static enum status_code find_spared(const struct plan_env *env, const struct session_revoke_user_request *req,
 				    struct session_state *s, struct status *st)
 {
 	struct token *except = &s->revoke_user.except_token;
@@ -95,7 +95,7 @@ static enum status_code find_spared(const struct session_env *env, const struct 
 	return STATUS_OK;
 }
 
-static enum status_code find_class(const struct session_env *env, const struct session_revoke_user_request *req,
+static enum status_code find_class(const struct plan_env *env, const struct session_revoke_user_request *req,
 				   struct session_state *s, struct status *st)
 {
 	const struct session_class *class;
@@ -111,7 +111,7 @@ static enum status_code find_class(const struct session_env *env, const struct s
 }
 
 /* Class tag, or none, and the name of the session spared, or none. */
-static bool find_scope(const struct session_env *env, struct session_state *s)
+static bool find_scope(const struct plan_env *env, struct session_state *s)
 {
 	struct revoke_user_state *u = &s->revoke_user;
 	uint8_t bytes[2 + NAME_CHARS];
@@ -125,15 +125,15 @@ static bool find_scope(const struct session_env *env, struct session_state *s)
 }
 
 /* Of the first chunk; the next ones have the name of now. */
-static span wanted_of(const struct session_env *env, const struct revoke_user_state *u)
+static span wanted_of(const struct plan_env *env, const struct revoke_user_state *u)
 {
 	if (!u->has_except || u->is_sure || u->cursor_name.len > 0)
 		return SPAN_EMPTY;
 	return is_rotated_lately(env, &u->except) ? SPAN_LIT("rotated") : SPAN_LIT("found");
 }
 
-static enum status_code plan_chunk(const struct session_env *env, const struct session_state *s,
-				   struct session_plan *plan, struct status *st)
+static enum status_code plan_chunk(const struct plan_env *env, const struct session_state *s, struct plan *plan,
+				   struct status *st)
 {
 	const struct revoke_user_state *u = &s->revoke_user;
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE_USER, true);
@@ -163,40 +163,39 @@ static enum status_code plan_chunk(const struct session_env *env, const struct s
 	return command_end(&w, plan, st);
 }
 
-enum status_code session_revoke_user_plan(const struct session_env *env, const struct session_revoke_user_request *req,
-					  struct session_plan *ret_plan, struct status *st)
+enum status_code session_revoke_user_plan(const struct plan_env *env, const struct session_revoke_user_request *req,
+					  struct plan *ret_plan, struct status *st)
 {
 	enum session_reason reason = req->reason;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum status_code code;
 
 	code = check_reason(&reason, st);
 	if (code != STATUS_OK)
 		return code;
-	plan.state = state_new(env);
-	if (plan.state == NULL)
+	plan.session = state_new(env);
+	if (plan.session == NULL)
 		return no_memory(st);
-	code = find_user(env, req, plan.state, st);
+	code = find_user(env, req, plan.session, st);
 	if (code == STATUS_OK)
-		code = find_spared(env, req, plan.state, st);
+		code = find_spared(env, req, plan.session, st);
 	if (code == STATUS_OK)
-		code = find_class(env, req, plan.state, st);
+		code = find_class(env, req, plan.session, st);
 	if (code != STATUS_OK)
 		return code;
-	if (!find_scope(env, plan.state))
+	if (!find_scope(env, plan.session))
 		return no_memory(st);
-	plan.state->revoke_user.tombstone_ms = session_realm_tombstone_s(env->realm) * 1000ULL;
-	plan.state->revoke_user.reason = reason;
-	tombstone_write(reason, env->now_ms, plan.state->revoke_user.tombstone);
-	code = plan_chunk(env, plan.state, &plan, st);
+	plan.session->revoke_user.tombstone_ms = realm_tombstone_s(env->realm) * 1000ULL;
+	plan.session->revoke_user.reason = reason;
+	tombstone_write(reason, env->now_ms, plan.session->revoke_user.tombstone);
+	code = plan_chunk(env, plan.session, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
 }
 
 /* The first chunk's also brings back what is known of the logout as a whole. */
-static bool redo_chunk(const struct session_env *env, const struct session_state *s, span names,
-		       struct session_plan *plan)
+static bool redo_chunk(const struct plan_env *env, const struct session_state *s, span names, struct plan *plan)
 {
 	const struct revoke_user_state *u = &s->revoke_user;
 	const struct redo_end end = {
@@ -214,7 +213,7 @@ static bool redo_chunk(const struct session_env *env, const struct session_state
 }
 
 /* The session spared may have been rotated: it is known by its name of now. */
-static bool take_spared(const struct session_env *env, struct session_state *s, span name)
+static bool take_spared(const struct plan_env *env, struct session_state *s, span name)
 {
 	struct revoke_user_state *u = &s->revoke_user;
 
@@ -226,10 +225,10 @@ static bool take_spared(const struct session_env *env, struct session_state *s, 
 
 /* What is to be spared was not found. Where it may yet be brought back, and under a name that is not known here, it would
  * end with the others. */
-static enum status_code answer_missing(const struct session_env *env, struct session_plan *plan,
-				       enum plan_next *ret_next, struct status *st)
+static enum status_code answer_missing(const struct plan_env *env, struct plan *plan, enum plan_next *ret_next,
+				       struct status *st)
 {
-	struct revoke_user_state *u = &plan->state->revoke_user;
+	struct revoke_user_state *u = &plan->session->revoke_user;
 	enum status_code code;
 
 	if (is_missing_unproven(env, &u->except_token) || is_forward_missing(env, &u->except))
@@ -238,17 +237,17 @@ static enum status_code answer_missing(const struct session_env *env, struct ses
 				  "moment; nothing was revoked, call again in %llu s",
 				  (unsigned long long)(env->young_ms / 1000));
 	u->is_sure = true;
-	code = plan_chunk(env, plan->state, plan, st);
+	code = plan_chunk(env, plan->session, plan, st);
 	if (code == STATUS_OK)
 		*ret_next = PLAN_AGAIN;
 	return code;
 }
 
-enum status_code session_revoke_user_answer(const struct session_env *env, struct session_plan *plan,
+enum status_code session_revoke_user_answer(const struct plan_env *env, struct plan *plan,
 					    const struct store_reply *reply, enum plan_next *ret_next,
 					    struct session_revoke_user_result *ret, struct status *st)
 {
-	struct revoke_user_state *u = &plan->state->revoke_user;
+	struct revoke_user_state *u = &plan->session->revoke_user;
 	const struct store_reply *revoked = reply_element(reply, 0, STORE_INTEGER);
 	const struct store_reply *score = reply_element(reply, 1, STORE_STRING);
 	const struct store_reply *name = reply_element(reply, 2, STORE_STRING);
@@ -264,7 +263,7 @@ enum status_code session_revoke_user_answer(const struct session_env *env, struc
 	    revoked->integer > REVOKE_CHUNK + MOVED_LOOKS_MAX || names->string.len % NAME_CHARS != 0 ||
 	    spared == NULL || spared->string.len != (u->has_except ? NAME_CHARS : 0))
 		return reply_odd(st, "session_revoke_user");
-	if (!take_spared(env, plan->state, spared->string) || !redo_chunk(env, plan->state, names->string, plan))
+	if (!take_spared(env, plan->session, spared->string) || !redo_chunk(env, plan->session, names->string, plan))
 		return no_memory(st);
 	u->revoked += (uint32_t)revoked->integer;
 	if (name->string.len == 0) {
@@ -274,7 +273,7 @@ enum status_code session_revoke_user_answer(const struct session_env *env, struc
 	if (!arena_copy(env->arena, score->string, &u->cursor_score) ||
 	    !arena_copy(env->arena, name->string, &u->cursor_name))
 		return no_memory(st);
-	code = plan_chunk(env, plan->state, plan, st);
+	code = plan_chunk(env, plan->session, plan, st);
 	if (code == STATUS_OK)
 		*ret_next = PLAN_AGAIN;
 	return code;

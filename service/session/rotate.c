@@ -24,7 +24,7 @@
  * and bring back what they have within 1.2 s (Sentinels are asked every 1 s); twice that, for busy ones. */
 #define SETTLING_MS 2500U
 
-static enum status_code plan_read(const struct session_env *env, struct session_state *s, struct session_plan *plan,
+static enum status_code plan_read(const struct plan_env *env, struct session_state *s, struct plan *plan,
 				  struct status *st)
 {
 	/* Not a write, as in Get. */
@@ -42,7 +42,7 @@ static enum status_code plan_read(const struct session_env *env, struct session_
 	return command_end(&w, plan, st);
 }
 
-static enum status_code plan_remember(const struct session_env *env, struct session_state *s, struct session_plan *plan,
+static enum status_code plan_remember(const struct plan_env *env, struct session_state *s, struct plan *plan,
 				      struct status *st)
 {
 	struct command_writer w = command_start(env->arena, STORE_NO_SCRIPT, true);
@@ -59,33 +59,33 @@ static enum status_code plan_remember(const struct session_env *env, struct sess
 	return command_end(&w, plan, st);
 }
 
-static bool prepare(const struct session_env *env, const struct session_rotate_request *req, struct session_state *s)
+static bool prepare(const struct plan_env *env, const struct session_rotate_request *req, struct session_state *s)
 {
 	s->rotate.req = req;
 	s->rotate.bytes_before = arena_used(env->arena);
 	if (env->idempotency_key.len == 0)
 		return true;
-	return key_of_idempotency(env, &s->handle, SPAN_LIT("Rotate"), &s->rotate.idempotency_key_name) &&
+	return key_of_idempotency(env, s->handle.tag, SPAN_LIT("Rotate"), &s->rotate.idempotency_key_name) &&
 	       fingerprint_rotate(env, req, span_of(s->handle.name, NAME_CHARS), s->rotate.fingerprint);
 }
 
-enum status_code session_rotate_plan(const struct session_env *env, const struct session_rotate_request *req,
-				     struct session_plan *ret_plan, struct status *st)
+enum status_code session_rotate_plan(const struct plan_env *env, const struct session_rotate_request *req,
+				     struct plan *ret_plan, struct status *st)
 {
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum status_code code = check_idempotency_key(env, st);
 
 	if (code == STATUS_OK)
 		code = check_authentication(&req->authentication, env->now_ms, st);
 	if (code == STATUS_OK)
-		code = state_of_token(env, req->token, &plan.state, st);
+		code = state_of_token(env, req->token, &plan.session, st);
 	if (code != STATUS_OK)
 		return code;
-	assert(plan.state != NULL);
-	if (plan.state->decided.verdict == 0 && !outcome_ended(env, plan.state, &plan.state->decided)) {
-		if (!prepare(env, req, plan.state))
+	assert(plan.session != NULL);
+	if (plan.session->decided.verdict == 0 && !outcome_ended(env, plan.session, &plan.session->decided)) {
+		if (!prepare(env, req, plan.session))
 			return no_memory(st);
-		code = plan_read(env, plan.state, &plan, st);
+		code = plan_read(env, plan.session, &plan, st);
 	}
 	if (code == STATUS_OK)
 		*ret_plan = plan;
@@ -94,7 +94,7 @@ enum status_code session_rotate_plan(const struct session_env *env, const struct
 
 /* ---- The successor ---- */
 
-static uint64_t grace_ms(const struct session_env *env, const struct session_rotate_request *req, uint16_t class_tag)
+static uint64_t grace_ms(const struct plan_env *env, const struct session_rotate_request *req, uint16_t class_tag)
 {
 	const struct session_class *class = session_class_by_tag(env->realm, class_tag);
 	const uint32_t policy_s = (class == NULL ? &env->realm->classes[0] : class)->policy.grace_s;
@@ -102,7 +102,7 @@ static uint64_t grace_ms(const struct session_env *env, const struct session_rot
 	return 1000ULL * (req->has_grace && req->grace_s < policy_s ? req->grace_s : policy_s);
 }
 
-static struct token mint(const struct session_env *env, const struct token *old)
+static struct token mint(const struct plan_env *env, const struct token *old)
 {
 	struct token t = *old;
 
@@ -121,7 +121,7 @@ static struct session_authentication dated(const struct session_authentication *
 	return out;
 }
 
-static enum status_code make_forward(const struct session_env *env, struct session_state *s,
+static enum status_code make_forward(const struct plan_env *env, struct session_state *s,
 				     const struct record_header *old, const struct session_authentication *before,
 				     const struct handle *successor, struct status *st)
 {
@@ -142,9 +142,9 @@ static enum status_code make_forward(const struct session_env *env, struct sessi
 }
 
 /* Record, forward and info, of the old record. */
-static enum status_code make_successor(const struct session_env *env, const struct record *r,
-				       const struct metadata *old, const struct session_attribute *attributes,
-				       size_t count, struct session_state *s, const struct session_state *successor,
+static enum status_code make_successor(const struct plan_env *env, const struct record *r, const struct metadata *old,
+				       const struct session_attribute *attributes, size_t count,
+				       struct session_state *s, const struct session_state *successor,
 				       struct status *st)
 {
 	const struct record_place place = place_of(env, successor);
@@ -172,9 +172,9 @@ static enum status_code make_successor(const struct session_env *env, const stru
 	return code;
 }
 
-static enum status_code plan_store(const struct session_env *env, struct session_state *s,
+static enum status_code plan_store(const struct plan_env *env, struct session_state *s,
 				   const struct session_state *successor, uint64_t version, span seal_end,
-				   struct session_plan *plan, struct status *st)
+				   struct plan *plan, struct status *st)
 {
 	const bool is_remembered = s->rotate.idempotency_key_name.len > 0;
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_ROTATE, true);
@@ -216,10 +216,10 @@ static enum status_code plan_store(const struct session_env *env, struct session
 /* Every sealed part ends with a tag of this length, and a record with a sealed part. */
 #define SEAL_END_BYTES 16
 
-static enum status_code rotate(const struct session_env *env, span value, const struct record *r,
-			       struct session_plan *plan, struct session_outcome *ret, struct status *st)
+static enum status_code rotate(const struct plan_env *env, span value, const struct record *r, struct plan *plan,
+			       struct session_outcome *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	const struct record_place place = place_of(env, s);
 	struct session_state *successor = state_new(env);
 	const struct session_attribute *attributes;
@@ -249,7 +249,7 @@ static enum status_code rotate(const struct session_env *env, span value, const 
 
 /* ---- Answers ---- */
 
-static void fill_token(const struct session_env *env, const struct token *t, struct session_rotate_result *ret)
+static void fill_token(const struct plan_env *env, const struct token *t, struct session_rotate_result *ret)
 {
 	uint8_t bytes[TOKEN_BYTES];
 
@@ -258,10 +258,10 @@ static void fill_token(const struct session_env *env, const struct token *t, str
 	secret_wipe(bytes, sizeof(bytes));
 }
 
-static enum status_code answer_stored(const struct session_env *env, struct session_plan *plan,
-				      struct session_rotate_result *ret, struct status *st)
+static enum status_code answer_stored(const struct plan_env *env, struct plan *plan, struct session_rotate_result *ret,
+				      struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 
 	remember_rotated(env, s);
 	/* The successor comes back first: a forward to nothing is of no use. */
@@ -300,10 +300,10 @@ static bool is_outdone(const struct session_state *s, const struct session_authe
 
 /* Others have rotated it: their successor, as it is now. It may not have been acknowledged to them yet, so it is kept from
  * here as well, as the forward was. */
-static enum status_code answer_followed(const struct session_env *env, struct session_plan *plan, span value,
+static enum status_code answer_followed(const struct plan_env *env, struct plan *plan, span value,
 					const struct record *r, struct session_rotate_result *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	const struct record_place place = place_of(env, s);
 	const struct info_times times = {
 	    .last_seen_ms = env->now_ms,
@@ -333,10 +333,10 @@ static enum status_code answer_followed(const struct session_env *env, struct se
 	return STATUS_OK;
 }
 
-static enum status_code follow(const struct session_env *env, struct session_plan *plan, span value, bool is_granted,
+static enum status_code follow(const struct plan_env *env, struct plan *plan, span value, bool is_granted,
 			       enum plan_next *ret_next, struct session_rotate_result *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	const struct session_state rotated = *s;
 	enum status_code code;
 	enum follow next;
@@ -370,10 +370,9 @@ static enum status_code follow(const struct session_env *env, struct session_pla
 #define RETRY_AFTER_RACE_MS 10
 
 /* Each try takes memory of its own, and others may update the session in each of them. */
-static enum status_code check_try(const struct session_env *env, const struct session_state *s, struct status *st)
+static enum status_code check_try(const struct plan_env *env, const struct session_state *s, struct status *st)
 {
-	if (s->rotate.tries == 0 ||
-	    arena_used(env->arena) - s->rotate.bytes_before + TRY_BYTES_MAX <= SESSION_CALL_BYTES_MAX)
+	if (s->rotate.tries == 0 || arena_used(env->arena) - s->rotate.bytes_before + TRY_BYTES_MAX <= PLAN_BYTES_MAX)
 		return STATUS_OK;
 	(void)status_set(
 	    st, STATUS_UNAVAILABLE,
@@ -384,11 +383,10 @@ static enum status_code check_try(const struct session_env *env, const struct se
 }
 
 /* What is in the place of the session that the state is about. */
-static enum status_code take_value(const struct session_env *env, struct session_plan *plan,
-				   const struct store_reply *value, enum plan_next *ret_next,
-				   struct session_rotate_result *ret, struct status *st)
+static enum status_code take_value(const struct plan_env *env, struct plan *plan, const struct store_reply *value,
+				   enum plan_next *ret_next, struct session_rotate_result *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	const bool is_nothing = value->type == STORE_NIL;
 	struct session_outcome outcome;
 	struct record record;
@@ -436,9 +434,8 @@ static bool is_our_request(const struct session_state *s, span fingerprint)
 	       secret_eq(fingerprint.ptr, s->rotate.fingerprint, FINGERPRINT_BYTES);
 }
 
-static enum status_code take_stored(const struct session_env *env, struct session_plan *plan,
-				    const struct store_reply *reply, enum plan_next *ret_next,
-				    struct session_rotate_result *ret, struct status *st)
+static enum status_code take_stored(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				    enum plan_next *ret_next, struct session_rotate_result *ret, struct status *st)
 {
 	const span word = reply_word(reply);
 	const struct store_reply *nothing = reply_element(reply, 1, STORE_NIL);
@@ -453,10 +450,10 @@ static enum status_code take_stored(const struct session_env *env, struct sessio
 	return reply_odd(st, "session_rotate");
 }
 
-static enum status_code take_remembered(const struct session_env *env, struct session_plan *plan,
-					const struct store_reply *reply, enum plan_next *ret_next, struct status *st)
+static enum status_code take_remembered(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+					enum plan_next *ret_next, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	enum status_code code;
 
 	if (!is_value(reply))
@@ -470,9 +467,8 @@ static enum status_code take_remembered(const struct session_env *env, struct se
 	return code;
 }
 
-static enum status_code take_end(const struct session_env *env, struct session_plan *plan,
-				 const struct store_reply *reply, enum plan_next *ret_next,
-				 struct session_rotate_result *ret, struct status *st)
+static enum status_code take_end(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				 enum plan_next *ret_next, struct session_rotate_result *ret, struct status *st)
 {
 	const struct store_reply *fingerprint = reply_element(reply, 1, STORE_STRING);
 	const struct store_reply *forward = reply_element(reply, 2, STORE_STRING);
@@ -480,7 +476,7 @@ static enum status_code take_end(const struct session_env *env, struct session_p
 	enum status_code code;
 
 	if (span_eq(reply_word(reply), SPAN_LIT("replay")) && fingerprint != NULL && forward != NULL) {
-		if (!is_our_request(plan->state, fingerprint->string))
+		if (!is_our_request(plan->session, fingerprint->string))
 			return key_is_used(st);
 		if (!is_forward(forward->string))
 			return reply_odd(st, "session_reuse");
@@ -492,11 +488,10 @@ static enum status_code take_end(const struct session_env *env, struct session_p
 	return code;
 }
 
-enum status_code session_rotate_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next,
-				       struct session_rotate_result *ret, struct status *st)
+enum status_code session_rotate_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       enum plan_next *ret_next, struct session_rotate_result *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 
 	*ret_next = PLAN_DONE;
 	plan->redos = NULL;

@@ -1,32 +1,19 @@
 #ifndef LK_SESSION_SESSION_H
 #define LK_SESSION_SESSION_H
 
-/* The life of a session, as plans and answers. A plan turns a request into one store command (or answers at once, with
- * none); an answer turns the store's reply into the result. Both are pure but for random ids and nonces: time is a
- * parameter, everything allocated is in the caller's arena and lives as long as it.
- *
- * Use: X_plan(); if it fails, that is the answer. If plan.has_command, carry plan.command out; unless the store
- * REPLIED, the rpc layer answers from the outcome. Then X_answer(). If that says PLAN_AGAIN, plan.command holds a
- * further command (the header of X says when and why), and so on, at most PLAN_STEPS_MAX times.
- *
- * All commands are repeatable: carried out a second time, after a first whose reply was lost, late or not to be trusted,
- * they give the same answer; so X_answer is for a reply that is believed. What it acknowledges it leaves in plan.redos,
- * to be kept (store_keep) before the caller, or the next command, hears of it. */
+/* The life of a session, as plans and answers: see plan/plan.h. */
 
-#include "base/arena.h"
-#include "base/status.h"
+#include "plan/plan.h"
+#include "plan/subject.h"
 #include "session/not_before.h"
-#include "session/policy.h"
 #include "session/recent.h"
-#include "store/store.h"
 
 #define TOKEN_CHARS 105 /* "lks1_" and 75 bytes in base64url */
 /* "lka1_" and the sealed attributes in base64url: with the largest it still fits a cookie, which browsers cut at 4096. */
 #define ANONYMOUS_TOKEN_CHARS_MAX      3072
 #define ANONYMOUS_ATTRIBUTES_BYTES_MAX 2048 /* keys and values, and two bytes for the length of each */
 #define HANDLE_CHARS		       39   /* TAG (16 hex) "." NAME (22 base64url) */
-#define USER_BYTES_MAX		       256
-#define ATTRIBUTES_MAX		       64 /* in a request */
+#define ATTRIBUTES_MAX		       64   /* in a request */
 #define ATTRIBUTES_STORED_MAX	       256
 #define ATTRIBUTE_KEY_BYTES_MAX	       64
 #define ATTRIBUTE_VALUE_BYTES_MAX      16384
@@ -34,17 +21,11 @@
  * several such answers, fit a reply frame whatever zstd makes of the record. */
 #define ATTRIBUTES_TEXT_BYTES_MAX 32768
 #define RECORD_BYTES_MAX	  32768
-#define IDEMPOTENCY_KEY_BYTES_MAX 64
-#define IDEMPOTENCY_S		  600
 #define LIST_PAGE_MAX		  500
 #define LIST_PAGE_DEFAULT	  100
 #define VERIFY_TOKENS_MAX	  64
-#define PLAN_STEPS_MAX		  64
 /* The clocks of two instances may differ by so much: half a second and a token's rounding to the second. */
 #define YOUNG_SLACK_MS 1500
-/* Room that one call's plan and answers need in the arena at most: a List of LIST_PAGE_MAX sessions with full-size
- * metadata (about 1.9 KiB each opened, listed and read). */
-#define SESSION_CALL_BYTES_MAX 1048576
 
 /* Numbers as in proto/latchkey/v1/sessions.proto; a unit test holds the two together. */
 enum session_verdict { VERDICT_VALID = 1, VERDICT_INVALID = 2, VERDICT_UNKNOWN = 3 };
@@ -111,49 +92,6 @@ struct session_info {
 	struct session_authentication authentication;
 };
 
-/* What every plan and answer needs. Borrowed until the answer. */
-struct session_env {
-	const keyring *keys;
-	const struct session_realm *realm;
-	arena *arena;
-	uint64_t now_ms;      /* wall clock: set anew before each plan and answer */
-	span caller;	      /* id of the credential; scopes idempotency keys. May be empty */
-	span idempotency_key; /* empty: none */
-	/* Revocations of the last moments, which the store may have forgotten by a failover. NULL: none are remembered. */
-	recent *recent;
-	/* Of revoked realms. NULL: none are known, and nothing is asked. */
-	not_before *not_before;
-	uint64_t mono_ms; /* monotonic clock, for both: set as now_ms */
-	/* The reply's primary took over less than young_ms ago: that a session younger than this, or than an outage may
-	 * take, is missing there proves nothing. Set before each answer. */
-	bool is_unsettled;
-	uint64_t young_ms;
-};
-
-enum plan_next { PLAN_DONE, PLAN_AGAIN };
-
-struct session_state; /* private to the folder: what an answer remembers of its plan */
-
-/* Brings about again what was acknowledged, and changes nothing where it is there: for a primary that takes over. Its
- * reply is a word, see session_redo_is_done. The memory of idempotency keys is not brought back: it only serves who has
- * no answer yet. */
-struct session_redo {
-	const struct session_redo *next;
-	struct store_command command;
-	uint64_t lifetime_ms; /* after that the effect has ended by itself */
-};
-
-struct session_plan {
-	bool has_command;
-	struct store_command command;
-	struct session_state *state;
-	const struct session_redo *redos; /* of the last answer; NULL: it has acknowledged no change */
-	span announcement;		  /* session_revoke_pend: for store_announce */
-};
-
-/* `again`, `conflict` and anything else: the effect is not there. */
-bool session_redo_is_done(const struct store_reply *reply);
-
 struct event_log; /* session/event_log.h */
 
 /* Who wants to know what is announced on STORE_CHANNEL. NULL: nobody. */
@@ -201,11 +139,11 @@ struct session_create_result {
 
 /* INVALID_ARGUMENT, NOT_FOUND (class); answer: RESOURCE_EXHAUSTED (cap, when the policy refuses), ALREADY_EXISTS
  * (idempotency key used for another request), DATA_LOSS, UNAVAILABLE (the session created then may have been lost). */
-enum status_code session_create_plan(const struct session_env *env, const struct session_create_request *req,
-				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
-enum status_code session_create_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next,
-				       struct session_create_result *ret, struct status *st) MUST_CHECK;
+enum status_code session_create_plan(const struct plan_env *env, const struct session_create_request *req,
+				     struct plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_create_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       enum plan_next *ret_next, struct session_create_result *ret,
+				       struct status *st) MUST_CHECK;
 
 /* ---- Get: GETEX key PX min(idle, deadline - now). With peek: session_peek (value and time left, no sliding); with a
  * touch interval: session_touch. PLAN_AGAIN: the token was rotated, and its successor is read, or its lineage ended. ---- */
@@ -234,14 +172,14 @@ struct session_get_result {
  * is for an anonymous session. A session that is missing, young, and asked for when the store is unsettled is UNKNOWN,
  * with no reason. Answer: UNAVAILABLE where VALID is not to be said, because whether the realm was revoked has not been
  * known for NOT_BEFORE_TRUST_MS. */
-enum status_code session_get_plan(const struct session_env *env, const struct session_get_request *req,
-				  struct session_plan *ret_plan, struct status *st) MUST_CHECK;
-enum status_code session_get_answer(const struct session_env *env, struct session_plan *plan,
-				    const struct store_reply *reply, enum plan_next *ret_next,
-				    struct session_get_result *ret, struct status *st) MUST_CHECK;
+enum status_code session_get_plan(const struct plan_env *env, const struct session_get_request *req,
+				  struct plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_get_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				    enum plan_next *ret_next, struct session_get_result *ret,
+				    struct status *st) MUST_CHECK;
 /* Redis takes no writes, and GETEX is one: plans to read without sliding instead. A second round trip, which keeps
  * people logged in while a disk is full. False: it was a peek already, or the arena is full. */
-bool session_get_unslid(const struct session_env *env, struct session_plan *plan) MUST_CHECK;
+bool session_get_unslid(const struct plan_env *env, struct plan *plan) MUST_CHECK;
 
 /* ---- Update: appends one sealed change to a living record, in one script. When the record has no room for another
  * change (DELTAS_MAX of them, or RECORD_BYTES_MAX), or was sealed under an earlier key than the first, the script answers
@@ -267,11 +205,11 @@ struct session_update_result {
 };
 
 /* Answer: ABORTED (ret is filled: the version stored), RESOURCE_EXHAUSTED (record too large), ALREADY_EXISTS. */
-enum status_code session_update_plan(const struct session_env *env, const struct session_update_request *req,
-				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
-enum status_code session_update_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next,
-				       struct session_update_result *ret, struct status *st) MUST_CHECK;
+enum status_code session_update_plan(const struct plan_env *env, const struct session_update_request *req,
+				     struct plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_update_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       enum plan_next *ret_next, struct session_update_result *ret,
+				       struct status *st) MUST_CHECK;
 
 /* ---- Rotate: a new id for the session, with the same deadline, class and attributes. The attributes are sealed under
  * the id, so the record is read first and sealed anew: two round trips. The second is one script: it stores the
@@ -295,11 +233,11 @@ struct session_rotate_result {
 	struct session_info info;
 };
 
-enum status_code session_rotate_plan(const struct session_env *env, const struct session_rotate_request *req,
-				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
-enum status_code session_rotate_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next,
-				       struct session_rotate_result *ret, struct status *st) MUST_CHECK;
+enum status_code session_rotate_plan(const struct plan_env *env, const struct session_rotate_request *req,
+				     struct plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_rotate_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       enum plan_next *ret_next, struct session_rotate_result *ret,
+				       struct status *st) MUST_CHECK;
 
 /* ---- Revoke: puts a tombstone in the record's place and takes it off the index. By token it leaves a tombstone even
  * where no record is (an earlier write may yet arrive by a failover); by handle only on a record of this realm. ---- */
@@ -316,17 +254,15 @@ struct session_revoke_result {
 	bool is_pending;	    /* see session_revoke_pend */
 };
 
-enum status_code session_revoke_plan(const struct session_env *env, const struct session_revoke_request *req,
-				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
-enum status_code session_revoke_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, struct session_revoke_result *ret,
-				       struct status *st) MUST_CHECK;
+enum status_code session_revoke_plan(const struct plan_env *env, const struct session_revoke_request *req,
+				     struct plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_revoke_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       struct session_revoke_result *ret, struct status *st) MUST_CHECK;
 
 /* For when Redis takes no writes (MISCONF): the revocation counts from now on, because every instance hears of it and
  * remembers; plan.redos are to be kept pending (store_pend) and plan.announcement to be announced, then the caller is
  * answered. By token only, since a handle proves nothing: false, and so when nothing is remembered here. */
-bool session_revoke_pend(const struct session_env *env, struct session_plan *plan,
-			 struct session_revoke_result *ret) MUST_CHECK;
+bool session_revoke_pend(const struct plan_env *env, struct plan *plan, struct session_revoke_result *ret) MUST_CHECK;
 
 /* ---- RevokeUser: a tombstone for each session in the user's index. One script does up to REVOKE_CHUNK of them
  * (0.4 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition
@@ -345,9 +281,9 @@ struct session_revoke_user_result {
 	uint32_t revoked; /* alive before; after a repetition perhaps fewer than were */
 };
 
-enum status_code session_revoke_user_plan(const struct session_env *env, const struct session_revoke_user_request *req,
-					  struct session_plan *ret_plan, struct status *st) MUST_CHECK;
-enum status_code session_revoke_user_answer(const struct session_env *env, struct session_plan *plan,
+enum status_code session_revoke_user_plan(const struct plan_env *env, const struct session_revoke_user_request *req,
+					  struct plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_revoke_user_answer(const struct plan_env *env, struct plan *plan,
 					    const struct store_reply *reply, enum plan_next *ret_next,
 					    struct session_revoke_user_result *ret, struct status *st) MUST_CHECK;
 
@@ -362,10 +298,9 @@ struct session_revoke_realm_result {
 	uint64_t not_before_ms; /* in force */
 };
 
-enum status_code session_revoke_realm_plan(const struct session_env *env,
-					   const struct session_revoke_realm_request *req,
-					   struct session_plan *ret_plan, struct status *st) MUST_CHECK;
-enum status_code session_revoke_realm_answer(const struct session_env *env, struct session_plan *plan,
+enum status_code session_revoke_realm_plan(const struct plan_env *env, const struct session_revoke_realm_request *req,
+					   struct plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_revoke_realm_answer(const struct plan_env *env, struct plan *plan,
 					     const struct store_reply *reply, struct session_revoke_realm_result *ret,
 					     struct status *st) MUST_CHECK;
 
@@ -384,11 +319,11 @@ struct session_verify_result {
 	uint32_t missing;
 };
 
-enum status_code session_verify_plan(const struct session_env *env, const struct session_verify_request *req,
-				     struct session_plan *ret_plan, struct status *st) MUST_CHECK;
-enum status_code session_verify_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next,
-				       struct session_verify_result *ret, struct status *st) MUST_CHECK;
+enum status_code session_verify_plan(const struct plan_env *env, const struct session_verify_request *req,
+				     struct plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_verify_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       enum plan_next *ret_next, struct session_verify_result *ret,
+				       struct status *st) MUST_CHECK;
 
 /* ---- List: a page of the user's living sessions; entries of dead ones leave the index in the same script. ---- */
 
@@ -404,10 +339,9 @@ struct session_list_result {
 	span next_page_token;
 };
 
-enum status_code session_list_plan(const struct session_env *env, const struct session_list_request *req,
-				   struct session_plan *ret_plan, struct status *st) MUST_CHECK;
-enum status_code session_list_answer(const struct session_env *env, struct session_plan *plan,
-				     const struct store_reply *reply, struct session_list_result *ret,
-				     struct status *st) MUST_CHECK;
+enum status_code session_list_plan(const struct plan_env *env, const struct session_list_request *req,
+				   struct plan *ret_plan, struct status *st) MUST_CHECK;
+enum status_code session_list_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				     struct session_list_result *ret, struct status *st) MUST_CHECK;
 
 #endif

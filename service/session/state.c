@@ -5,17 +5,7 @@
 #include "base/metrics.h"
 #include "session/anonymous.h"
 
-/* Lua's numbers, in which the scripts count, are exact to here. */
-#define NUMBER_MAX (1ULL << 53)
-
-enum status_code no_memory(struct status *st)
-{
-	return status_set(st, STATUS_RESOURCE_EXHAUSTED,
-			  "the call needs more than the %d bytes of memory that a call may take; ask for less at once",
-			  SESSION_CALL_BYTES_MAX);
-}
-
-struct session_state *state_new(const struct session_env *env)
+struct session_state *state_new(const struct plan_env *env)
 {
 	struct session_state *s = arena_alloc(env->arena, sizeof(*s));
 
@@ -25,7 +15,7 @@ struct session_state *state_new(const struct session_env *env)
 }
 
 /* Leaves s decided, or with all of the token's. */
-static enum status_code read_token(const struct session_env *env, span text, struct session_state *s, struct status *st)
+static enum status_code read_token(const struct plan_env *env, span text, struct session_state *s, struct status *st)
 {
 	enum session_reason reason;
 
@@ -42,7 +32,7 @@ static enum status_code read_token(const struct session_env *env, span text, str
 	return STATUS_OK;
 }
 
-enum status_code state_of_token(const struct session_env *env, span text, struct session_state **ret, struct status *st)
+enum status_code state_of_token(const struct plan_env *env, span text, struct session_state **ret, struct status *st)
 {
 	struct session_state *s = state_new(env);
 
@@ -54,7 +44,7 @@ enum status_code state_of_token(const struct session_env *env, span text, struct
 	return STATUS_OK;
 }
 
-bool state_become(const struct session_env *env, const struct token *t, struct session_state *s)
+bool state_become(const struct plan_env *env, const struct token *t, struct session_state *s)
 {
 	s->token = *t;
 	handle_of_token(env->keys, t, &s->handle);
@@ -63,7 +53,7 @@ bool state_become(const struct session_env *env, const struct token *t, struct s
 	return key_of_session(env->arena, &s->handle, &s->key);
 }
 
-struct record_place place_of(const struct session_env *env, const struct session_state *s)
+struct record_place place_of(const struct plan_env *env, const struct session_state *s)
 {
 	return (struct record_place){
 	    .keys = env->keys,
@@ -72,101 +62,6 @@ struct record_place place_of(const struct session_env *env, const struct session
 	    .created_s = s->token.created_s,
 	    .now_ms = env->now_ms,
 	};
-}
-
-struct command_writer command_start(arena *a, enum store_script script, bool is_write)
-{
-	return (struct command_writer){.arena = a,
-				       .command = {.script = script, .is_write = is_write, .is_repeatable = true}};
-}
-
-void command_arg(struct command_writer *w, span arg)
-{
-	assert(w->command.argc < STORE_ARGS_MAX);
-	w->command.argv[w->command.argc++] = arg;
-}
-
-void command_key(struct command_writer *w, span key)
-{
-	assert(w->command.argc == w->command.key_count);
-	if (w->command.key_count++ == 0)
-		w->command.key = key;
-	command_arg(w, key);
-}
-
-void command_number(struct command_writer *w, uint64_t n)
-{
-	char digits[20];
-	size_t at = sizeof(digits);
-	span text;
-
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	if (!arena_copy(w->arena, span_of(digits + at, sizeof(digits) - at), &text)) {
-		w->failed = true;
-		return;
-	}
-	command_arg(w, text);
-}
-
-enum status_code command_end(struct command_writer *w, struct session_plan *plan, struct status *st)
-{
-	if (w->failed)
-		return no_memory(st);
-	plan->has_command = true;
-	plan->command = w->command;
-	return STATUS_OK;
-}
-
-bool command_end_redo(struct command_writer *w, uint64_t lifetime_ms, struct session_plan *plan)
-{
-	struct session_redo *redo = arena_alloc(w->arena, sizeof(*redo));
-
-	if (w->failed || redo == NULL)
-		return false;
-	*redo = (struct session_redo){.next = plan->redos, .command = w->command, .lifetime_ms = lifetime_ms};
-	plan->redos = redo;
-	return true;
-}
-
-const struct store_reply *reply_element(const struct store_reply *reply, size_t i, enum store_reply_type type)
-{
-	if (reply == NULL || reply->type != STORE_ARRAY || i >= reply->count)
-		return NULL;
-	return reply->elements[i]->type == type ? reply->elements[i] : NULL;
-}
-
-span reply_word(const struct store_reply *reply)
-{
-	const struct store_reply *first = reply_element(reply, 0, STORE_STRING);
-
-	return first == NULL ? SPAN_EMPTY : first->string;
-}
-
-enum status_code reply_odd(struct status *st, const char *asked)
-{
-	return status_set(
-	    st, STATUS_INTERNAL,
-	    "the store answered %s in an unknown way; does another version or program use the same Redis?", asked);
-}
-
-bool number_parse(span text, uint64_t *ret)
-{
-	uint64_t n = 0;
-
-	if (text.len == 0 || text.len > 16)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(text.ptr[i] - '0');
-	}
-	if (n > NUMBER_MAX)
-		return false;
-	*ret = n;
-	return true;
 }
 
 struct session_outcome outcome_valid(void)
@@ -183,14 +78,14 @@ struct session_outcome outcome_invalid(enum session_reason reason)
  * is brought back. No failover that is worth waiting for takes longer than a minute. */
 #define OUTAGE_MS_MAX 60000
 
-bool is_missing_unproven(const struct session_env *env, const struct token *t)
+bool is_missing_unproven(const struct plan_env *env, const struct token *t)
 {
 	const uint64_t young_ms = env->young_ms > OUTAGE_MS_MAX ? env->young_ms : OUTAGE_MS_MAX;
 
 	return env->is_unsettled && token_age_s(t, env->now_ms) * 1000 < young_ms + YOUNG_SLACK_MS;
 }
 
-struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s)
+struct session_outcome outcome_gone(const struct plan_env *env, const struct session_state *s)
 {
 	const uint64_t idle_from_ms = (s->token.created_s + s->token.idle_timeout_s) * 1000;
 
@@ -204,7 +99,7 @@ struct session_outcome outcome_gone(const struct session_env *env, const struct 
 	return outcome_invalid(env->now_ms >= idle_from_ms ? REASON_IDLE_TIMEOUT : REASON_NOT_FOUND_IN_STORE);
 }
 
-static bool find_recent(const struct session_env *env, const struct handle *h, struct recent_end *ret)
+static bool find_recent(const struct plan_env *env, const struct handle *h, struct recent_end *ret)
 {
 	char handle[HANDLE_CHARS];
 
@@ -214,14 +109,14 @@ static bool find_recent(const struct session_env *env, const struct handle *h, s
 	return recent_find(env->recent, handle, env->mono_ms, ret);
 }
 
-bool is_rotated_lately(const struct session_env *env, const struct handle *h)
+bool is_rotated_lately(const struct plan_env *env, const struct handle *h)
 {
 	struct recent_end end;
 
 	return find_recent(env, h, &end) && end.reason == REASON_ROTATED;
 }
 
-bool is_forward_missing(const struct session_env *env, const struct handle *h)
+bool is_forward_missing(const struct plan_env *env, const struct handle *h)
 {
 	if (!env->is_unsettled || !is_rotated_lately(env, h))
 		return false;
@@ -229,7 +124,7 @@ bool is_forward_missing(const struct session_env *env, const struct handle *h)
 	return true;
 }
 
-bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret)
+bool outcome_recent(const struct plan_env *env, const struct handle *h, struct session_outcome *ret)
 {
 	struct recent_end end;
 
@@ -243,7 +138,7 @@ bool outcome_recent(const struct session_env *env, const struct handle *h, struc
 /* What is ahead by mistake stays so until somebody mends it. */
 #define RETRY_AFTER_AHEAD_MS 1000
 
-enum status_code check_realm_not_ahead(const struct session_env *env, struct status *st)
+enum status_code check_realm_not_ahead(const struct plan_env *env, struct status *st)
 {
 	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
 
@@ -258,14 +153,14 @@ enum status_code check_realm_not_ahead(const struct session_env *env, struct sta
 	return st->code;
 }
 
-uint64_t creation_ms(const struct session_env *env)
+uint64_t creation_ms(const struct plan_env *env)
 {
 	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
 
 	return env->now_ms < not_before_ms ? not_before_ms : env->now_ms;
 }
 
-bool outcome_realm_revoked(const struct session_env *env, uint64_t created_s, struct session_outcome *ret)
+bool outcome_realm_revoked(const struct plan_env *env, uint64_t created_s, struct session_outcome *ret)
 {
 	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
 
@@ -276,7 +171,7 @@ bool outcome_realm_revoked(const struct session_env *env, uint64_t created_s, st
 	return true;
 }
 
-bool outcome_ended(const struct session_env *env, const struct session_state *s, struct session_outcome *ret)
+bool outcome_ended(const struct plan_env *env, const struct session_state *s, struct session_outcome *ret)
 {
 	return outcome_realm_revoked(env, s->token.created_s, ret) || outcome_recent(env, &s->handle, ret);
 }
@@ -284,7 +179,7 @@ bool outcome_ended(const struct session_env *env, const struct session_state *s,
 /* As often as an instance asks that has not been told yet, and a round trip. */
 #define RETRY_AFTER_UNKNOWN_MS 200
 
-enum status_code check_realm_known(const struct session_env *env, struct status *st)
+enum status_code check_realm_known(const struct plan_env *env, struct status *st)
 {
 	if (not_before_is_confirmed(env->not_before, env->realm->tag, env->mono_ms))
 		return STATUS_OK;
@@ -319,7 +214,7 @@ struct session_outcome outcome_of_value(span value, struct record *ret_record)
 	return result == RECORD_OK ? outcome_valid() : outcome_closed(result);
 }
 
-enum status_code write_record(const struct session_env *env, const struct record_place *place,
+enum status_code write_record(const struct plan_env *env, const struct record_place *place,
 			      struct record_header *header, const struct metadata *metadata,
 			      const struct session_attribute *attributes, size_t count, span *ret, struct status *st)
 {
@@ -342,7 +237,7 @@ enum status_code write_record(const struct session_env *env, const struct record
 	return STATUS_OK;
 }
 
-void info_fill(const struct session_env *env, const struct handle *h, const struct record_header *header,
+void info_fill(const struct plan_env *env, const struct handle *h, const struct record_header *header,
 	       const struct metadata *metadata, const struct info_times *times, struct session_info *ret)
 {
 	const struct session_class *class = session_class_by_tag(env->realm, header->class_tag);

@@ -4,6 +4,8 @@
 /* What the calls of this folder share: what an answer remembers of its plan, how commands are put together and how
  * replies are judged. */
 
+#include "plan/command.h"
+#include "plan/reply.h"
 #include "session/handle.h"
 #include "session/record.h"
 #include "session/token.h"
@@ -131,82 +133,52 @@ struct session_state {
 	};
 };
 
-enum status_code no_memory(struct status *st);
-
 /* A zeroed state, NULL when the arena is full. */
-struct session_state *state_new(const struct session_env *env);
+struct session_state *state_new(const struct plan_env *env);
 
 /* A state for a call about one token: either decided (the token itself says INVALID, or its realm was revoked since) or
  * with token, handle, key and times filled in. FAILED_PRECONDITION: the token is an anonymous one. */
-enum status_code state_of_token(const struct session_env *env, span text, struct session_state **ret,
+enum status_code state_of_token(const struct plan_env *env, span text, struct session_state **ret,
 				struct status *st) MUST_CHECK;
 
 /* Makes the state one about this token, which is good. False: the arena is full. */
-bool state_become(const struct session_env *env, const struct token *t, struct session_state *s) MUST_CHECK;
+bool state_become(const struct plan_env *env, const struct token *t, struct session_state *s) MUST_CHECK;
 
-struct record_place place_of(const struct session_env *env, const struct session_state *s);
-
-/* ---- Commands: start, keys, arguments, end. What fails on the way is reported by the end. ---- */
-
-struct command_writer {
-	arena *arena;
-	struct store_command command;
-	bool failed;
-};
-
-struct command_writer command_start(arena *a, enum store_script script, bool is_write);
-void command_key(struct command_writer *w, span key);
-void command_arg(struct command_writer *w, span arg);
-void command_number(struct command_writer *w, uint64_t n);
-enum status_code command_end(struct command_writer *w, struct session_plan *plan, struct status *st) MUST_CHECK;
-/* The command becomes the first of the plan's redos. False: the arena is full. */
-bool command_end_redo(struct command_writer *w, uint64_t lifetime_ms, struct session_plan *plan) MUST_CHECK;
-
-/* ---- Replies: what a script answers is an array that starts with a word. ---- */
-
-/* The word; SPAN_EMPTY when the reply is no such array. */
-span reply_word(const struct store_reply *reply);
-/* Element i, if it is there and of this type; else NULL. */
-const struct store_reply *reply_element(const struct store_reply *reply, size_t i, enum store_reply_type type);
-/* INTERNAL: the reply has another shape than the script or command gives. */
-enum status_code reply_odd(struct status *st, const char *asked);
-
-/* Decimal digits only, at most 2^53, up to which scripts count exactly. */
-bool number_parse(span text, uint64_t *ret) MUST_CHECK;
+struct record_place place_of(const struct plan_env *env, const struct session_state *s);
 
 /* ---- Judgement. ---- */
 
 struct session_outcome outcome_valid(void);
 struct session_outcome outcome_invalid(enum session_reason reason);
 /* No record was found. */
-struct session_outcome outcome_gone(const struct session_env *env, const struct session_state *s);
+struct session_outcome outcome_gone(const struct plan_env *env, const struct session_state *s);
 /* That a session of this age is missing may mean that it is not there yet. */
-bool is_missing_unproven(const struct session_env *env, const struct token *t);
+bool is_missing_unproven(const struct plan_env *env, const struct token *t);
 /* UNAVAILABLE: the realm's not-before, believed by a clock that has been set back since, is further ahead than any is; a
  * session created at it would live that much longer than its policy says. */
-enum status_code check_realm_not_ahead(const struct session_env *env, struct status *st) MUST_CHECK;
+enum status_code check_realm_not_ahead(const struct plan_env *env, struct status *st) MUST_CHECK;
 /* When a session that begins now is created: not before its realm's not-before, by whose clock that may be. */
-uint64_t creation_ms(const struct session_env *env);
+uint64_t creation_ms(const struct plan_env *env);
 /* Whether its realm was revoked since it was created. */
-bool outcome_realm_revoked(const struct session_env *env, uint64_t created_s, struct session_outcome *ret);
+bool outcome_realm_revoked(const struct plan_env *env, uint64_t created_s, struct session_outcome *ret);
 /* Whether the state's session has ended by what this instance knows: with its realm, or a moment ago. */
-bool outcome_ended(const struct session_env *env, const struct session_state *s, struct session_outcome *ret);
+bool outcome_ended(const struct plan_env *env, const struct session_state *s, struct session_outcome *ret);
 /* UNAVAILABLE: whether the realm was revoked is not known, so VALID must not be said. */
-enum status_code check_realm_known(const struct session_env *env, struct status *st) MUST_CHECK;
+enum status_code check_realm_known(const struct plan_env *env, struct status *st) MUST_CHECK;
 /* Whether this instance has made or heard of its rotation in the last moments. */
-bool is_rotated_lately(const struct session_env *env, const struct handle *h);
+bool is_rotated_lately(const struct plan_env *env, const struct handle *h);
 /* What was found in the session's place, or that nothing was, is from before it was rotated: the forward is yet to be
  * brought back, and with it an end perhaps. Not to be asked of a forward or a tombstone. */
-bool is_forward_missing(const struct session_env *env, const struct handle *h);
+bool is_forward_missing(const struct plan_env *env, const struct handle *h);
 /* Whether it was revoked a moment ago. */
-bool outcome_recent(const struct session_env *env, const struct handle *h, struct session_outcome *ret);
+bool outcome_recent(const struct plan_env *env, const struct handle *h, struct session_outcome *ret);
 /* A part did not open. NO_MEMORY is not for here. */
 struct session_outcome outcome_closed(enum record_result result);
 /* What a value says: VALID, with the record taken apart; INVALID by a tombstone; or UNKNOWN. */
 struct session_outcome outcome_of_value(span value, struct record *ret_record);
 
 /* Seals metadata and attributes as a record of this header, whose bounds are set here. RESOURCE_EXHAUSTED: too large. */
-enum status_code write_record(const struct session_env *env, const struct record_place *place,
+enum status_code write_record(const struct plan_env *env, const struct record_place *place,
 			      struct record_header *header, const struct metadata *metadata,
 			      const struct session_attribute *attributes, size_t count, span *ret,
 			      struct status *st) MUST_CHECK;
@@ -217,7 +189,7 @@ struct info_times {
 	uint64_t expires_ms;
 };
 
-void info_fill(const struct session_env *env, const struct handle *h, const struct record_header *header,
+void info_fill(const struct plan_env *env, const struct handle *h, const struct record_header *header,
 	       const struct metadata *metadata, const struct info_times *times, struct session_info *ret);
 /* When it was used last: what is left of its time to live tells, once it was given min(idle timeout, rest). */
 uint64_t last_seen_ms(const struct record_header *header, uint64_t now_ms, uint64_t left_ms);

@@ -1,8 +1,8 @@
 #include "session/token.h"
 
+#include "base/bytes.h"
 #include "crypto/codec.h"
 #include "crypto/tag.h"
-#include "session/bytes.h"
 
 #define TOKEN_VERSION	   1
 #define TOKEN_TAGGED_BYTES (TOKEN_BYTES - TAG_BYTES)

@@ -13,7 +13,6 @@
 
 #define TOKEN_BYTES    75
 #define TOKEN_ID_BYTES 32
-#define USER_TAG_BYTES 8
 
 struct token {
 	uint16_t key_id;

@@ -20,10 +20,10 @@
  * A conflict at the replacement means that another update came in between: without an expected version this one
  * starts over, with one it is ABORTED. Somebody got ahead each time, so all together make progress. */
 
+#include "base/bytes.h"
 #include "base/metrics.h"
 #include "crypto/codec.h"
 #include "session/anonymous.h"
-#include "session/bytes.h"
 #include "session/fingerprint.h"
 #include "session/lineage.h"
 #include "session/redo.h"
@@ -42,7 +42,7 @@ static enum status_code check_overlap(const struct session_update_request *req, 
 	return STATUS_OK;
 }
 
-static enum status_code check_request(const struct session_env *env, const struct session_update_request *req,
+static enum status_code check_request(const struct plan_env *env, const struct session_update_request *req,
 				      struct status *st)
 {
 	enum status_code code = check_idempotency_key(env, st);
@@ -61,7 +61,7 @@ static enum status_code check_request(const struct session_env *env, const struc
 	return code == STATUS_OK ? check_overlap(req, st) : code;
 }
 
-static bool seal_change(const struct session_env *env, struct session_state *s)
+static bool seal_change(const struct plan_env *env, struct session_state *s)
 {
 	const struct session_update_request *req = s->update.req;
 	const uint64_t bound_version = req->has_expected_version ? req->expected_version + 1 : 0;
@@ -71,7 +71,7 @@ static bool seal_change(const struct session_env *env, struct session_state *s)
 }
 
 /* Change, delta and idempotency key, which stay the same over all steps; but for the delta when the token was rotated. */
-static bool prepare(const struct session_env *env, const struct session_update_request *req, struct session_state *s)
+static bool prepare(const struct plan_env *env, const struct session_update_request *req, struct session_state *s)
 {
 	struct update_state *u = &s->update;
 
@@ -80,11 +80,11 @@ static bool prepare(const struct session_env *env, const struct session_update_r
 		return false;
 	if (env->idempotency_key.len == 0)
 		return true;
-	return key_of_idempotency(env, &s->handle, SPAN_LIT("Update"), &u->idempotency_key_name) &&
+	return key_of_idempotency(env, s->handle.tag, SPAN_LIT("Update"), &u->idempotency_key_name) &&
 	       fingerprint_update(env, req, span_of(s->handle.name, NAME_CHARS), u->fingerprint);
 }
 
-static struct command_writer start(const struct session_env *env, struct session_state *s, enum store_script script)
+static struct command_writer start(const struct plan_env *env, struct session_state *s, enum store_script script)
 {
 	struct command_writer w = command_start(env->arena, script, true);
 
@@ -97,8 +97,8 @@ static struct command_writer start(const struct session_env *env, struct session
 	return w;
 }
 
-static enum status_code finish(const struct session_env *env, const struct session_state *s, struct command_writer *w,
-			       struct session_plan *plan, struct status *st)
+static enum status_code finish(const struct plan_env *env, const struct session_state *s, struct command_writer *w,
+			       struct plan *plan, struct status *st)
 {
 	span updated;
 
@@ -112,7 +112,7 @@ static enum status_code finish(const struct session_env *env, const struct sessi
 	return command_end(w, plan, st);
 }
 
-static enum status_code plan_append(const struct session_env *env, struct session_state *s, struct session_plan *plan,
+static enum status_code plan_append(const struct plan_env *env, struct session_state *s, struct plan *plan,
 				    struct status *st)
 {
 	const struct session_update_request *req = s->update.req;
@@ -135,8 +135,8 @@ static enum status_code plan_append(const struct session_env *env, struct sessio
 	return finish(env, s, &w, plan, st);
 }
 
-static enum status_code plan_replace(const struct session_env *env, struct session_state *s, uint64_t version,
-				     span record, struct session_plan *plan, struct status *st)
+static enum status_code plan_replace(const struct plan_env *env, struct session_state *s, uint64_t version, span record,
+				     struct plan *plan, struct status *st)
 {
 	struct command_writer w = start(env, s, STORE_SCRIPT_SESSION_REPLACE);
 
@@ -146,23 +146,23 @@ static enum status_code plan_replace(const struct session_env *env, struct sessi
 	return finish(env, s, &w, plan, st);
 }
 
-enum status_code session_update_plan(const struct session_env *env, const struct session_update_request *req,
-				     struct session_plan *ret_plan, struct status *st)
+enum status_code session_update_plan(const struct plan_env *env, const struct session_update_request *req,
+				     struct plan *ret_plan, struct status *st)
 {
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum status_code code;
 
 	code = check_request(env, req, st);
 	if (code == STATUS_OK)
 		code = anonymous_is(req->token) ? anonymous_plan(env, req->token, &plan, st)
-						: state_of_token(env, req->token, &plan.state, st);
+						: state_of_token(env, req->token, &plan.session, st);
 	if (code != STATUS_OK)
 		return code;
-	plan.state->update.req = req;
-	if (plan.state->decided.verdict == 0 && !outcome_ended(env, plan.state, &plan.state->decided)) {
-		if (!prepare(env, req, plan.state))
+	plan.session->update.req = req;
+	if (plan.session->decided.verdict == 0 && !outcome_ended(env, plan.session, &plan.session->decided)) {
+		if (!prepare(env, req, plan.session))
 			return no_memory(st);
-		code = plan_append(env, plan.state, &plan, st);
+		code = plan_append(env, plan.session, &plan, st);
 	}
 	if (code == STATUS_OK)
 		*ret_plan = plan;
@@ -178,8 +178,8 @@ static struct session_update_result applied(const struct session_state *s, uint6
 	};
 }
 
-static enum status_code answer_done(const struct session_env *env, const struct session_state *s, uint64_t version,
-				    struct session_plan *plan, struct session_update_result *ret, struct status *st)
+static enum status_code answer_done(const struct plan_env *env, const struct session_state *s, uint64_t version,
+				    struct plan *plan, struct session_update_result *ret, struct status *st)
 {
 	const struct update_state *u = &s->update;
 	const struct redo_change change = {
@@ -229,8 +229,8 @@ static enum status_code read_memory(const struct session_state *s, span memory, 
 
 /* What brings a change back of which only the version is known that it made. As long as it has not been merged, no more
  * than its own delta: what else the record holds is for those to bring back who were told of it. */
-static bool redo_replayed(const struct session_env *env, const struct session_state *s, uint64_t version, span value,
-			  struct session_plan *plan)
+static bool redo_replayed(const struct plan_env *env, const struct session_state *s, uint64_t version, span value,
+			  struct plan *plan)
 {
 	struct redo_change change = {
 	    .version = version,
@@ -246,8 +246,8 @@ static bool redo_replayed(const struct session_env *env, const struct session_st
 	return redo_restore(env, s, value, REDO_RECORD, plan);
 }
 
-static enum status_code answer_replayed(const struct session_env *env, const struct session_state *s,
-					const struct store_reply *reply, struct session_plan *plan,
+static enum status_code answer_replayed(const struct plan_env *env, const struct session_state *s,
+					const struct store_reply *reply, struct plan *plan,
 					struct session_update_result *ret, struct status *st)
 {
 	const struct store_reply *memory = reply_element(reply, 1, STORE_STRING);
@@ -283,8 +283,8 @@ static enum status_code check_merged(const struct session_attribute *attributes,
 }
 
 /* The record has no room for a delta: plans its replacement. An outcome instead, when it does not open. */
-static enum status_code compact(const struct session_env *env, struct session_state *s, span value,
-				struct session_plan *plan, struct session_outcome *ret_outcome, struct status *st)
+static enum status_code compact(const struct plan_env *env, struct session_state *s, span value, struct plan *plan,
+				struct session_outcome *ret_outcome, struct status *st)
 {
 	const struct record_place place = place_of(env, s);
 	const struct session_attribute *attributes;
@@ -319,8 +319,8 @@ static enum status_code compact(const struct session_env *env, struct session_st
 
 /* The record is full. While acknowledged updates may still be brought back it is not written anew, if readers can take
  * one more: a new base says that all up to its version is merged, and what comes later would pass for that. */
-static enum status_code plan_room(const struct session_env *env, struct session_state *s, span value,
-				  struct session_plan *plan, struct session_outcome *ret_outcome, struct status *st)
+static enum status_code plan_room(const struct plan_env *env, struct session_state *s, span value, struct plan *plan,
+				  struct session_outcome *ret_outcome, struct status *st)
 {
 	if (!env->is_unsettled || s->update.is_wide)
 		return compact(env, s, value, plan, ret_outcome, st);
@@ -329,10 +329,10 @@ static enum status_code plan_room(const struct session_env *env, struct session_
 }
 
 /* A further command, unless time or steps are up. */
-static enum status_code go_on(const struct session_env *env, struct session_plan *plan, const struct store_reply *value,
+static enum status_code go_on(const struct plan_env *env, struct plan *plan, const struct store_reply *value,
 			      enum plan_next *ret_next, struct session_update_result *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	struct session_outcome outcome = outcome_valid();
 	enum status_code code;
 
@@ -352,10 +352,10 @@ static enum status_code go_on(const struct session_env *env, struct session_plan
 	return STATUS_OK;
 }
 
-static enum status_code follow(const struct session_env *env, struct session_plan *plan, span forward,
-			       enum plan_next *ret_next, struct session_update_result *ret, struct status *st)
+static enum status_code follow(const struct plan_env *env, struct plan *plan, span forward, enum plan_next *ret_next,
+			       struct session_update_result *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	enum status_code code;
 	enum follow next;
 
@@ -373,9 +373,8 @@ static enum status_code follow(const struct session_env *env, struct session_pla
 	return code;
 }
 
-static enum status_code answer_end(const struct session_env *env, struct session_plan *plan,
-				   const struct store_reply *reply, struct session_update_result *ret,
-				   struct status *st)
+static enum status_code answer_end(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				   struct session_update_result *ret, struct status *st)
 {
 	struct session_outcome outcome;
 	enum status_code code = lineage_answer_end(env, plan, reply, &outcome, st);
@@ -397,11 +396,10 @@ static enum status_code answer_dead(span value, struct session_update_result *re
 	return STATUS_OK;
 }
 
-enum status_code session_update_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next,
-				       struct session_update_result *ret, struct status *st)
+enum status_code session_update_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       enum plan_next *ret_next, struct session_update_result *ret, struct status *st)
 {
-	struct session_state *s = plan->state;
+	struct session_state *s = plan->session;
 	const bool was_append = plan->has_command && plan->command.script == STORE_SCRIPT_SESSION_UPDATE;
 	const span word = reply_word(reply);
 	const struct store_reply *version = reply_element(reply, 1, STORE_INTEGER);

@@ -22,7 +22,7 @@ enum status_code check_user(span user, struct status *st)
 	return check_length("user", user.len, 1, USER_BYTES_MAX, st);
 }
 
-enum status_code check_idempotency_key(const struct session_env *env, struct status *st)
+enum status_code check_idempotency_key(const struct plan_env *env, struct status *st)
 {
 	return check_length("idempotency_key", env->idempotency_key.len, 0, IDEMPOTENCY_KEY_BYTES_MAX, st);
 }

@@ -13,7 +13,7 @@
 #define CLOCK_SKEW_MS 60000
 
 enum status_code check_user(span user, struct status *st) MUST_CHECK;
-enum status_code check_idempotency_key(const struct session_env *env, struct status *st) MUST_CHECK;
+enum status_code check_idempotency_key(const struct plan_env *env, struct status *st) MUST_CHECK;
 enum status_code check_attributes(const struct session_attribute *attributes, size_t count,
 				  struct status *st) MUST_CHECK;
 enum status_code check_removals(const span *keys, size_t count, struct status *st) MUST_CHECK;

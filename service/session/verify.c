@@ -17,7 +17,7 @@ _Static_assert((PLAN_STEPS_MAX - 1) * VERIFY_CHUNK > 2 * REALM_SESSIONS_MAX_MAX,
 	       "the steps reach over the largest index");
 
 /* The NAME behind `at`, unless the session is past its deadline: then there is nothing to enter. */
-static enum status_code add_name(const struct session_env *env, const struct session_state *s, size_t i, span text,
+static enum status_code add_name(const struct plan_env *env, const struct session_state *s, size_t i, span text,
 				 uint8_t **at, struct status *st)
 {
 	struct token token;
@@ -38,7 +38,7 @@ static enum status_code add_name(const struct session_env *env, const struct ses
 	return STATUS_OK;
 }
 
-static enum status_code read_tokens(const struct session_env *env, const struct session_verify_request *req,
+static enum status_code read_tokens(const struct plan_env *env, const struct session_verify_request *req,
 				    struct session_state *s, struct status *st)
 {
 	uint8_t *names = arena_array(env->arena, req->token_count, NAME_CHARS);
@@ -56,8 +56,8 @@ static enum status_code read_tokens(const struct session_env *env, const struct 
 	return STATUS_OK;
 }
 
-static enum status_code plan_chunk(const struct session_env *env, const struct session_state *s,
-				   struct session_plan *plan, struct status *st)
+static enum status_code plan_chunk(const struct plan_env *env, const struct session_state *s, struct plan *plan,
+				   struct status *st)
 {
 	/* Not a write, as List is none: what it changes is in nobody's way when it is done again, or not at all. */
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_VERIFY, false);
@@ -77,10 +77,10 @@ static enum status_code plan_chunk(const struct session_env *env, const struct s
 	return command_end(&w, plan, st);
 }
 
-enum status_code session_verify_plan(const struct session_env *env, const struct session_verify_request *req,
-				     struct session_plan *ret_plan, struct status *st)
+enum status_code session_verify_plan(const struct plan_env *env, const struct session_verify_request *req,
+				     struct plan *ret_plan, struct status *st)
 {
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum status_code code = check_user(req->user, st);
 
 	if (code == STATUS_OK && req->token_count > VERIFY_TOKENS_MAX)
@@ -88,14 +88,14 @@ enum status_code session_verify_plan(const struct session_env *env, const struct
 				  VERIFY_TOKENS_MAX);
 	if (code != STATUS_OK)
 		return code;
-	plan.state = state_new(env);
-	if (plan.state == NULL)
+	plan.session = state_new(env);
+	if (plan.session == NULL)
 		return no_memory(st);
-	user_tag_make(env->keys, env->realm->name, req->user, plan.state->token.user_tag);
-	handle_of_token(env->keys, &plan.state->token, &plan.state->handle);
-	code = read_tokens(env, req, plan.state, st);
+	user_tag_make(env->keys, env->realm->name, req->user, plan.session->token.user_tag);
+	handle_of_token(env->keys, &plan.session->token, &plan.session->handle);
+	code = read_tokens(env, req, plan.session, st);
 	if (code == STATUS_OK)
-		code = plan_chunk(env, plan.state, &plan, st);
+		code = plan_chunk(env, plan.session, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
@@ -119,11 +119,10 @@ static void count_repairs(const struct session_verify_result *now, const struct 
 	metric_add(METRIC_INDEX_MISSING, now->missing - before->missing);
 }
 
-enum status_code session_verify_answer(const struct session_env *env, struct session_plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next,
-				       struct session_verify_result *ret, struct status *st)
+enum status_code session_verify_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
+				       enum plan_next *ret_next, struct session_verify_result *ret, struct status *st)
 {
-	struct verify_state *v = &plan->state->verify;
+	struct verify_state *v = &plan->session->verify;
 	const struct store_reply *score = reply_element(reply, 0, STORE_STRING);
 	const struct store_reply *name = reply_element(reply, 1, STORE_STRING);
 	struct session_verify_result sum = v->sum;
@@ -144,7 +143,7 @@ enum status_code session_verify_answer(const struct session_env *env, struct ses
 	if (!arena_copy(env->arena, score->string, &v->cursor_score) ||
 	    !arena_copy(env->arena, name->string, &v->cursor_name))
 		return no_memory(st);
-	code = plan_chunk(env, plan->state, plan, st);
+	code = plan_chunk(env, plan->session, plan, st);
 	if (code == STATUS_OK)
 		*ret_next = PLAN_AGAIN;
 	return code;

@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define NOW_MS 1800000000000U
 
-static span good_token(const struct session_env *env)
+static span good_token(const struct plan_env *env)
 {
 	static const struct session_attribute cart = {{(const uint8_t *)"cart", 4}, {(const uint8_t *)"apples", 6}};
 	static char text[256];
@@ -25,7 +25,7 @@ static span good_token(const struct session_env *env)
 	return span_of(text, len);
 }
 
-static enum session_verdict verdict_of(const struct session_env *env, span token)
+static enum session_verdict verdict_of(const struct plan_env *env, span token)
 {
 	struct session_outcome outcome;
 	struct anonymous a;
@@ -38,16 +38,16 @@ static enum session_verdict verdict_of(const struct session_env *env, span token
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const struct session_realm realm = {.name = {(const uint8_t *)"default", 7}};
+	static const struct realm realm = {.name = {(const uint8_t *)"default", 7}};
 	static keyring *keys;
-	struct session_env env = {.realm = &realm, .now_ms = NOW_MS};
+	struct plan_env env = {.realm = &realm, .now_ms = NOW_MS};
 	char changed[256];
 	span good;
 
 	if (keys == NULL)
 		keys = fuzz_keys();
 	env.keys = keys;
-	env.arena = arena_new(4096, SESSION_CALL_BYTES_MAX);
+	env.arena = arena_new(4096, PLAN_BYTES_MAX);
 	if (env.arena == NULL)
 		abort();
 	if (verdict_of(&env, span_of(data, len)) != VERDICT_INVALID)

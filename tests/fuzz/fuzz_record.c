@@ -11,38 +11,38 @@ static struct session_class class_default = {
     .name = {(const uint8_t *)"default", 7},
     .policy = {.idle_timeout_s = 60, .absolute_timeout_s = 3600, .sessions_max = 10, .tombstone_s = 600},
 };
-static struct session_realm realm_default = {
+static struct realm realm_default = {
     .name = {(const uint8_t *)"default", 7}, .class_count = 1, .classes = &class_default};
 static keyring *keys;
 static char token[TOKEN_CHARS];
 static uint8_t *record;
 static size_t record_len;
 
-static struct session_env env_new(void)
+static struct plan_env env_new(void)
 {
 	arena *a = arena_new(4096, 1U << 20);
 
 	if (a == NULL)
 		abort();
-	return (struct session_env){.keys = keys, .realm = &realm_default, .arena = a, .now_ms = NOW_MS};
+	return (struct plan_env){.keys = keys, .realm = &realm_default, .arena = a, .now_ms = NOW_MS};
 }
 
 /* A session created by a plan whose command is not carried out: its argument is the record. */
 static void make_good(void)
 {
-	struct session_realms realms = {.count = 1, .realms = &realm_default};
+	struct realms realms = {.count = 1, .realms = &realm_default};
 	const struct session_attribute cart = {SPAN_LIT("cart"), SPAN_LIT("three apples")};
 	const struct store_reply ok = {.type = STORE_STRING, .string = SPAN_LIT("ok")};
 	const struct store_reply *const elements[] = {&ok};
 	const struct store_reply reply = {.type = STORE_ARRAY, .count = 1, .elements = elements};
 	struct session_create_result created;
-	struct session_plan plan;
-	struct session_env env;
+	struct plan plan;
+	struct plan_env env;
 	enum plan_next next;
 	struct status st;
 
 	keys = fuzz_keys();
-	if (session_realms_seal(&realms, keys, &st) != STATUS_OK)
+	if (realms_seal(&realms, keys, &st) != STATUS_OK)
 		abort();
 	env = env_new();
 	if (session_create_plan(
@@ -71,10 +71,10 @@ static bool is_good(const struct session_get_result *r)
 static enum session_verdict get(span stored)
 {
 	const struct store_reply reply = {.type = STORE_STRING, .string = stored};
-	struct session_env env = env_new();
+	struct plan_env env = env_new();
 	struct session_get_result result = {0};
 	enum plan_next next = PLAN_DONE;
-	struct session_plan plan;
+	struct plan plan;
 	struct status st;
 
 	if (session_get_plan(&env, &(struct session_get_request){.token = span_of(token, sizeof(token))}, &plan, &st) !=

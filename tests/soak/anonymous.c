@@ -11,7 +11,7 @@
 #define PREFIX	  5
 
 struct anonymous_mutant {
-	const struct session_realm *realm; /* that it is presented to */
+	const struct realm *realm; /* that it is presented to */
 	size_t len;
 	char text[ANONYMOUS_TOKEN_CHARS_MAX + 8];
 };
@@ -112,7 +112,7 @@ enum attempt anonymous_attempt(const struct shelf *s, struct random *r, arena *a
 	const struct good_anonymous *good;
 	struct session_outcome outcome = {0};
 	struct anonymous anonymous = {0};
-	struct session_env env;
+	struct plan_env env;
 	struct status st;
 
 	change(s, r, &m);

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/bytes.h"
 #include "mutate.h"
-#include "session/bytes.h"
 #include "session/record.h"
 #include "subject.h"
 
@@ -148,12 +148,12 @@ static enum fate judge(const struct good *g, span value, const struct session_ge
 
 static enum fate get(const struct shelf *s, const struct good *g, span value, arena *a)
 {
-	const struct session_env env = shelf_env(s, g->realm, a);
+	const struct plan_env env = shelf_env(s, g->realm, a);
 	const struct session_get_request req = {.token = g->token};
 	const struct store_reply reply = {.type = STORE_STRING, .string = value};
 	struct session_get_result result = {0};
 	enum plan_next next = PLAN_DONE;
-	struct session_plan plan;
+	struct plan plan;
 	struct status st;
 
 	must(session_get_plan(&env, &req, &plan, &st) == STATUS_OK && plan.has_command, "get");
@@ -326,7 +326,7 @@ int main(int argc, char **argv)
 	struct options o = {.count = COUNT_DEFAULT, .seed = (uint64_t)time(NULL)};
 	static struct shelf shelf;
 	struct tally tally = {0};
-	arena *a = arena_new(CALL_BYTES, SESSION_CALL_BYTES_MAX);
+	arena *a = arena_new(CALL_BYTES, PLAN_BYTES_MAX);
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	must(a != NULL, "no memory");

@@ -3,7 +3,7 @@
 
 #include "mutate.h"
 
-#include "session/bytes.h"
+#include "base/bytes.h"
 #include "session/record.h"
 
 /* Where the header's fields are and how long: record.h. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "crypto/codec.h"
-#include "session/bytes.h"
 #include "session/forward.h"
 #include "session/handle.h"
 #include "session/record.h"
@@ -26,9 +26,9 @@ void must(bool condition, const char *what)
 	abort();
 }
 
-struct session_env shelf_env(const struct shelf *s, const struct session_realm *realm, arena *a)
+struct plan_env shelf_env(const struct shelf *s, const struct realm *realm, arena *a)
 {
-	return (struct session_env){.keys = s->keys, .realm = realm, .arena = a, .now_ms = SHELF_NOW_MS};
+	return (struct plan_env){.keys = s->keys, .realm = realm, .arena = a, .now_ms = SHELF_NOW_MS};
 }
 
 /* Text that tells where it belongs, so that a mix would show. */
@@ -54,7 +54,7 @@ struct record_place shelf_place(const struct shelf *s, const struct good *g)
 
 static void create(struct shelf *s, struct good *g, size_t number)
 {
-	const struct session_env env = shelf_env(s, g->realm, s->arena);
+	const struct plan_env env = shelf_env(s, g->realm, s->arena);
 	const struct session_attribute first = {span_str(names[0]), value_of(s, g, 0, number % 6 == 5)};
 	const struct session_create_request req = {.user = g->user,
 						   .class_name = g->class_name,
@@ -66,7 +66,7 @@ static void create(struct shelf *s, struct good *g, size_t number)
 	const struct store_reply *const elements[] = {&ok};
 	const struct store_reply reply = {.type = STORE_ARRAY, .count = 1, .elements = elements};
 	struct session_create_result created = {0};
-	struct session_plan plan;
+	struct plan plan;
 	enum plan_next next;
 	struct handle handle;
 	struct token token;
@@ -177,8 +177,8 @@ static void create_anonymous(struct shelf *s, size_t i)
 	struct session_attribute one = {.key = span_str(names[0])};
 	struct session_create_result created = {0};
 	struct session_create_request req = {.attribute_count = 1, .attributes = &one, .is_anonymous = true};
-	struct session_plan plan = {0};
-	struct session_env env;
+	struct plan plan = {0};
+	struct plan_env env;
 	enum plan_next next;
 	struct status st;
 
@@ -231,11 +231,10 @@ static void make_realms(struct shelf *s)
 	s->classes[0] = (struct session_class){.name = SPAN_LIT("default"), .policy = policy};
 	s->classes[1] = (struct session_class){.name = SPAN_LIT("remember-me"), .policy = policy};
 	s->other_classes[0] = s->classes[0];
-	s->realm_list[0] = (struct session_realm){.name = SPAN_LIT("default"), .class_count = 2, .classes = s->classes};
-	s->realm_list[1] =
-	    (struct session_realm){.name = SPAN_LIT("other"), .class_count = 1, .classes = s->other_classes};
-	s->realms = (struct session_realms){2, s->realm_list};
-	must(session_realms_seal(&s->realms, s->keys, &st) == STATUS_OK, "realms");
+	s->realm_list[0] = (struct realm){.name = SPAN_LIT("default"), .class_count = 2, .classes = s->classes};
+	s->realm_list[1] = (struct realm){.name = SPAN_LIT("other"), .class_count = 1, .classes = s->other_classes};
+	s->realms = (struct realms){2, s->realm_list};
+	must(realms_seal(&s->realms, s->keys, &st) == STATUS_OK, "realms");
 }
 
 void shelf_open(struct shelf *s)

@@ -35,7 +35,7 @@ struct sealed_base {
 };
 
 struct good {
-	const struct session_realm *realm;
+	const struct realm *realm;
 	span class_name;
 	span user;
 	span token;
@@ -58,7 +58,7 @@ struct good_forward {
 
 /* A session inside its token. */
 struct good_anonymous {
-	const struct session_realm *realm;
+	const struct realm *realm;
 	span token;
 	span value; /* of its one attribute */
 };
@@ -68,8 +68,8 @@ struct shelf {
 	keyring *keys;
 	struct session_class classes[2];
 	struct session_class other_classes[1];
-	struct session_realm realm_list[2];
-	struct session_realms realms;
+	struct realm realm_list[2];
+	struct realms realms;
 	struct good sessions[SHELF_SESSIONS];
 	struct good_forward forwards[SHELF_FORWARDS];
 	struct good_anonymous anonymous[SHELF_ANONYMOUS];
@@ -82,7 +82,7 @@ void shelf_open(struct shelf *s);
 void shelf_close(struct shelf *s);
 
 /* A call in this realm, with this arena. */
-struct session_env shelf_env(const struct shelf *s, const struct session_realm *realm, arena *a);
+struct plan_env shelf_env(const struct shelf *s, const struct realm *realm, arena *a);
 
 /* Where the session is stored, and what opens it. */
 struct record_place shelf_place(const struct shelf *s, const struct good *g);

@@ -7,7 +7,7 @@
 #define TOKEN_MUTANT_CHARS_MAX (TOKEN_CHARS + 8)
 
 struct token_mutant {
-	const struct session_realm *realm; /* that it is presented to */
+	const struct realm *realm; /* that it is presented to */
 	size_t len;
 	char text[TOKEN_MUTANT_CHARS_MAX];
 };

@@ -176,7 +176,7 @@ static void reading_without_sliding_ends_nothing(void **state)
 	const struct lineage l = make_lineage(s);
 	const struct session_get_request req = {.token = token_of(&l.a)};
 	struct session_get_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	enum plan_next next;
 
 	assert_int_equal(session_get_plan(&s->world.env, &req, &plan, &s->st), STATUS_OK);
@@ -197,7 +197,7 @@ static void a_successor_is_read_without_sliding(void **state)
 	const struct held_token b = rotate(s, &a);
 	const struct session_get_request req = {.token = token_of(&a)};
 	struct session_get_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	enum plan_next next;
 
 	assert_int_equal(session_get_plan(&s->world.env, &req, &plan, &s->st), STATUS_OK);
@@ -329,7 +329,7 @@ static void everywhere_ends_those_that_were_rotated(void **state)
 
 static const struct store_reply *again(struct stage *s)
 {
-	const struct session_plan plan = {.has_command = true, .command = s->last};
+	const struct plan plan = {.has_command = true, .command = s->last};
 
 	assert_true(s->last.is_repeatable);
 	return carry_out(s, &plan);

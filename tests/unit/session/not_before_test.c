@@ -52,7 +52,7 @@ static bool ask(struct stage *s, not_before *n)
 	const struct store_reply *reply;
 
 	not_before_query_plan(s->world.keys, s->world.env.realm, &q);
-	reply = carry_out(s, &(struct session_plan){.has_command = true, .command = q.command});
+	reply = carry_out(s, &(struct plan){.has_command = true, .command = q.command});
 	return not_before_query_answer(n, &q, reply, s->world.env.mono_ms, s->world.env.now_ms);
 }
 
@@ -189,7 +189,7 @@ static void a_second_run_changes_nothing(void **state)
 	struct stage *s = *state;
 	const struct session_revoke_realm_request req = {0};
 	struct session_revoke_realm_result result;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 
 	assert_int_equal(session_revoke_realm_plan(&s->world.env, &req, &plan, &s->st), STATUS_OK);
 	for (int run = 0; run < 3; run++) {
@@ -288,8 +288,8 @@ static void what_is_heard_meanwhile_counts(void **state)
 	const struct session_get_request get = {.token = token_of(&t)};
 	const struct session_attribute set = {SPAN_LIT("a"), SPAN_LIT("1")};
 	const struct session_update_request update = {.token = token_of(&t), .set_count = 1, .set = &set};
-	struct session_plan got = {0};
-	struct session_plan updated = {0};
+	struct plan got = {0};
+	struct plan updated = {0};
 	struct session_get_result g = {0};
 	struct session_update_result u = {0};
 	enum plan_next next;
@@ -571,7 +571,7 @@ static void odd_values_and_replies_do_no_harm(void **state)
 {
 	struct stage *s = *state;
 	struct session_revoke_realm_result result = {0};
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	char key[NOT_BEFORE_KEY_CHARS];
 	const struct store_reply word = {.type = STORE_STRING, .string = SPAN_LIT("ok")};
 	const struct store_reply odd = {.type = STORE_STRING, .string = SPAN_LIT("x")};

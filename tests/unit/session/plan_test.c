@@ -26,7 +26,7 @@ static int fresh(void **state)
 
 static enum status_code plan_create(struct desk *d, const struct session_create_request *req)
 {
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum status_code code;
 
 	world_fresh(&d->w);
@@ -128,7 +128,7 @@ static void idempotency_keys_are_limited(void **state)
 	static char text[IDEMPOTENCY_KEY_BYTES_MAX + 1];
 	struct desk *d = *state;
 	const struct session_create_request req = {.user = SPAN_LIT("ann")};
-	struct session_plan plan;
+	struct plan plan;
 
 	d->w.env.idempotency_key = span_of(text, sizeof(text));
 	expect(d, session_create_plan(&d->w.env, &req, &plan, &d->st), STATUS_INVALID_ARGUMENT, "idempotency_key: 65");
@@ -141,7 +141,7 @@ static void updates_are_limited(void **state)
 	span remove[ATTRIBUTES_MAX + 1];
 	struct session_update_request req = {
 	    .token = span_of(d->token, TOKEN_CHARS), .set = set, .remove = remove, .set_count = 0};
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 
 	for (size_t i = 0; i < ATTRIBUTES_MAX; i++)
 		set[i] = (struct session_attribute){SPAN_LIT("s"), SPAN_LIT("")};
@@ -165,7 +165,7 @@ static void demands_are_limited(void **state)
 	const span seventeen = SPAN_LIT("seventeen-bytes-x");
 	span amr[AMR_MAX + 1];
 	struct session_get_request req = {.token = span_of(d->token, TOKEN_CHARS), .amr = amr};
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 
 	for (size_t i = 0; i < AMR_MAX + 1; i++)
 		amr[i] = span_of(seventeen.ptr, 16);
@@ -197,7 +197,7 @@ static void without_memory_calls_are_refused(void **state)
 
 	/* Every allocation of every plan fails once. */
 	for (size_t cap = 0; cap < 4096; cap += 16) {
-		struct session_plan plan;
+		struct plan plan;
 		enum status_code codes[7];
 
 		arena_free(&d->w.env.arena);
@@ -278,7 +278,7 @@ static void feed_get(struct desk *d, const struct store_reply *reply)
 	for (int way = 0; way < 3; way++) {
 		const struct session_get_request req = {.token = span_of(d->token, TOKEN_CHARS), .peek = way == 2};
 		struct session_get_result result = {0};
-		struct session_plan plan;
+		struct plan plan;
 		enum plan_next next;
 		enum status_code code;
 
@@ -299,7 +299,7 @@ static void feed_create(struct desk *d, const struct store_reply *reply)
 {
 	const struct session_create_request req = {.user = SPAN_LIT("ann")};
 	struct session_create_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	enum plan_next next;
 	enum status_code code;
 
@@ -320,7 +320,7 @@ static void feed_update(struct desk *d, const struct store_reply *reply)
 	const struct session_update_request req = {
 	    .token = span_of(d->token, TOKEN_CHARS), .set_count = 1, .set = &set};
 	struct session_update_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	enum plan_next next;
 	enum status_code code;
 
@@ -338,7 +338,7 @@ static void feed_revoke(struct desk *d, const struct store_reply *reply)
 {
 	const struct session_revoke_request req = {.token = span_of(d->token, TOKEN_CHARS)};
 	struct session_revoke_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	enum status_code code;
 
 	world_fresh(&d->w);
@@ -357,14 +357,14 @@ static void feed_rotate(struct desk *d, const struct store_reply *reply)
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		struct session_rotate_result result = {0};
-		struct session_plan plan;
+		struct plan plan;
 		enum plan_next next;
 		enum status_code code;
 
 		world_fresh(&d->w);
 		d->w.env.idempotency_key = SPAN_LIT("key");
 		assert_int_equal(session_rotate_plan(&d->w.env, &req, &plan, &d->st), STATUS_OK);
-		plan.state->rotate.step = steps[i];
+		plan.session->rotate.step = steps[i];
 		code = session_rotate_answer(&d->w.env, &plan, reply, &next, &result, &d->st);
 		assert_true(code == STATUS_OK || code == STATUS_INTERNAL || code == STATUS_ALREADY_EXISTS);
 		assert_int_not_equal(result.outcome.verdict, VERDICT_VALID);
@@ -375,7 +375,7 @@ static void feed_revoke_user(struct desk *d, const struct store_reply *reply)
 {
 	const struct session_revoke_user_request req = {.user = SPAN_LIT("ann")};
 	struct session_revoke_user_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	enum plan_next next;
 	enum status_code code;
 
@@ -389,7 +389,7 @@ static void feed_list(struct desk *d, const struct store_reply *reply)
 {
 	const struct session_list_request req = {.user = SPAN_LIT("ann")};
 	struct session_list_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	enum status_code code;
 
 	world_fresh(&d->w);
@@ -424,7 +424,7 @@ static void feed_verify(struct desk *d, const struct store_reply *reply)
 {
 	const struct session_verify_request req = {.user = SPAN_LIT("ann")};
 	struct session_verify_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	enum plan_next next;
 
 	world_fresh(&d->w);
@@ -464,7 +464,7 @@ static int start(void **state)
 	struct desk *d = calloc(1, sizeof(*d));
 	const struct session_create_request req = {.user = SPAN_LIT("ann")};
 	struct session_create_result made;
-	struct session_plan plan;
+	struct plan plan;
 	enum plan_next next;
 	const struct store_reply *const elements[] = {&word_ok};
 

@@ -30,13 +30,13 @@ static int stop(void **state)
 static void names_are_found(void **state)
 {
 	const struct world *w = *state;
-	const struct session_realm *realm = session_realm_find(&w->realms, SPAN_EMPTY);
+	const struct realm *realm = realm_find(&w->realms, SPAN_EMPTY);
 
 	assert_ptr_equal(realm, &w->realm_list[0]);
-	assert_ptr_equal(session_realm_find(&w->realms, SPAN_LIT("default")), realm);
-	assert_ptr_equal(session_realm_find(&w->realms, SPAN_LIT("other")), &w->realm_list[1]);
-	assert_null(session_realm_find(&w->realms, SPAN_LIT("Default")));
-	assert_null(session_realm_find(&w->realms, SPAN_LIT("othe")));
+	assert_ptr_equal(realm_find(&w->realms, SPAN_LIT("default")), realm);
+	assert_ptr_equal(realm_find(&w->realms, SPAN_LIT("other")), &w->realm_list[1]);
+	assert_null(realm_find(&w->realms, SPAN_LIT("Default")));
+	assert_null(realm_find(&w->realms, SPAN_LIT("othe")));
 	assert_ptr_equal(session_class_find(realm, SPAN_EMPTY), &w->classes[0]);
 	assert_ptr_equal(session_class_find(realm, SPAN_LIT("remember")), &w->classes[1]);
 	assert_null(session_class_find(realm, SPAN_LIT("remembered")));
@@ -58,7 +58,7 @@ static void the_longest_tombstone_counts(void **state)
 	struct world *w = *state;
 
 	w->classes[1].policy.tombstone_s = 900;
-	assert_int_equal(session_realm_tombstone_s(&w->realm_list[0]), 900);
+	assert_int_equal(realm_tombstone_s(&w->realm_list[0]), 900);
 	w->classes[1].policy.tombstone_s = WORLD_TOMBSTONE_S;
 }
 
@@ -111,22 +111,22 @@ static void mistakes_are_named(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct session_class classes[2][2];
-		struct session_realm list[2];
-		struct session_realms realms = {2, list};
+		struct realm list[2];
+		struct realms realms = {2, list};
 		struct status st = {0};
 
 		for (int r = 0; r < 2; r++) {
 			for (int c = 0; c < 2; c++)
 				classes[r][c] = (struct session_class){span_str(cases[i].classes[c]), 0, good};
-			list[r] = (struct session_realm){
+			list[r] = (struct realm){
 			    .name = span_str(cases[i].realms[r]), .class_count = 2, .classes = classes[r]};
 		}
 		classes[1][1].policy = *cases[i].policy;
 		if (cases[i].message == NULL) {
-			assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_OK);
+			assert_int_equal(realms_seal(&realms, w->keys, &st), STATUS_OK);
 			continue;
 		}
-		assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
+		assert_int_equal(realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
 		if (strstr(st.text, cases[i].message) == NULL)
 			fail_msg("case %zu: \"%s\" has no \"%s\"", i, st.text, cases[i].message);
 	}
@@ -135,13 +135,13 @@ static void mistakes_are_named(void **state)
 static void there_must_be_something(void **state)
 {
 	const struct world *w = *state;
-	struct session_realm empty = {.name = SPAN_LIT("a")};
-	struct session_realms none = {0, NULL};
-	struct session_realms one = {1, &empty};
+	struct realm empty = {.name = SPAN_LIT("a")};
+	struct realms none = {0, NULL};
+	struct realms one = {1, &empty};
 	struct status st;
 
-	assert_int_equal(session_realms_seal(&none, w->keys, &st), STATUS_INVALID_ARGUMENT);
-	assert_int_equal(session_realms_seal(&one, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(realms_seal(&none, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(realms_seal(&one, w->keys, &st), STATUS_INVALID_ARGUMENT);
 	assert_non_null(strstr(st.text, "no class"));
 }
 
@@ -151,13 +151,13 @@ static void the_caps_of_a_realm_are_bounded_together(void **state)
 	const struct world *w = *state;
 	struct session_class classes[2] = {{SPAN_LIT("x"), 0, POLICY(1800, 43200, 10000, 600)},
 					   {SPAN_LIT("y"), 0, POLICY(1800, 43200, 2500, 600)}};
-	struct session_realm realm = {.name = SPAN_LIT("a"), .class_count = 2, .classes = classes};
-	struct session_realms realms = {1, &realm};
+	struct realm realm = {.name = SPAN_LIT("a"), .class_count = 2, .classes = classes};
+	struct realms realms = {1, &realm};
 	struct status st = {0};
 
-	assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_OK);
+	assert_int_equal(realms_seal(&realms, w->keys, &st), STATUS_OK);
 	classes[1].policy.sessions_max++;
-	assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
 	assert_non_null(strstr(st.text, "realm a: sessions_max of all classes is 12501 in sum; at most 12500. Lower"));
 }
 
@@ -167,16 +167,16 @@ static void tags_that_meet_are_refused(void **state)
 	enum { MANY = 2000 };
 	const struct world *w = *state;
 	struct session_class class = {SPAN_LIT("x"), 0, POLICY(1, 1, 1, 1)};
-	struct session_realm *list = calloc(MANY, sizeof(*list));
+	struct realm *list = calloc(MANY, sizeof(*list));
 	char(*names)[16] = calloc(MANY, sizeof(*names));
-	struct session_realms realms = {MANY, list};
+	struct realms realms = {MANY, list};
 	struct status st;
 
 	for (int i = 0; i < MANY; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "r%d", i);
-		list[i] = (struct session_realm){.name = span_str(names[i]), .class_count = 1, .classes = &class};
+		list[i] = (struct realm){.name = span_str(names[i]), .class_count = 1, .classes = &class};
 	}
-	assert_int_equal(session_realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
 	assert_non_null(strstr(st.text, "rename it"));
 	free(names);
 	free(list);

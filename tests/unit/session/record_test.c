@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "crypto/codec.h"
-#include "session/bytes.h"
 #include "session/record.h"
 #include "world.h"
 

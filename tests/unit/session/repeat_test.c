@@ -14,7 +14,7 @@
 /* Carries the last plan's command out again; the reply is valid until the next. */
 static const struct store_reply *again(struct stage *s)
 {
-	const struct session_plan plan = {.has_command = true, .command = s->last};
+	const struct plan plan = {.has_command = true, .command = s->last};
 
 	assert_true(s->last.is_repeatable);
 	return carry_out(s, &plan);

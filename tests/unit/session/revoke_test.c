@@ -199,7 +199,7 @@ static void revoking_works_when_redis_is_full(void **state)
 	const struct session_create_request create = {.user = SPAN_LIT("ben")};
 	const struct session_revoke_user_request everywhere = {.user = SPAN_LIT("ann")};
 	struct session_revoke_user_result ended;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	const struct store_reply *reply;
 
 	freeReplyObject(real_redis_ask(&s->redis, "CONFIG SET maxmemory 1"));
@@ -327,7 +327,7 @@ static void chunks_do_not_lose_their_place(void **state)
 	struct held_token *all = calloc(MANY, sizeof(*all));
 	const struct session_revoke_user_request req = {.user = SPAN_LIT("ann"), .class_name = SPAN_LIT("remember")};
 	struct session_revoke_user_result result;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum plan_next next;
 	char index[64];
 
@@ -359,7 +359,7 @@ static void chunks_do_not_lose_their_place(void **state)
 }
 
 /* The first chunk of a logout everywhere. */
-static void begin_to_end_all(struct stage *s, struct session_plan *ret_plan, enum plan_next *ret_next)
+static void begin_to_end_all(struct stage *s, struct plan *ret_plan, enum plan_next *ret_next)
 {
 	static const struct session_revoke_user_request req = {.user = {(const uint8_t *)"ann", 3}};
 	struct session_revoke_user_result result;
@@ -377,7 +377,7 @@ static void a_rotation_between_two_chunks_escapes_none(void **state)
 	struct stage *s = *state;
 	struct held_token *all = calloc(MANY, sizeof(*all));
 	struct session_revoke_user_result result;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	arena *arena_of_call;
 	enum plan_next next;
 	int rotated = 0;
@@ -427,7 +427,7 @@ static void calls_that_get_stuck_get_further_together(void **state)
 		world_fresh(&s->world);
 	}
 	for (; next == PLAN_AGAIN; calls++) {
-		struct session_plan plan = {0};
+		struct plan plan = {0};
 
 		assert_true(calls < 6);
 		s->world.env.now_ms++;

@@ -142,7 +142,7 @@ static void expect_ended(struct stage *s, const struct history *h)
 /* The redos live in the world's arena: it is not made anew while they are tried. */
 static void keep_redos(struct stage *s)
 {
-	s->world.env.arena = arena_new(4096, 256UL * SESSION_CALL_BYTES_MAX);
+	s->world.env.arena = arena_new(4096, 256UL * PLAN_BYTES_MAX);
 	assert_non_null(s->world.env.arena);
 }
 
@@ -446,7 +446,7 @@ static void a_rotation_demands_a_settled_primary(void **state)
 	const struct held_token a = login(s, "ann", "");
 	const struct session_rotate_request req = {.token = token_of(&a)};
 	struct session_rotate_result ret = {0};
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum plan_next next;
 
 	assert_int_equal(session_rotate_plan(&s->world.env, &req, &plan, &s->st), STATUS_OK);

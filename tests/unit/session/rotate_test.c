@@ -289,7 +289,7 @@ static void what_comes_between_is_not_lost(void **state)
 	const struct held_token a = login(s, "ann", "");
 	const struct session_rotate_request req = {.token = token_of(&a)};
 	struct session_rotate_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	struct held_token b;
 	enum plan_next next;
 	int steps = 0;
@@ -313,7 +313,7 @@ static void put_meanwhile(struct stage *s, const struct held_token *t)
 {
 	arena *ours = s->world.env.arena;
 
-	s->world.env.arena = arena_new(4096, SESSION_CALL_BYTES_MAX);
+	s->world.env.arena = arena_new(4096, PLAN_BYTES_MAX);
 	assert_non_null(s->world.env.arena);
 	(void)put(s, t, "c", "between");
 	arena_free(&s->world.env.arena);
@@ -335,7 +335,7 @@ static void a_large_session_is_not_tried_for_ever(void **state)
 	struct session_rotate_result result = {0};
 	enum plan_next next = PLAN_AGAIN;
 	enum status_code code;
-	struct session_plan plan;
+	struct plan plan;
 	int tries = 0;
 
 	random_fill(values, sizeof(values));

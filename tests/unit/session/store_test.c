@@ -333,7 +333,7 @@ static void rewriting_yields_to_others(void **state)
 	const struct session_attribute set = {SPAN_LIT("mine"), SPAN_LIT("1")};
 	struct session_update_request req = {.token = token_of(&t), .set_count = 1, .set = &set};
 	struct session_update_result result;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum plan_next next;
 
 	for (int i = 0; i < 16; i++)
@@ -364,7 +364,7 @@ static void rewriting_with_an_expected_version_gives_up(void **state)
 	struct session_update_request req = {
 	    .token = token_of(&t), .set_count = 1, .set = &set, .has_expected_version = true, .expected_version = 17};
 	struct session_update_result result;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum plan_next next;
 
 	for (int i = 0; i < 16; i++)
@@ -389,7 +389,7 @@ static void a_rewrite_never_revives(void **state)
 	const struct session_revoke_request revoke = {.token = token_of(&t)};
 	struct session_revoke_result revoked;
 	struct session_update_result result;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum plan_next next;
 
 	for (int i = 0; i < 16; i++)
@@ -599,7 +599,7 @@ static void the_commands_are_exact(void **state)
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", "");
 	const struct session_get_request req = {.token = token_of(&t)};
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	char key[64];
 	char wanted[16];
 

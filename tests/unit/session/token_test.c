@@ -135,7 +135,7 @@ static enum session_reason expect_refused(struct world *w, span text)
 	const struct session_revoke_user_request everywhere = {.token = text};
 	struct session_get_result result;
 	struct session_revoke_result revoked;
-	struct session_plan plan = {0};
+	struct plan plan = {0};
 	enum plan_next next;
 	struct status st;
 
@@ -294,7 +294,7 @@ static void keys_share_a_slot(void **state)
 	assert_true(key_prefix(w->env.arena, &h, &key));
 	assert_true(span_eq(key, SPAN_LIT("lk1:s:{ed65ca7a832a9705}:")));
 	w->env.idempotency_key = SPAN_LIT("key");
-	assert_true(key_of_idempotency(&w->env, &h, SPAN_LIT("Create"), &key));
+	assert_true(key_of_idempotency(&w->env, h.tag, SPAN_LIT("Create"), &key));
 	/* The known hash of realm, caller, method and key, in base64url. */
 	assert_true(span_eq(key, SPAN_LIT("lk1:i:{ed65ca7a832a9705}:QbA-G-0gSIiWX-Qsus0Mew")));
 }
@@ -316,12 +316,12 @@ static void ids_are_random_in_every_bit(void **state)
 
 	assert_non_null(ids);
 	for (size_t i = 0; i < IDS; i++) {
-		struct session_plan plan = {0};
+		struct plan plan = {0};
 		struct status st;
 
 		world_fresh(w);
 		assert_int_equal(session_create_plan(&w->env, &req, &plan, &st), STATUS_OK);
-		memcpy(ids[i], plan.state->token.id, TOKEN_ID_BYTES);
+		memcpy(ids[i], plan.session->token.id, TOKEN_ID_BYTES);
 		for (size_t bit = 0; bit < TOKEN_ID_BYTES * 8; bit++)
 			set[bit] += ids[i][bit / 8] >> bit % 8 & 1;
 	}

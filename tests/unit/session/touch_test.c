@@ -286,7 +286,7 @@ static void it_can_be_read_without_sliding(void **state)
 	const struct held_token t = login(s, "ann", "");
 	const struct session_get_request req = {.token = token_of(&t)};
 	struct session_get_result got;
-	struct session_plan plan;
+	struct plan plan;
 	enum plan_next next;
 
 	set_left(s, &t, IDLE_MS / 2);

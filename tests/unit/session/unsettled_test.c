@@ -61,8 +61,8 @@ static void what_is_heard_meanwhile_counts(void **state)
 	const struct recent_end logout = {REASON_LOGOUT, 1};
 	struct session_update_result updated;
 	struct session_get_result got;
-	struct session_plan plan;
-	struct session_plan second;
+	struct plan plan;
+	struct plan second;
 	enum plan_next next;
 	recent *r = recent_new(10000);
 
@@ -115,7 +115,7 @@ static void replicas_answer_only_of_what_they_must_know(void **state)
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", "");
 	struct session_get_request get = {.token = token_of(&t), .peek = true, .staleness_ms = 5000};
-	struct session_plan plan;
+	struct plan plan;
 
 	assert_int_equal(session_get_plan(&s->world.env, &get, &plan, &s->st), STATUS_OK);
 	assert_int_equal(plan.command.staleness_ms, 0);
@@ -133,7 +133,7 @@ static void a_revocation_can_be_pending_by_token(void **state)
 	const struct held_token t = login(s, "ann", "");
 	struct session_revoke_request req = {.token = token_of(&t)};
 	struct session_revoke_result result = {0};
-	struct session_plan plan;
+	struct plan plan;
 	recent *r = recent_new(10000);
 	recent *elsewhere = recent_new(10000);
 	struct recent_end heard;

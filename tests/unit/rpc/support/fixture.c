@@ -50,9 +50,9 @@ static void make_realms(struct fixture *f)
 	f->classes[0] = (struct session_class){.name = SPAN_LIT("default"), .policy = policy};
 	f->classes[1] = (struct session_class){.name = SPAN_LIT("remember-me"), .policy = policy};
 	f->classes[1].policy.at_cap = AT_CAP_REFUSE;
-	f->realm = (struct session_realm){.name = SPAN_LIT("default"), .class_count = 2, .classes = f->classes};
-	f->realms = (struct session_realms){.count = 1, .realms = &f->realm};
-	check(session_realms_seal(&f->realms, f->keys, &st) == STATUS_OK);
+	f->realm = (struct realm){.name = SPAN_LIT("default"), .class_count = 2, .classes = f->classes};
+	f->realms = (struct realms){.count = 1, .realms = &f->realm};
+	check(realms_seal(&f->realms, f->keys, &st) == STATUS_OK);
 }
 
 struct fixture *fixture_start(const struct rpc_options *options)

@@ -12,8 +12,8 @@ struct fixture {
 	char url[96];
 	char keyring[96]; /* the file that keys were loaded from */
 	keyring *keys;
-	struct session_realms realms;
-	struct session_realm realm;
+	struct realms realms;
+	struct realm realm;
 	struct session_class classes[2];
 	struct scripted_store script;
 	event_log *events;

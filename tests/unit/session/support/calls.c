@@ -47,7 +47,7 @@ int stage_reset(void **state)
 	return 0;
 }
 
-const struct store_reply *carry_out(struct stage *s, const struct session_plan *plan)
+const struct store_reply *carry_out(struct stage *s, const struct plan *plan)
 {
 	const struct store_reply *reply;
 
@@ -70,10 +70,10 @@ static void drop_reply(struct stage *s)
 }
 
 /* What the store would keep, in that order. */
-static void keep(struct stage *s, const struct session_plan *plan, enum status_code code)
+static void keep(struct stage *s, const struct plan *plan, enum status_code code)
 {
 	s->last = plan->command;
-	for (const struct session_redo *r = code == STATUS_OK ? plan->redos : NULL; r != NULL; r = r->next) {
+	for (const struct plan_redo *r = code == STATUS_OK ? plan->redos : NULL; r != NULL; r = r->next) {
 		assert_true(s->kept_count < STAGE_KEPT_MAX);
 		assert_true(r->command.is_write && r->command.is_repeatable && r->lifetime_ms > 0);
 		s->kept[s->kept_count++] = *r;
@@ -94,7 +94,7 @@ const char *redo(struct stage *s, size_t i)
 	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++) {
 		if (!span_eq(reply->string, span_str(words[w])))
 			continue;
-		assert_int_equal(session_redo_is_done(reply), w < 2);
+		assert_int_equal(plan_redo_is_done(reply), w < 2);
 		return words[w];
 	}
 	fail_msg("redo: %.*s", SPAN_FMT(reply->string));
@@ -106,7 +106,7 @@ const char *redo(struct stage *s, size_t i)
 	enum status_code do_##call(struct stage *s, const struct session_##call##_request *req,                        \
 				   struct session_##call##_result *ret)                                                \
 	{                                                                                                              \
-		struct session_plan plan = {0};                                                                        \
+		struct plan plan = {0};                                                                                \
 		const struct store_reply *reply;                                                                       \
 		enum status_code code = session_##call##_plan(&s->world.env, req, &plan, &s->st);                      \
                                                                                                                        \
@@ -123,7 +123,7 @@ const char *redo(struct stage *s, size_t i)
 	enum status_code do_##call(struct stage *s, const struct session_##call##_request *req,                        \
 				   struct session_##call##_result *ret)                                                \
 	{                                                                                                              \
-		struct session_plan plan = {0};                                                                        \
+		struct plan plan = {0};                                                                                \
 		enum plan_next next = PLAN_AGAIN;                                                                      \
 		enum status_code code = session_##call##_plan(&s->world.env, req, &plan, &s->st);                      \
                                                                                                                        \

@@ -18,7 +18,7 @@ struct stage {
 	struct store_command last;
 	/* What was acknowledged, oldest first, since stage_reset; its bytes live in the world's arena. */
 	size_t kept_count;
-	struct session_redo kept[STAGE_KEPT_MAX];
+	struct plan_redo kept[STAGE_KEPT_MAX];
 };
 
 int stage_start(void **state);
@@ -27,7 +27,7 @@ int stage_stop(void **state);
 int stage_reset(void **state);
 
 /* The reply to the plan's command, NULL if it has none. An error fails the test. */
-const struct store_reply *carry_out(struct stage *s, const struct session_plan *plan);
+const struct store_reply *carry_out(struct stage *s, const struct plan *plan);
 
 enum status_code do_create(struct stage *s, const struct session_create_request *req,
 			   struct session_create_result *ret);

@@ -46,12 +46,11 @@ void world_start(struct world *w)
 	w->classes[2] = (struct session_class){.name = SPAN_LIT("strict"), .policy = policy};
 	w->classes[2].policy.at_cap = AT_CAP_REFUSE;
 	w->other_classes[0] = (struct session_class){.name = SPAN_LIT("default"), .policy = policy};
-	w->realm_list[0] = (struct session_realm){.name = SPAN_LIT("default"), .class_count = 3, .classes = w->classes};
-	w->realm_list[1] =
-	    (struct session_realm){.name = SPAN_LIT("other"), .class_count = 1, .classes = w->other_classes};
-	w->realms = (struct session_realms){2, w->realm_list};
-	assert_int_equal(session_realms_seal(&w->realms, w->keys, &st), STATUS_OK);
-	w->env = (struct session_env){
+	w->realm_list[0] = (struct realm){.name = SPAN_LIT("default"), .class_count = 3, .classes = w->classes};
+	w->realm_list[1] = (struct realm){.name = SPAN_LIT("other"), .class_count = 1, .classes = w->other_classes};
+	w->realms = (struct realms){2, w->realm_list};
+	assert_int_equal(realms_seal(&w->realms, w->keys, &st), STATUS_OK);
+	w->env = (struct plan_env){
 	    .keys = w->keys, .realm = &w->realm_list[0], .now_ms = WORLD_NOW_MS, .caller = SPAN_LIT("caller")};
 	world_fresh(w);
 }
@@ -65,7 +64,7 @@ void world_stop(struct world *w)
 void world_fresh(struct world *w)
 {
 	arena_free(&w->env.arena);
-	w->env.arena = arena_new(4096, SESSION_CALL_BYTES_MAX);
+	w->env.arena = arena_new(4096, PLAN_BYTES_MAX);
 	assert_non_null(w->env.arena);
 	w->env.idempotency_key = SPAN_EMPTY;
 }

@@ -28,9 +28,9 @@ struct world {
 	keyring *keys;
 	struct session_class classes[3]; /* default (evicts); remember: long, 50 at most; strict: refuses at the cap */
 	struct session_class other_classes[1];
-	struct session_realm realm_list[2];
-	struct session_realms realms;
-	struct session_env env; /* realm "default", a new arena */
+	struct realm realm_list[2];
+	struct realms realms;
+	struct plan_env env; /* realm "default", a new arena */
 };
 
 keyring *keyring_of_text(const char *text);

@@ -1,4 +1,4 @@
-#include "session/policy.h"
+#include "realm/realm.h"
 
 #include "crypto/names.h"
 
@@ -34,8 +34,7 @@ static const char *shown(span name, char buffer[static REALM_NAME_BYTES_MAX + 1]
 	return buffer;
 }
 
-static enum status_code check_policy(const struct session_realm *realm, const struct session_class *class,
-				     struct status *st)
+static enum status_code check_policy(const struct realm *realm, const struct session_class *class, struct status *st)
 {
 	const struct session_policy *p = &class->policy;
 	char r[REALM_NAME_BYTES_MAX + 1];
@@ -69,7 +68,7 @@ static enum status_code check_policy(const struct session_realm *realm, const st
 	return STATUS_OK;
 }
 
-static enum status_code seal_class(const struct session_realm *realm, size_t i, const keyring *kr, struct status *st)
+static enum status_code seal_class(const struct realm *realm, size_t i, const keyring *kr, struct status *st)
 {
 	struct session_class *class = &realm->classes[i];
 	char r[REALM_NAME_BYTES_MAX + 1];
@@ -92,7 +91,7 @@ static enum status_code seal_class(const struct session_realm *realm, size_t i, 
 	return check_policy(realm, class, st);
 }
 
-static enum status_code check_sum(const struct session_realm *realm, struct status *st)
+static enum status_code check_sum(const struct realm *realm, struct status *st)
 {
 	char r[REALM_NAME_BYTES_MAX + 1];
 	uint64_t sum = 0;
@@ -106,9 +105,9 @@ static enum status_code check_sum(const struct session_realm *realm, struct stat
 			  shown(realm->name, r), (unsigned long long)sum, REALM_SESSIONS_MAX_MAX);
 }
 
-static enum status_code seal_realm(struct session_realms *realms, size_t i, const keyring *kr, struct status *st)
+static enum status_code seal_realm(struct realms *realms, size_t i, const keyring *kr, struct status *st)
 {
-	struct session_realm *realm = &realms->realms[i];
+	struct realm *realm = &realms->realms[i];
 	char r[REALM_NAME_BYTES_MAX + 1];
 	enum status_code code = STATUS_OK;
 
@@ -135,7 +134,7 @@ static enum status_code seal_realm(struct session_realms *realms, size_t i, cons
 	return code;
 }
 
-enum status_code session_realms_seal(struct session_realms *realms, const keyring *kr, struct status *st)
+enum status_code realms_seal(struct realms *realms, const keyring *kr, struct status *st)
 {
 	if (realms->count == 0)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "no realm; there must be one");
@@ -148,7 +147,7 @@ enum status_code session_realms_seal(struct session_realms *realms, const keyrin
 	return STATUS_OK;
 }
 
-const struct session_realm *session_realm_find(const struct session_realms *realms, span name)
+const struct realm *realm_find(const struct realms *realms, span name)
 {
 	if (name.len == 0)
 		name = SPAN_LIT("default");
@@ -158,7 +157,7 @@ const struct session_realm *session_realm_find(const struct session_realms *real
 	return NULL;
 }
 
-const struct session_class *session_class_find(const struct session_realm *realm, span name)
+const struct session_class *session_class_find(const struct realm *realm, span name)
 {
 	if (name.len == 0)
 		return realm->class_count > 0 ? &realm->classes[0] : NULL;
@@ -168,7 +167,7 @@ const struct session_class *session_class_find(const struct session_realm *realm
 	return NULL;
 }
 
-const struct session_class *session_class_by_tag(const struct session_realm *realm, uint16_t tag)
+const struct session_class *session_class_by_tag(const struct realm *realm, uint16_t tag)
 {
 	for (size_t i = 0; i < realm->class_count; i++)
 		if (realm->classes[i].tag == tag)
@@ -176,7 +175,7 @@ const struct session_class *session_class_by_tag(const struct session_realm *rea
 	return NULL;
 }
 
-uint32_t session_realm_tombstone_s(const struct session_realm *realm)
+uint32_t realm_tombstone_s(const struct realm *realm)
 {
 	uint32_t longest_s = 0;
 

@@ -1,5 +1,5 @@
-#ifndef LK_SESSION_POLICY_H
-#define LK_SESSION_POLICY_H
+#ifndef LK_REALM_REALM_H
+#define LK_REALM_REALM_H
 
 /* Realms and their classes: what a session may be. Built once from the config, immutable, shared by all threads. */
 
@@ -46,7 +46,7 @@ struct session_class {
 	struct session_policy policy;
 };
 
-struct session_realm {
+struct realm {
 	span name;
 	uint16_t tag; /* distinct within the service */
 	size_t class_count;
@@ -56,21 +56,21 @@ struct session_realm {
 	bool has_events;	       /* creations, rotations and updates are announced to those who watch */
 };
 
-struct session_realms {
+struct realms {
 	size_t count;
-	struct session_realm *realms;
+	struct realm *realms;
 };
 
 /* Fills in the tags (NAME_SCOPE) and checks names, order of timeouts and distinctness; all else is the config's.
  * INVALID_ARGUMENT with the realm, the limit and the remedy. */
-enum status_code session_realms_seal(struct session_realms *realms, const keyring *kr, struct status *st) MUST_CHECK;
+enum status_code realms_seal(struct realms *realms, const keyring *kr, struct status *st) MUST_CHECK;
 
 /* NULL when there is none. An empty name is the realm called "default"; the realm's first class. */
-const struct session_realm *session_realm_find(const struct session_realms *realms, span name);
-const struct session_class *session_class_find(const struct session_realm *realm, span name);
-const struct session_class *session_class_by_tag(const struct session_realm *realm, uint16_t tag);
+const struct realm *realm_find(const struct realms *realms, span name);
+const struct session_class *session_class_find(const struct realm *realm, span name);
+const struct session_class *session_class_by_tag(const struct realm *realm, uint16_t tag);
 
 /* How long a tombstone is kept whose session's class is not known: as long as the realm's longest. */
-uint32_t session_realm_tombstone_s(const struct session_realm *realm);
+uint32_t realm_tombstone_s(const struct realm *realm);
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef LK_SESSION_BYTES_H
-#define LK_SESSION_BYTES_H
+#ifndef LK_BASE_BYTES_H
+#define LK_BASE_BYTES_H
 
 /* Big-endian numbers and byte strings in a buffer. A writer's buffer was measured beforehand: writing beyond it is a
  * defect. A reader's input is hostile: reading beyond it sets `is_short` and gives zeros and empty spans from then
