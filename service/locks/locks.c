@@ -212,6 +212,11 @@ static enum status_code answer_held(const struct plan_env *env, struct plan *pla
 	return STATUS_OK;
 }
 
+void lock_acquire_wait_no_longer(struct plan *plan)
+{
+	plan->lock->wait_ms = 0;
+}
+
 enum status_code lock_acquire_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
 				     enum plan_next *ret_next, struct lock_acquire_result *ret, struct status *st)
 {
