@@ -33,7 +33,8 @@
 /* Another instance brings back what it acknowledged in that time. */
 #define RETRY_AFTER_UNSETTLED_MS 500
 
-_Static_assert(OWNER_CHARS >= LOCK_OWNER_BYTES_MIN && OWNER_CHARS <= LOCK_OWNER_BYTES_MAX, "owners as callers send them");
+_Static_assert(OWNER_CHARS >= LOCK_OWNER_BYTES_MIN && OWNER_CHARS <= LOCK_OWNER_BYTES_MAX,
+	       "owners as callers send them");
 _Static_assert(LOCK_TRIES_MAX < PLAN_STEPS_MAX, "tries are steps, with the redo at the end");
 
 struct lock_state {
@@ -207,8 +208,8 @@ static enum status_code answer_held(const struct plan_env *env, struct plan *pla
 		*ret_next = PLAN_AGAIN;
 		return STATUS_OK;
 	}
-	*ret = (struct lock_acquire_result){
-	    .expires_at_ms = ends_ms, .retry_after_ms = held_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)held_ms};
+	*ret = (struct lock_acquire_result){.expires_at_ms = ends_ms,
+					    .retry_after_ms = held_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)held_ms};
 	return STATUS_OK;
 }
 

@@ -55,7 +55,7 @@ static enum status_code check_range(const struct plan_env *env, const struct vis
 }
 
 enum status_code visitor_count_start(const struct plan_env *env, const struct visitor_count_request *req,
-				      struct visitor_count *ret, struct status *st)
+				     struct visitor_count *ret, struct status *st)
 {
 	struct visitor_count whole = {.req = req, .left = req->counter_count};
 
@@ -148,7 +148,7 @@ static enum status_code plan_union(const struct plan_env *env, const struct visi
 }
 
 enum status_code visitor_count_plan(const struct plan_env *env, struct visitor_count *whole, size_t counter,
-				     struct plan *ret_plan, struct status *st)
+				    struct plan *ret_plan, struct status *st)
 {
 	struct plan plan = {.visitors = arena_alloc(env->arena, sizeof(*plan.visitors))};
 	const bool is_one = whole->req->counter_count == 1 && whole->buckets < STORE_ARGS_MAX;
@@ -174,7 +174,7 @@ static bool take_count(const struct store_reply *number, struct visitor_count *w
 }
 
 enum status_code visitor_count_answer(const struct plan_env *env, struct visitor_count *whole, struct plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next, struct status *st)
+				      const struct store_reply *reply, enum plan_next *ret_next, struct status *st)
 {
 	struct visitors_state *s = plan->visitors;
 	const struct store_reply *registers = reply_element(reply, 1, STORE_STRING);

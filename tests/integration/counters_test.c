@@ -150,7 +150,8 @@ struct lock_seen {
 
 static void see_lock(const Latchkey__V1__AcquireLockResponse *m, struct lock_seen *ret)
 {
-	*ret = (struct lock_seen){.acquired = m->acquired, .number = m->fencing_token, .expires_at_ms = m->expires_at_ms};
+	*ret =
+	    (struct lock_seen){.acquired = m->acquired, .number = m->fencing_token, .expires_at_ms = m->expires_at_ms};
 	assert_true(m->has_acquired && m->has_expires_at_ms);
 	assert_int_equal(m->has_owner, m->acquired);
 	assert_int_equal(m->has_fencing_token, m->acquired);

@@ -113,9 +113,8 @@ static void send_frame(struct batch *batches, unsigned first, unsigned last, boo
 
 	for (unsigned n = first; n < last && count < CALLS_A_FRAME; n++) {
 		fill(&batches[count], n, is_day_before);
-		calls[count] = (struct raw_call){.method = "/latchkey.v1.Visitors/Record",
-						 .request = &batches[count].req.base,
-						 .timeout_ms = 20000};
+		calls[count] = (struct raw_call){
+		    .method = "/latchkey.v1.Visitors/Record", .request = &batches[count].req.base, .timeout_ms = 20000};
 		count++;
 	}
 	assert_true(raw_send_calls(&caller, 1, calls, count));

@@ -167,7 +167,8 @@ static void model_sliding(const struct sequence *s, struct decision *out)
 		if (!out[i].allowed)
 			out[i].retry_ms = ceil_ms(sliding_retry(s, granted, i), 1);
 		out[i].remaining = s->rate.limit - used - (granted[i] ? a->cost : 0);
-		out[i].reset_ms = last + s->rate.period > a->at && last > 0 ? ceil_ms(last + s->rate.period - a->at, 1) : 0;
+		out[i].reset_ms =
+		    last + s->rate.period > a->at && last > 0 ? ceil_ms(last + s->rate.period - a->at, 1) : 0;
 	}
 }
 
@@ -434,9 +435,10 @@ static void test_clock_goes_back(void **state)
 		load(*state, scripts[i], sha1);
 		for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
 			const uint64_t back = US_2026 - steps[k];
-			const struct sequence s = {.rate = {10, 1000000, 10},
-						   .count = 4,
-						   .arrivals = {{US_2026, 10}, {US_2026, 1}, {back, 1}, {back + 2000000, 10}}};
+			const struct sequence s = {
+			    .rate = {10, 1000000, 10},
+			    .count = 4,
+			    .arrivals = {{US_2026, 10}, {US_2026, 1}, {back, 1}, {back + 2000000, 10}}};
 			struct decision d;
 
 			ask(*state, sha1, &s, &d);

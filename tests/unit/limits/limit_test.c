@@ -194,7 +194,8 @@ static void test_bad_requests(void **state)
 	    {{.name = {(const uint8_t *)"n", 1}, .limit = 1, .per_ms = 1, .burst = 1000001}, "burst 1000001"},
 	    {{.name = {(const uint8_t *)"n", 1}, .limit = 1, .per_ms = 2592000000U, .burst = 2}, "more than 30 days"},
 	    {{.name = {(const uint8_t *)"n", 1}, .limit = 5, .per_ms = 1, .cost = 6}, "cost 6: no more than 5"},
-	    {{.name = {(const uint8_t *)"n", 1}, .limit = 5, .per_ms = 1, .algorithm = LIMIT_ALGORITHMS}, "algorithm 4"},
+	    {{.name = {(const uint8_t *)"n", 1}, .limit = 5, .per_ms = 1, .algorithm = LIMIT_ALGORITHMS},
+	     "algorithm 4"},
 	};
 	struct limit_check_result r;
 	struct stage *s = *state;

@@ -250,8 +250,8 @@ static void test_repeated_command(void **state)
 
 	assert_int_equal(acquire_once(s, &req, &next, &plan, &first), STATUS_OK);
 	assert_true(plan.command.is_repeatable && plan.command.is_write);
-	assert_int_equal(
-	    lock_acquire_answer(&s->world.env, &plan, carry_out(s, &plan), &next, &again, &s->st), STATUS_OK);
+	assert_int_equal(lock_acquire_answer(&s->world.env, &plan, carry_out(s, &plan), &next, &again, &s->st),
+			 STATUS_OK);
 	assert_true(again.acquired && again.fencing_token == first.fencing_token);
 	assert_int_equal(again.expires_at_ms, first.expires_at_ms);
 }
@@ -278,8 +278,8 @@ static void test_waits_with_growing_pauses(void **state)
 		assert_in_range(plan.command.delay_ms, 1, 1250);
 		assert_true(plan.command.delay_ms <= (waited_ms / 4 < 10 ? 10 : waited_ms / 4));
 		s->world.env.mono_ms += plan.command.delay_ms;
-		assert_int_equal(
-		    lock_acquire_answer(&s->world.env, &plan, carry_out(s, &plan), &next, &r, &s->st), STATUS_OK);
+		assert_int_equal(lock_acquire_answer(&s->world.env, &plan, carry_out(s, &plan), &next, &r, &s->st),
+				 STATUS_OK);
 		tries++;
 	}
 	assert_false(r.acquired);
