@@ -8,6 +8,7 @@
 
 #include "bench_load.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -405,15 +406,17 @@ static struct progress begin_progress(const struct bench_load *load, uint64_t no
 /* On a terminal each line takes the place of the one before. */
 static void show_progress(const struct bench_load *load, struct progress *p, uint64_t now_ns)
 {
+	const struct bench_line *bench = &load->line->bench;
 	const uint64_t done = count_done(load);
 
 	if (!p->is_wanted || now_ns < p->next_ns)
 		return;
-	(void)fprintf(stderr, "%s%4llu s of %u  %9llu calls/s  %llu failed%s", p->is_terminal ? "\r" : "",
-		      (unsigned long long)((now_ns - p->start_ns) / SECOND_NS),
-		      load->line->bench.warmup_s + load->line->bench.seconds, (unsigned long long)(done - p->done),
-		      (unsigned long long)count_failed(load),
-		      now_ns < load->from_ns ? "  warming up" : (p->is_terminal ? "            " : ""));
+	(void)fprintf(stderr, "%s%4" PRIu64 " s of %u  ", p->is_terminal ? "\r" : "",
+		      (now_ns - p->start_ns) / SECOND_NS, bench->warmup_s + bench->seconds);
+	if (now_ns < load->from_ns)
+		(void)fputs("warming up", stderr);
+	else
+		(void)fprintf(stderr, "%9" PRIu64 " calls/s  %" PRIu64 " failed", done - p->done, count_failed(load));
 	if (!p->is_terminal)
 		(void)fputc('\n', stderr);
 	p->done = done;
