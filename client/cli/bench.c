@@ -67,7 +67,7 @@ static void print_title(const struct line *line, const struct bench_result *r)
 	if (b->rate > 0)
 		(void)printf("open loop, %u calls/s with %s arrivals", b->rate, b->is_even ? "even" : "Poisson");
 	else
-		(void)printf("closed loop, %u callers", bench_callers(b));
+		(void)printf("closed loop, %u caller%s", bench_callers(b), bench_callers(b) == 1 ? "" : "s");
 	(void)printf(", %u connection%s, %.1f s of %s; %u sessions with %u bytes; latencies in us\n\n", b->connections,
 		     b->connections == 1 ? "" : "s", r->seconds, b->mix, b->sessions, b->value_bytes);
 }

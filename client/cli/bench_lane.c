@@ -7,6 +7,7 @@
 
 #include "bench_lane.h"
 
+#include <stdio.h>
 #include <time.h>
 
 /* Whoever cannot be cleaned up after may be as many as there are users: not each is waited for. */
@@ -62,6 +63,8 @@ static void keep_failure(struct bench_lane *lane, enum lk_err err)
 	if (load->failure.code == LK_OK) {
 		lk_call_detail(lane->call, &load->failure);
 		load->failure.code = err;
+		if (load->failure.message[0] == '\0')
+			(void)snprintf(load->failure.message, sizeof(load->failure.message), "%s", lk_err_message(err));
 	}
 	(void)pthread_mutex_unlock(&load->lock);
 }

@@ -54,7 +54,9 @@ struct bench_load {
 	struct lk_attribute attribute;
 	uint32_t worker_count;
 	uint32_t next_worker; /* for the next call of an open loop */
-	uint64_t from_ns;     /* calls that begin from here on count */
+	uint64_t start_ns;
+	double due_after_ns; /* open loop: when the next call is due, from the start on */
+	uint64_t from_ns;    /* calls that begin from here on count */
 	uint64_t not_started;
 	uint64_t random;
 	struct bench_worker *workers;

@@ -168,8 +168,10 @@ int bench_load_open(const struct line *line, const struct bench_mix *mix, struct
 	(void)snprintf(load->run, sizeof(load->run), "bench-%012llx",
 		       (unsigned long long)(bench_random(&load->random) & 0xffffffffffff));
 	load->workers = calloc(line->bench.connections, sizeof(*load->workers));
-	if (load->workers == NULL || !make_value(load) || !open_tallies(load))
-		status = no_memory();
+	if (load->workers == NULL || !make_value(load) || !open_tallies(load)) {
+		bench_load_close(&load);
+		return no_memory();
+	}
 	for (; status == EXIT_DONE && load->worker_count < line->bench.connections; load->worker_count++)
 		status = open_worker(load, load->worker_count);
 	if (status == EXIT_DONE)
@@ -327,14 +329,24 @@ uint64_t bench_load_clean(struct bench_load *load)
 
 /* ---- Measuring ---- */
 
-/* Until the next call of an open loop is due. Poisson arrivals have exponential gaps. */
-static uint64_t gap_ns(struct bench_load *load)
+static double mean_gap_ns(const struct bench_load *load)
 {
-	const double mean = (double)SECOND_NS / load->line->bench.rate;
+	return (double)SECOND_NS / load->line->bench.rate;
+}
+
+/* When the next call of an open loop is due. Whole gaps would add up to another rate. */
+static uint64_t due_ns(const struct bench_load *load)
+{
+	return load->start_ns + (uint64_t)load->due_after_ns;
+}
+
+/* Poisson arrivals have exponential gaps. */
+static void await_next(struct bench_load *load)
+{
 	/* 0 to 1, and neither: 48 random bits, and a half. */
 	const double share = ((double)bench_random(&load->random) + 0.5) / 281474976710656.0;
 
-	return (uint64_t)(load->line->bench.is_even ? mean : -log(share) * mean);
+	load->due_after_ns += load->line->bench.is_even ? mean_gap_ns(load) : -log(share) * mean_gap_ns(load);
 }
 
 static struct bench_lane *pop_any(struct bench_load *load)
@@ -349,21 +361,31 @@ static struct bench_lane *pop_any(struct bench_load *load)
 	return NULL;
 }
 
-/* Begins what is due. Returns when the next call is. */
-static uint64_t begin_due(struct bench_load *load, uint64_t due_ns, uint64_t until_ns)
+/* Begins what is due. */
+static void begin_due(struct bench_load *load, uint64_t until_ns)
 {
-	const uint64_t stop_ns = bench_now_ns() + LOOK_NS;
+	const uint64_t look_ns = bench_now_ns() + LOOK_NS;
+	const uint64_t stop_ns = look_ns < until_ns ? look_ns : until_ns;
 
-	while (due_ns < until_ns && due_ns <= bench_now_ns() && due_ns < stop_ns) {
+	while (due_ns(load) < stop_ns && due_ns(load) <= bench_now_ns()) {
 		struct bench_lane *lane = pop_any(load);
 
 		if (lane == NULL)
 			break;
-		if (!bench_lane_begin(lane, due_ns))
+		if (!bench_lane_begin(lane, due_ns(load)))
 			bench_worker_push(lane->worker, lane);
-		due_ns += gap_ns(load);
+		await_next(load);
 	}
-	return due_ns;
+}
+
+/* By the rate: they were not drawn. */
+static void count_not_started(struct bench_load *load)
+{
+	const uint64_t from_ns = due_ns(load) > load->from_ns ? due_ns(load) : load->from_ns;
+	const uint64_t until_ns = atomic_load(&load->until_ns);
+
+	if (load->line->bench.rate > 0 && from_ns < until_ns)
+		load->not_started = 1 + (uint64_t)((double)(until_ns - from_ns) / mean_gap_ns(load));
 }
 
 static uint64_t count_done(const struct bench_load *load)
@@ -429,38 +451,44 @@ static void end_progress(const struct progress *p, uint64_t now_ns)
 		(void)fputc('\n', stderr);
 }
 
+/* When there is something to do next. */
+static uint64_t wake_ns(const struct bench_load *load, uint64_t now_ns, uint64_t until_ns)
+{
+	uint64_t at_ns = now_ns + LOOK_NS;
+
+	/* Behind, for want of a free lane: soon again. */
+	if (load->line->bench.rate > 0 && due_ns(load) < at_ns)
+		at_ns = due_ns(load) > now_ns ? due_ns(load) : now_ns + LOOK_NS / 100;
+	return at_ns < until_ns ? at_ns : until_ns;
+}
+
 void bench_load_measure(struct bench_load *load)
 {
 	const struct bench_line *bench = &load->line->bench;
-	const uint64_t start_ns = bench_now_ns();
-	uint64_t until_ns, now_ns = start_ns, due_ns = start_ns;
-	struct progress progress = begin_progress(load, start_ns);
+	uint64_t now_ns = bench_now_ns();
+	struct progress progress = begin_progress(load, now_ns);
+	uint64_t until_ns;
 
-	load->from_ns = start_ns + (uint64_t)bench->warmup_s * SECOND_NS;
+	load->start_ns = now_ns;
+	load->from_ns = now_ns + (uint64_t)bench->warmup_s * SECOND_NS;
 	until_ns = load->from_ns + (uint64_t)bench->seconds * SECOND_NS;
 	atomic_store(&load->until_ns, until_ns);
 	/* 50 us of slack are the default: too much beside what is measured. */
 	(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	begin_phase(load, BENCH_RUNNING);
 	while (now_ns < until_ns && !bench_is_interrupted()) {
-		uint64_t wake_ns = now_ns + LOOK_NS;
-
 		if (bench->rate > 0)
-			due_ns = begin_due(load, due_ns, until_ns);
+			begin_due(load, until_ns);
 		else
 			(void)start_lanes(load, UINT32_MAX);
 		now_ns = bench_now_ns();
 		show_progress(load, &progress, now_ns);
-		/* Behind, for want of a free lane: soon again. */
-		if (bench->rate > 0 && due_ns < wake_ns)
-			wake_ns = due_ns > now_ns ? due_ns : now_ns + LOOK_NS / 100;
-		sleep_until(wake_ns < until_ns ? wake_ns : until_ns);
+		sleep_until(wake_ns(load, now_ns, until_ns));
 		now_ns = bench_now_ns();
 	}
 	if (now_ns < until_ns)
 		atomic_store(&load->until_ns, now_ns);
 	end_phase(load);
 	end_progress(&progress, now_ns);
-	for (; bench->rate > 0 && due_ns < atomic_load(&load->until_ns); due_ns += gap_ns(load))
-		load->not_started += due_ns >= load->from_ns ? 1 : 0;
+	count_not_started(load);
 }

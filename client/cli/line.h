@@ -29,8 +29,8 @@ struct line;
 
 /* As many as a client may have in flight, in all. */
 #define BENCH_CALLERS_MAX 65536
-/* Each is a client with threads of its own, and a file; 1,024 files is what a process may have by default. */
-#define BENCH_CONNECTIONS_MAX 1000
+/* Each is a client, whose timer wakes a hundred times a second: with more than that the timers alone keep a processor busy. */
+#define BENCH_CONNECTIONS_MAX 256
 /* With a connection's part in the pool of sessions, 200 MB. */
 #define BENCH_SESSIONS_MAX 1000000
 #define BENCH_RATE_MAX	   10000000
