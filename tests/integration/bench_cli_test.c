@@ -270,13 +270,13 @@ struct run {
 	char err[TMPDIR_FILE_BYTES];
 };
 
-/* A run of ten minutes, once it shows that it runs. */
-static void start(struct run *run, const char *timeout)
+/* A run of ten minutes. */
+static void start(struct run *run, const char *sessions, const char *timeout)
 {
 	char binary[512], server[512];
-	const char *argv[] = {binary, "bench",	    "--seconds", "600",	  "--warmup",
-			      "0",    "--json",	    "--callers", "4",	  "--sessions",
-			      "20",   "--progress", "--timeout", timeout, NULL};
+	const char *argv[] = {binary,	"bench",      "--seconds", "600",   "--warmup",
+			      "0",	"--json",     "--callers", "4",	    "--sessions",
+			      sessions, "--progress", "--timeout", timeout, NULL};
 	const char *env[] = {server, NULL};
 	struct process_spec spec = {.argv = argv, .env = env};
 
@@ -291,14 +291,17 @@ static void start(struct run *run, const char *timeout)
 	process_spawn(&run->process, &spec);
 	close(spec.stdout_fd);
 	close(spec.stderr_fd);
-	assert_becomes(file_contains(run->err, "calls/s", 7), BOUND_MS);
 }
 
-/* Its end, and what it printed. */
-static json_t *finish(struct run *run, int status, const char *fragment)
+static bool shows_calls(const struct run *run)
+{
+	return file_contains(run->err, "calls/s", 7);
+}
+
+/* Its end, and what it printed; the caller frees. */
+static char *finish(struct run *run, int status, const char *fragment)
 {
 	int ended_with = -1;
-	json_t *json;
 	char *text;
 
 	assert_true(process_wait(&run->process, RUN_MS, &ended_with));
@@ -307,9 +310,16 @@ static json_t *finish(struct run *run, int status, const char *fragment)
 		fail_msg("exit status %d, not %d, or no \"%s\": %s", ended_with, status, fragment, text);
 	free(text);
 	text = file_read(run->out, NULL);
-	json = parse(text);
-	free(text);
 	tmpdir_remove(&run->dir);
+	return text;
+}
+
+static json_t *finish_json(struct run *run, int status, const char *fragment)
+{
+	char *text = finish(run, status, fragment);
+	json_t *json = parse(text);
+
+	free(text);
 	return json;
 }
 
@@ -333,9 +343,10 @@ static void interrupted(int signal_number)
 	struct run run;
 	json_t *json;
 
-	start(&run, "5");
+	start(&run, "20", "5");
+	assert_becomes(shows_calls(&run), BOUND_MS);
 	process_signal(&run.process, signal_number);
-	json = finish(&run, CLI_DONE, "");
+	json = finish_json(&run, CLI_DONE, "");
 	assert_true(json_is_true(json_object_get(json, "interrupted")));
 	assert_true(number(json, "calls") > 0);
 	assert_true(json_real_value(json_object_get(json, "seconds")) < 600);
@@ -351,6 +362,22 @@ static void interrupted_it_prints_and_cleans_up(void **state)
 	interrupted(SIGTERM);
 }
 
+/* While it still makes its sessions there is nothing to print, but what was made is ended. */
+static void interrupted_while_it_prepares(void **state)
+{
+	struct run run;
+	char *out;
+
+	(void)state;
+	start(&run, "1000000", "5");
+	assert_becomes(living_sessions() > 0, BOUND_MS);
+	process_signal(&run.process, SIGINT);
+	out = finish(&run, CLI_UNAVAILABLE, "interrupted before anything was measured");
+	assert_string_equal(out, "");
+	assert_int_equal(living_sessions(), 0);
+	free(out);
+}
+
 /* Calls of a service that is gone fail, are counted by code, and the exit status says so. */
 static void a_service_that_goes_away(void **state)
 {
@@ -358,11 +385,12 @@ static void a_service_that_goes_away(void **state)
 	json_t *json;
 
 	(void)state;
-	start(&run, "0.2");
+	start(&run, "20", "0.2");
+	assert_becomes(shows_calls(&run), BOUND_MS);
 	process_kill(&scene.service.process);
 	assert_becomes(shows_failures(&run), BOUND_MS);
 	process_signal(&run.process, SIGINT);
-	json = finish(&run, CLI_UNAVAILABLE, "the first call that failed: ");
+	json = finish_json(&run, CLI_UNAVAILABLE, "the first call that failed: ");
 	assert_true(number(json, "failed") > 0);
 	assert_int_equal(number(json, "users_left"), 20);
 	json_decref(json);
@@ -391,6 +419,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(as_text, open_scene, close_scene),
 	    cmocka_unit_test_setup_teardown(what_makes_no_sense, open_scene, close_scene),
 	    cmocka_unit_test_setup_teardown(interrupted_it_prints_and_cleans_up, open_scene, close_scene),
+	    cmocka_unit_test_setup_teardown(interrupted_while_it_prepares, open_scene, close_scene),
 	    cmocka_unit_test_setup_teardown(a_service_that_goes_away, open_scene, close_scene),
 	    cmocka_unit_test(no_service),
 	};
