@@ -130,6 +130,7 @@ function module_of(node,   place) {
 	place = node
 	sub(/:.*/, "", place)
 	if (place ~ /^proto\/wire\//) return "wire"
+	if (place ~ /^proto\/codec\//) return "codec"
 	if (place ~ /^proto\//) return "generated messages"
 	if (place ~ /^service\/[a-z]*\//) { sub(/^service\//, "", place); sub(/\/.*/, "", place); return place }
 	if (place ~ /^service\//) return "main"
