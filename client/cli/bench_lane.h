@@ -71,6 +71,8 @@ struct bench_load {
 	struct lk_error failure;
 };
 
+#define BENCH_SECOND_NS 1000000000
+
 uint64_t bench_now_ns(void);
 uint64_t bench_random(uint64_t *state);
 

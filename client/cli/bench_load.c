@@ -8,7 +8,6 @@
 
 #include "bench_load.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,9 +15,9 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "bench_lane.h"
+#include "bench_progress.h"
 #include "connect.h"
 #include "report.h"
 
@@ -29,8 +28,7 @@
 /* At once, by each worker, where speed is not what is measured. */
 #define QUIET_LANES 64
 /* How often the main thread looks at what lanes that failed, the clock and interruptions want. */
-#define LOOK_NS	  10000000
-#define SECOND_NS 1000000000
+#define LOOK_NS 10000000
 
 /* A signal's handler has nothing else to write to. */
 static volatile sig_atomic_t was_interrupted;
@@ -57,7 +55,8 @@ bool bench_is_interrupted(void)
 
 static void sleep_until(uint64_t at_ns)
 {
-	const struct timespec at = {.tv_sec = (time_t)(at_ns / SECOND_NS), .tv_nsec = (long)(at_ns % SECOND_NS)};
+	const struct timespec at = {.tv_sec = (time_t)(at_ns / BENCH_SECOND_NS),
+				    .tv_nsec = (long)(at_ns % BENCH_SECOND_NS)};
 
 	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 }
@@ -331,7 +330,7 @@ uint64_t bench_load_clean(struct bench_load *load)
 
 static double mean_gap_ns(const struct bench_load *load)
 {
-	return (double)SECOND_NS / load->line->bench.rate;
+	return (double)BENCH_SECOND_NS / load->line->bench.rate;
 }
 
 /* When the next call of an open loop is due. Whole gaps would add up to another rate. */
@@ -388,69 +387,6 @@ static void count_not_started(struct bench_load *load)
 		load->not_started = 1 + (uint64_t)((double)(until_ns - from_ns) / mean_gap_ns(load));
 }
 
-static uint64_t count_done(const struct bench_load *load)
-{
-	uint64_t done = 0;
-
-	for (size_t t = 0; t < BENCH_TALLIES; t++)
-		for (size_t k = 0; k < BENCH_MIXED; k++)
-			done += atomic_load(&load->tallies[t].in_time[k]);
-	return done;
-}
-
-static uint64_t count_failed(const struct bench_load *load)
-{
-	uint64_t failed = 0;
-
-	for (size_t i = 0; i < BENCH_ERRORS; i++)
-		failed += atomic_load(&load->errors[i]);
-	return failed;
-}
-
-struct progress {
-	bool is_wanted;
-	bool is_terminal;
-	uint64_t start_ns;
-	uint64_t next_ns;
-	uint64_t done;
-};
-
-static struct progress begin_progress(const struct bench_load *load, uint64_t now_ns)
-{
-	const bool is_terminal = isatty(STDERR_FILENO) == 1;
-
-	return (struct progress){.is_wanted = is_terminal || load->line->bench.progress,
-				 .is_terminal = is_terminal,
-				 .start_ns = now_ns,
-				 .next_ns = now_ns + SECOND_NS};
-}
-
-/* On a terminal each line takes the place of the one before. */
-static void show_progress(const struct bench_load *load, struct progress *p, uint64_t now_ns)
-{
-	const struct bench_line *bench = &load->line->bench;
-	const uint64_t done = count_done(load);
-
-	if (!p->is_wanted || now_ns < p->next_ns)
-		return;
-	(void)fprintf(stderr, "%s%4" PRIu64 " s of %u  ", p->is_terminal ? "\r" : "",
-		      (now_ns - p->start_ns) / SECOND_NS, bench->warmup_s + bench->seconds);
-	if (now_ns < load->from_ns)
-		(void)fputs("warming up", stderr);
-	else
-		(void)fprintf(stderr, "%9" PRIu64 " calls/s  %" PRIu64 " failed", done - p->done, count_failed(load));
-	if (!p->is_terminal)
-		(void)fputc('\n', stderr);
-	p->done = done;
-	p->next_ns += SECOND_NS;
-}
-
-static void end_progress(const struct progress *p, uint64_t now_ns)
-{
-	if (p->is_wanted && p->is_terminal && now_ns >= p->start_ns + SECOND_NS)
-		(void)fputc('\n', stderr);
-}
-
 /* When there is something to do next. */
 static uint64_t wake_ns(const struct bench_load *load, uint64_t now_ns, uint64_t until_ns)
 {
@@ -466,12 +402,12 @@ void bench_load_measure(struct bench_load *load)
 {
 	const struct bench_line *bench = &load->line->bench;
 	uint64_t now_ns = bench_now_ns();
-	struct progress progress = begin_progress(load, now_ns);
+	struct bench_progress progress = bench_progress_begin(load, now_ns);
 	uint64_t until_ns;
 
 	load->start_ns = now_ns;
-	load->from_ns = now_ns + (uint64_t)bench->warmup_s * SECOND_NS;
-	until_ns = load->from_ns + (uint64_t)bench->seconds * SECOND_NS;
+	load->from_ns = now_ns + (uint64_t)bench->warmup_s * BENCH_SECOND_NS;
+	until_ns = load->from_ns + (uint64_t)bench->seconds * BENCH_SECOND_NS;
 	atomic_store(&load->until_ns, until_ns);
 	/* 50 us of slack are the default: too much beside what is measured. */
 	(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
@@ -482,13 +418,13 @@ void bench_load_measure(struct bench_load *load)
 		else
 			(void)start_lanes(load, UINT32_MAX);
 		now_ns = bench_now_ns();
-		show_progress(load, &progress, now_ns);
+		bench_progress_show(load, &progress, now_ns);
 		sleep_until(wake_ns(load, now_ns, until_ns));
 		now_ns = bench_now_ns();
 	}
 	if (now_ns < until_ns)
 		atomic_store(&load->until_ns, now_ns);
 	end_phase(load);
-	end_progress(&progress, now_ns);
+	bench_progress_end(&progress, now_ns);
 	count_not_started(load);
 }
