@@ -1,5 +1,5 @@
 -- What was granted under an idempotency key is told again, and not taken again. What was refused took nothing.
-local asked = table.concat(ARGV, ' ', 1, 4)
+local asked = memory and table.concat(ARGV, ' ', 1, 4)
 
 local function remembered()
 	local before = memory and redis.call('GET', memory)
