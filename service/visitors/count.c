@@ -36,6 +36,7 @@ static enum status_code check_range(const struct plan_env *env, const struct vis
 	const uint64_t to_ms = req->to_ms == 0 ? env->now_ms : req->to_ms;
 	const uint64_t from_ms = req->from_ms == 0 ? env->now_ms : req->from_ms;
 	const uint64_t last = bucket_at(req->bucket, to_ms);
+	uint64_t buckets;
 
 	/* The last year whose buckets have the names that people expect. */
 	if (to_ms >= 253402300800000 || from_ms >= 253402300800000)
@@ -45,12 +46,13 @@ static enum status_code check_range(const struct plan_env *env, const struct vis
 	if (whole->first > last)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "from_ms is after to_ms%s",
 				  req->from_ms == 0 ? ": absent, it is now; name it" : "");
-	if (last - whole->first >= VISITORS_BUCKETS_MAX)
+	buckets = last - whole->first + 1;
+	if (buckets > VISITORS_BUCKETS_MAX)
 		return status_set(st, STATUS_INVALID_ARGUMENT,
 				  "from_ms to to_ms: %llu buckets; at most %d can be counted at once%s",
-				  (unsigned long long)(last - whole->first + 1), VISITORS_BUCKETS_MAX,
+				  (unsigned long long)buckets, VISITORS_BUCKETS_MAX,
 				  req->bucket == VISITORS_HOUR ? ": count days" : "");
-	whole->buckets = (uint32_t)(last - whole->first + 1);
+	whole->buckets = (uint32_t)buckets;
 	return STATUS_OK;
 }
 
