@@ -171,6 +171,7 @@ static void test_foreign_key_in_the_way(void **state)
 	assert_int_equal(visitor_count_plan(&s->world.env, &whole, 0, &plan, &s->st), STATUS_OK);
 	freeReplyObject(
 	    real_redis_ask(&s->redis, "SET %b no-registers", plan.command.argv[2].ptr, plan.command.argv[2].len));
+	arena_free(&s->replies);
 	s->replies = arena_new(64, 16384);
 	reply = real_redis_do(&s->redis, s->replies, &plan.command);
 	assert_int_equal(reply->type, STORE_ERROR);
