@@ -26,7 +26,7 @@
  * A task, when its command is replied to:
  *
  *   late write ──────────────> the same command again, a few times at most: the server that replied may not be the
- *                              primary any more, and all commands are repeatable
+ *                              primary any more. Those few that are not repeatable are answered instead
  *   answer, no redos ────────> settled, or the plan's next command
  *   answer with redos ───────> all kept ──> settled, or the plan's next command
  *                                 └ one not, the primary has changed since: it and those behind it are carried out on
