@@ -243,6 +243,12 @@ enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinar
 /* With plan, key and answer; measured on GetMany. */
 #define TASK_BYTES_TYPICAL 1536U
 
+void call_hold(struct call *call, size_t bytes)
+{
+	call->group->bytes_held += bytes;
+	(void)atomic_fetch_add(&call->group->core->bytes_held, bytes);
+}
+
 struct task *call_tasks(struct call *call, size_t count)
 {
 	struct task *tasks = arena_array(call->group->arena, count, sizeof(*tasks));
@@ -251,8 +257,7 @@ struct task *call_tasks(struct call *call, size_t count)
 	if (tasks == NULL || count > call->group->tasks_left)
 		return NULL;
 	call->group->tasks_left -= count;
-	call->group->bytes_held += count * TASK_BYTES_TYPICAL;
-	(void)atomic_fetch_add(&call->group->core->bytes_held, count * TASK_BYTES_TYPICAL);
+	call_hold(call, count * TASK_BYTES_TYPICAL);
 	for (size_t i = 0; i < count; i++) {
 		tasks[i].call = call;
 		tasks[i].index = i;

@@ -29,7 +29,7 @@ enum mode { STANDALONE, SENTINEL, CLUSTER };
 
 /* For so long after the start, too, a lock that is not there is not believed. The failovers here are planned ones, whose
  * old primary takes writes for a second or so. */
-static const char config[] = "redis: { replay_window_ms: 4000 }\n";
+static const char config[] = "redis: { replay_window_ms: 6000 }\n";
 
 static enum mode mode;
 static struct redis_server single;
@@ -104,8 +104,13 @@ static int close_all(void **state)
 	return 0;
 }
 
+/* A single server, which stores nothing on disk, comes back with nothing: all that is there then was brought back. */
 static void fail_over(void)
 {
+	if (mode == STANDALONE) {
+		redis_server_kill(&single);
+		redis_server_start(&single);
+	}
 	if (mode == SENTINEL)
 		(void)redis_sentinels_failover(&sentinels);
 	for (unsigned shard = 0; mode == CLUSTER && shard < cluster.shards; shard++)
@@ -573,8 +578,6 @@ static void test_failover(void **state)
 	uint64_t number;
 
 	(void)state;
-	if (mode == STANDALONE)
-		return;
 	for (unsigned i = 0; i < 3; i++)
 		record(0, names[i], i * 100, 500);
 	visitors = count(0, names, 3, 0, 1);
