@@ -208,6 +208,8 @@ static const char **word_of(struct line *line, enum option_key key)
 		return &line->promote;
 	case OPT_CURSOR:
 		return &line->cursor;
+	case OPT_ROLE:
+		return &line->role;
 	default:
 		return NULL;
 	}

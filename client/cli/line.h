@@ -82,6 +82,7 @@ struct line {
 	const char *tokens[TOKENS_MAX];
 	const char *cursor;
 	uint64_t count; /* 0: without end */
+	const char *role;
 };
 
 extern const struct verb verbs[];

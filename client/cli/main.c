@@ -81,6 +81,10 @@ const struct verb verbs[] = {
      "can go\n"
      "when no instance has used it for as long as sessions live.",
      0, 0, verb_keys},
+    {"credential new", "ID",
+     "Make a credential for a caller, and print it with the line for the server's file of callers. Asks no server.\n"
+     "Nothing is stored: give the credential to the caller, by --credential-file, and the line to each server.",
+     1, 1, verb_credential_new},
 };
 const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
 
@@ -159,6 +163,8 @@ static int run(const struct line *line)
 	int status = EXIT_DONE;
 	lk_client *client;
 
+	if (line->verb->run == verb_credential_new)
+		return line->verb->run(line, NULL);
 	if (line->credential_file != NULL)
 		status = read_credential(line->credential_file, credential);
 	if (status == EXIT_DONE)

@@ -45,6 +45,7 @@ enum option_key {
 	OPT_TOKEN,
 	OPT_CURSOR,
 	OPT_COUNT,
+	OPT_ROLE,
 };
 
 struct option_row {
@@ -57,7 +58,7 @@ struct option_row {
 };
 
 /* An option whose help differs from verb to verb has a row for each. */
-#define OPTION_COUNT 37
+#define OPTION_COUNT 38
 extern const struct option_row options[];
 
 bool option_goes_with(const struct option_row *row, const struct verb *verb);

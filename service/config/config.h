@@ -76,8 +76,9 @@ struct config {
 	const char *file; /* NULL: none was read */
 
 	const char *state_dir;
-	const char *keyring; /* NULL: STATE_DIR/keyring, made at the first start */
-	uint32_t log_level;  /* enum log_level */
+	const char *keyring;	 /* NULL: STATE_DIR/keyring, made at the first start */
+	const char *credentials; /* NULL: callers are not told apart */
+	uint32_t log_level;	 /* enum log_level */
 
 	struct {
 		const char *url;

@@ -25,13 +25,14 @@
 #define AT_ONCE(name)	.plan = name##_plan
 #define LONG_POLL(name) .plan = name##_plan, .poll = name##_poll
 #define MUTATING	.is_mutating = true
+#define OPEN		.is_open = true
 #define NOT_SERVED	.plan = NULL
 
 /* Sorted by path (length, then bytes), for the search. */
 static const struct method methods[] = {
     METHOD("/latchkey.v1.Server/Info", server_info_request, server_info_response, AT_ONCE(server_info)),
     METHOD("/latchkey.v1.Server/Keys", server_keys_request, server_keys_response, AT_ONCE(server_keys)),
-    METHOD("/latchkey.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
+    METHOD("/latchkey.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check), OPEN),
     METHOD("/latchkey.v1.Health/Watch", health_check_request, health_check_response, NOT_SERVED),
     METHOD("/latchkey.v1.Limits/Check", check_limit_request, check_limit_response, NOT_SERVED),
     METHOD("/latchkey.v1.Limits/Reset", reset_limit_request, reset_limit_response, NOT_SERVED),
@@ -50,7 +51,7 @@ static const struct method methods[] = {
     METHOD("/latchkey.v1.Server/Methods", server_methods_request, server_methods_response, AT_ONCE(server_methods)),
     METHOD("/latchkey.v1.Sessions/Watch", watch_sessions_request, watch_sessions_response, LONG_POLL(sessions_watch)),
     METHOD("/latchkey.v1.Visitors/Count", count_visitors_request, count_visitors_response, NOT_SERVED),
-    METHOD("/grpc.health.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
+    METHOD("/grpc.health.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check), OPEN),
     METHOD("/latchkey.v1.Profiles/Delete", delete_profile_request, delete_profile_response, NOT_SERVED),
     METHOD("/latchkey.v1.Profiles/Update", update_profile_request, update_profile_response, NOT_SERVED),
     METHOD("/latchkey.v1.Sessions/Create", create_session_request, create_session_response, SERVED(sessions_create),

@@ -10,6 +10,7 @@ struct method {
 	const ProtobufCMessageDescriptor *request;
 	const ProtobufCMessageDescriptor *response;
 	bool is_mutating; /* looks at the idempotency key */
+	bool is_open;	  /* whoever reaches the service may call it */
 	/* Reads call->request. Makes call->response at once, or call_tasks with their plans. NULL: not served. */
 	enum status_code (*plan)(struct call *call, struct status *st);
 	/* Takes one task's reply (NULL: its plan had no command) and makes call->response of it, or its part of it. With

@@ -212,6 +212,10 @@ uint8_t *raw_pack_calls(uint32_t protocol, const struct raw_call *calls, size_t 
 
 	frame.has_protocol = true;
 	frame.protocol = protocol;
+	if (count > 0 && calls[0].credential != NULL) {
+		frame.has_credential = true;
+		frame.credential = raw_text(calls[0].credential);
+	}
 	frame.calls = calloc(count + 1, sizeof(*frame.calls));
 	if (all == NULL || frame.calls == NULL)
 		abort();

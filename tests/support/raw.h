@@ -24,6 +24,7 @@ struct raw_call {
 	uint32_t timeout_ms;	     /* 0: the server's default */
 	const char *idempotency_key; /* NULL: none */
 	ProtobufCBinaryData body;    /* sent as it is when request is NULL */
+	const char *credential;	     /* of the first of a frame: the frame's. NULL: none */
 };
 
 #define RAW_ID_BIT 0x80000000U
