@@ -217,10 +217,12 @@ static enum status_code admit(struct call *call, struct status *st)
 		return status_set(st, STATUS_UNIMPLEMENTED,
 				  "there is no method %s: /latchkey.v1.Server/Methods lists those there are",
 				  text_quote(path).chars);
+	if (check_caller(call, st) != STATUS_OK)
+		return st->code;
 	if (call->method->plan == NULL)
 		return status_set(st, STATUS_UNIMPLEMENTED, "%s is not served by this version (%s)",
 				  text_quote(path).chars, LK_VERSION);
-	return check_caller(call, st);
+	return STATUS_OK;
 }
 
 static enum status_code plan(struct call *call, struct status *st)

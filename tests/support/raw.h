@@ -16,6 +16,7 @@
 struct raw {
 	int fd;
 	bool is_ipc;
+	const char *credential; /* of all frames of calls; set it behind raw_connect. NULL: none */
 };
 
 struct raw_call {
@@ -24,7 +25,6 @@ struct raw_call {
 	uint32_t timeout_ms;	     /* 0: the server's default */
 	const char *idempotency_key; /* NULL: none */
 	ProtobufCBinaryData body;    /* sent as it is when request is NULL */
-	const char *credential;	     /* of the first of a frame: the frame's. NULL: none */
 };
 
 #define RAW_ID_BIT 0x80000000U
