@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "callers/callers.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "callers/callers.h"
 #include "config/config.h"
 #include "config/url.h"
 #include "crypto/keyring.h"
@@ -63,7 +63,7 @@ struct service {
 	struct config *config;
 	keyring *keys;
 	callers *callers; /* NULL: callers are not told apart */
-	arena *memory;	/* of realms */
+	arena *memory;	  /* of realms */
 	struct realms realms;
 	wire_tls *redis_tls;
 	recent *recent;
@@ -130,8 +130,8 @@ static bool fill_realm(arena *memory, const struct config_realm *from, struct re
 	to->wait_replicas = from->wait_replicas;
 	to->wait_ms = from->wait_ms;
 	to->has_events = from->events != 0;
-	to->visitors =
-	    (struct visitors_policy){.hour_retention_h = from->hour_retention_h, .day_retention_d = from->day_retention_d};
+	to->visitors = (struct visitors_policy){.hour_retention_h = from->hour_retention_h,
+						.day_retention_d = from->day_retention_d};
 	to->class_count = from->class_count;
 	to->classes = arena_array(memory, from->class_count, sizeof(*to->classes));
 	if (to->classes == NULL)
