@@ -167,10 +167,9 @@ struct framed {
 	ssize_t measured;
 };
 
-#define FRAMED(framing, text, measured)                                                                                \
-	{                                                                                                              \
-		&framing, text, sizeof(text) - 1, measured                                                             \
-	}
+/* clang-format off */
+#define FRAMED(framing, text, measured) {&(framing), (text), sizeof(text) - 1, (measured)}
+/* clang-format on */
 
 /* A load generator that took half an answer for a whole one would count too many. */
 static void test_answers_end_where_they_should(void **state)

@@ -17,6 +17,13 @@ struct command_line {
 };
 
 static struct bench bench;
+/* All temporary folders are in it: of a run that dies too, nothing is left. */
+static struct tmpdir temporary;
+
+static void remove_temporary(void)
+{
+	tmpdir_remove(&temporary);
+}
 
 _Noreturn void bench_die(const char *what, const struct lk_error *error)
 {
@@ -146,6 +153,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	bench.settings = line.settings;
+	tmpdir_make(&temporary);
+	(void)setenv("TMPDIR", temporary.path, 1);
+	(void)atexit(remove_temporary);
 	stage_open(&bench.stage, false);
 	run(&bench);
 	stage_close(&bench.stage);
