@@ -16,6 +16,7 @@
 struct get {
 	struct crowd crowd;
 	unsigned in_flight;
+	struct cost cost; /* of ours */
 	struct baseline baseline;
 	struct peer peer;
 	const struct frames *frames;
@@ -40,7 +41,7 @@ static double ours(struct bench *b, void *arg)
 {
 	struct get *g = arg;
 
-	return load_rate(b, &b->stage.client, 1, &g->crowd, g->in_flight);
+	return load_rate_and_cost(b, &g->crowd, g->in_flight, &g->cost);
 }
 
 static double baseline(struct bench *b, void *arg)
@@ -65,6 +66,8 @@ static void beside_redis(struct bench *b, const char *line, unsigned in_flight, 
 	open_get(b, &g, in_flight);
 	g.baseline = sliding(b, clients, pipeline);
 	bench_in_turn(b, line, ours, baseline, &g);
+	cost_print_head();
+	cost_print(&g.cost, b, line);
 	close_get(&g);
 }
 
@@ -82,13 +85,17 @@ static double alone_p50(struct bench *b, void *arg)
 {
 	struct get *g = arg;
 	struct load *load = load_new();
+	uint64_t before;
 	double p50;
 
 	load->calm = latencies_new();
 	load_start(load, &b->stage.client, 1, &g->crowd, 1);
 	bench_nap(b->settings.seconds / 10);
 	atomic_store(&load->moment, LOAD_CALM);
+	before = atomic_load(&load->done);
+	cost_start(&g->cost, &b->stage);
 	bench_nap(b->settings.seconds);
+	cost_stop(&g->cost, &b->stage, (double)(atomic_load(&load->done) - before));
 	load_stop(load);
 	p50 = latencies_at(load->calm, 0.5);
 	free(load->calm);
@@ -148,6 +155,8 @@ void bench_get_alone(struct bench *b)
 	} else {
 		g.baseline = proxied(&g, "1");
 		bench_in_turn(b, "get-alone-p50", alone_p50, proxied_p50, &g);
+		cost_print_head();
+		cost_print(&g.cost, b, "get-alone-p50");
 		bench_in_turn(b, "get-blocking-p50", blocking_p50, proxied_p50, &g);
 		peer_close(&g.peer);
 	}
