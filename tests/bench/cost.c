@@ -36,8 +36,14 @@ void cost_stop(struct cost *c, const struct stage *s, double calls)
 	c->calls += calls;
 }
 
-void cost_print_head(void)
+/* Over the first row. */
+static void print_head(void)
 {
+	static bool is_printed;
+
+	if (is_printed)
+		return;
+	is_printed = true;
 	(void)printf("%-20s %9s %9s %9s %9s %12s\n", "processor us a call", "service", "Redis", "client", "in all",
 		     "so at most/s");
 }
@@ -49,6 +55,7 @@ void cost_print(const struct cost *c, struct bench *b, const char *line)
 
 	if (c->calls <= 0 || line_find(line)->is_unwanted)
 		return;
+	print_head();
 	(void)printf("%-20s", line);
 	for (unsigned i = 0; i < COSTS; i++) {
 		(void)printf(" %9.2f", c->us[i] / c->calls);

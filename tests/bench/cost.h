@@ -18,7 +18,6 @@ void cost_start(struct cost *c, const struct stage *s);
 void cost_stop(struct cost *c, const struct stage *s, double calls);
 
 /* A row of a table, of what was added, and details of the line. */
-void cost_print_head(void);
 void cost_print(const struct cost *c, struct bench *b, const char *line);
 
 #endif

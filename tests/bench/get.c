@@ -66,7 +66,6 @@ static void beside_redis(struct bench *b, const char *line, unsigned in_flight, 
 	open_get(b, &g, in_flight);
 	g.baseline = sliding(b, clients, pipeline);
 	bench_in_turn(b, line, ours, baseline, &g);
-	cost_print_head();
 	cost_print(&g.cost, b, line);
 	close_get(&g);
 }
@@ -155,7 +154,6 @@ void bench_get_alone(struct bench *b)
 	} else {
 		g.baseline = proxied(&g, "1");
 		bench_in_turn(b, "get-alone-p50", alone_p50, proxied_p50, &g);
-		cost_print_head();
 		cost_print(&g.cost, b, "get-alone-p50");
 		bench_in_turn(b, "get-blocking-p50", blocking_p50, proxied_p50, &g);
 		peer_close(&g.peer);
@@ -180,14 +178,15 @@ static size_t put_frame(void *arg, uint64_t serial, uint8_t *out)
 
 static double pumped(struct bench *b, void *arg)
 {
-	const struct get *g = arg;
+	struct get *g = arg;
 	const struct pump pump = {.port = frames_port(b->stage.service.url),
 				  .connections = CONNECTIONS,
 				  .framing = &framing_sp,
 				  .ask = put_frame,
 				  .arg = (void *)(uintptr_t)g->frames,
 				  /* What is not VALID has no attributes. */
-				  .answer_bytes_min = ATTRIBUTE_BYTES};
+				  .answer_bytes_min = ATTRIBUTE_BYTES,
+				  .cost = &g->cost};
 
 	return pump_run(b, &pump);
 }
@@ -205,6 +204,7 @@ static void connections_beside_proxy(struct bench *b, struct get *g)
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		lk_client_close(&g->clients[i]);
 	bench_in_turn(b, "get-connections", pumped, baseline, g);
+	cost_print(&g->cost, b, "get-connections");
 	frames_drop(&frames);
 }
 
