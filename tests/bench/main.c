@@ -49,8 +49,7 @@ void bench_in_turn(struct bench *b, const char *line, bench_measure *ours, bench
 		mine[round] = ours(b, arg);
 		theirs[round] = baseline(b, arg);
 	}
-	report_result(&b->report, line, bench_median(mine, b->settings.rounds),
-		      bench_median(theirs, b->settings.rounds));
+	report_rounds(&b->report, line, mine, theirs, b->settings.rounds);
 }
 
 /* The first --only leaves out all the others. */

@@ -13,7 +13,10 @@
 struct result {
 	const struct line *line;
 	double ours;
-	double baseline;	 /* NAN: none */
+	double baseline; /* NAN: none */
+	/* The ratio's least and greatest of all rounds; NAN: it has none, or there was only one. */
+	double ratio_min;
+	double ratio_max;
 	char skipped[WHY_BYTES]; /* empty: it was measured */
 };
 
@@ -25,6 +28,8 @@ struct report {
 
 /* baseline NAN: there is none. A line that nobody asked for is dropped. */
 void report_result(struct report *r, const char *line, double ours, double baseline);
+/* The medians of the rounds, which are sorted. */
+void report_rounds(struct report *r, const char *line, double *ours, double *baseline, unsigned rounds);
 void report_skipped(struct report *r, const char *line, const char *why, ...) __attribute__((format(printf, 3, 4)));
 
 /* A figure behind a line, for the JSON only: "LINE, what". */
