@@ -32,6 +32,9 @@ void report_result(struct report *r, const char *line, double ours, double basel
 void report_rounds(struct report *r, const char *line, double *ours, double *baseline, unsigned rounds);
 void report_skipped(struct report *r, const char *line, const char *why, ...) __attribute__((format(printf, 3, 4)));
 
+/* Sorts them. */
+double bench_median(double *values, unsigned count);
+
 /* A figure behind a line, for the JSON only: "LINE, what". */
 void report_detail(struct report *r, const char *line, const char *what, double value);
 
