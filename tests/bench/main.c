@@ -2,9 +2,9 @@
 
 #include <argp.h>
 #include <fnmatch.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bench/bench.h"
 #include "support/wait.h"
@@ -19,6 +19,17 @@ struct command_line {
 static struct bench bench;
 /* All temporary folders are in it: of a run that dies too, nothing is left. */
 static struct tmpdir temporary;
+
+/* Some lines have a thousand connections, and so has the service that inherits the limit. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 static void remove_temporary(void)
 {
@@ -152,6 +163,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	bench.settings = line.settings;
+	raise_descriptors();
 	tmpdir_make(&temporary);
 	(void)setenv("TMPDIR", temporary.path, 1);
 	(void)atexit(remove_temporary);
