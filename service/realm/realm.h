@@ -60,7 +60,7 @@ struct realm {
 	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
 	uint32_t wait_ms;	       /* but no longer than this; 0: WAIT_MS_DEFAULT */
 	struct visitors_policy visitors;
-	bool has_events;	       /* creations, rotations and updates are announced to those who watch */
+	bool has_events; /* creations, rotations and updates are announced to those who watch */
 };
 
 struct realms {
