@@ -117,14 +117,14 @@ static void print_section(FILE *out, const struct config_section *section, const
 	}
 }
 
-static void print_list_docs(FILE *out, const struct config_key *keys, size_t count)
+static void print_list_docs(FILE *out, const char *in, const struct config_key *keys, size_t count)
 {
 	char facts[KEY_MESSAGE_BYTES];
 	char line[2 * KEY_MESSAGE_BYTES];
 
 	for (size_t i = 0; i < count; i++) {
 		describe(&keys[i], false, facts);
-		snprintf(line, sizeof(line), "  %s: %s (%s)", keys[i].path, keys[i].doc, facts);
+		snprintf(line, sizeof(line), "  %s%s: %s (%s)", in, keys[i].path, keys[i].doc, facts);
 		print_comment(out, 0, line);
 	}
 }
@@ -160,6 +160,31 @@ static void print_listeners(FILE *out, const struct config *c)
 	}
 }
 
+/* The realm's keys of a section; NULL: those outside of all. */
+static void print_realm_keys(FILE *out, const struct config_realm *r, const char *section)
+{
+	for (size_t k = 0; k < REALM_KEYS; k++) {
+		const char *of = realm_keys[k].section;
+
+		if (of == NULL ? section != NULL : section == NULL || strcmp(of, section) != 0)
+			continue;
+		print_field(out, &realm_keys[k], r, section == NULL ? "    " : "      ");
+		fputs("\n", out);
+	}
+}
+
+static void print_profiles(FILE *out, const struct config_realm *r)
+{
+	fputs("    profiles:\n", out);
+	print_realm_keys(out, r, "profiles");
+	fputs("      tiers:\n", out);
+	for (size_t i = 0; i < r->profiles.tier_count; i++) {
+		print_field(out, &tier_keys[TIER_NAME], &r->profiles.tiers[i], "        - {");
+		print_field(out, &tier_keys[TIER_TTL], &r->profiles.tiers[i], ", ");
+		fputs("}\n", out);
+	}
+}
+
 static void print_realms(FILE *out, const struct config *c)
 {
 	fputs("realms:\n", out);
@@ -167,10 +192,8 @@ static void print_realms(FILE *out, const struct config *c)
 		const struct config_realm *r = &c->realms[i];
 
 		fprintf(out, "  - name: \"%s\"\n", r->name);
-		for (size_t k = 0; k < REALM_KEYS; k++) {
-			print_field(out, &realm_keys[k], r, "    ");
-			fputs("\n", out);
-		}
+		print_realm_keys(out, r, NULL);
+		print_profiles(out, r);
 		fputs("    classes:\n", out);
 		for (size_t j = 0; j < r->class_count; j++)
 			for (size_t k = 0; k < CLASS_KEYS; k++) {
@@ -191,7 +214,7 @@ bool config_print(const struct config *c, FILE *out)
 	print_comment(out, 0,
 		      "Addresses for callers, 1..16: of this machine only, loopback or ipc. "
 		      "LATCHKEY_LISTEN: URLs with commas between.");
-	print_list_docs(out, listener_keys, LISTENER_KEYS);
+	print_list_docs(out, "", listener_keys, LISTENER_KEYS);
 	print_listeners(out, c);
 	for (size_t i = 0; config_sections[i].name != NULL; i++)
 		print_section(out, &config_sections[i], c);
@@ -199,8 +222,9 @@ bool config_print(const struct config *c, FILE *out)
 	print_comment(out, 0,
 		      "Tenants, 1..1024, each with 1..32 classes of sessions, of which the first is the default. "
 		      "Callers that name no realm get \"default\".");
-	print_list_docs(out, realm_keys, REALM_KEYS);
-	print_list_docs(out, class_keys, CLASS_KEYS);
+	print_list_docs(out, "", realm_keys, REALM_KEYS);
+	print_list_docs(out, "profiles.tiers[].", tier_keys, TIER_KEYS);
+	print_list_docs(out, "", class_keys, CLASS_KEYS);
 	print_realms(out, c);
 	return fflush(out) == 0 && ferror(out) == 0;
 }

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "latchkey/v1/profiles.pb-c.h"
 #include "rpc/server.h"
 
 /* Field numbers of RequestFrame, for the survey. */
@@ -107,6 +108,21 @@ static void leave_to_arena(void *data, void *p)
 	(void)p;
 }
 
+/* What is put or acknowledged as a whole. */
+static size_t repeated_max(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+	static const struct {
+		const ProtobufCMessageDescriptor *message;
+		const char *field;
+	} wide[] = {{&latchkey__v1__put_profile_request__descriptor, "fields"},
+		    {&latchkey__v1__ack_profile_changes_request__descriptor, "ids"}};
+
+	for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
+		if (m->descriptor == wide[i].message && strcmp(f->name, wide[i].field) == 0)
+			return FRAME_WIDE_MAX;
+	return FRAME_REPEATED_MAX;
+}
+
 static enum status_code check_bounds(const ProtobufCMessage *m, unsigned *unknown_fields, struct status *st);
 
 static enum status_code check_field(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
@@ -123,9 +139,9 @@ static enum status_code check_field(const ProtobufCMessage *m, const ProtobufCFi
 		return inner == NULL ? STATUS_OK : check_bounds(inner, unknown_fields, st);
 	}
 	count = *(const size_t *)(const void *)(base + f->quantifier_offset);
-	if (count > FRAME_REPEATED_MAX)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "%s.%s has %zu entries: send at most %d",
-				  m->descriptor->name, f->name, count, FRAME_REPEATED_MAX);
+	if (count > repeated_max(m, f))
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s.%s has %zu entries: send at most %zu",
+				  m->descriptor->name, f->name, count, repeated_max(m, f));
 	if (f->type != PROTOBUF_C_TYPE_MESSAGE)
 		return STATUS_OK;
 	for (size_t i = 0; i < count; i++)

@@ -41,21 +41,28 @@ enum status_code server_methods_plan(struct call *call, struct status *st) MUST_
 enum status_code server_redis_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_keys_plan(struct call *call, struct status *st) MUST_CHECK;
 
-#define METHOD_OF_SESSIONS(name)                                                                                       \
+#define METHOD_OF_STORE(name)                                                                                       \
 	enum status_code name##_plan(struct call *call, struct status *st) MUST_CHECK;                                 \
 	enum status_code name##_answer(struct call *call, struct task *task, const struct store_reply *reply,          \
 				       enum plan_next *ret_next, struct status *st) MUST_CHECK;
-METHOD_OF_SESSIONS(sessions_create)
-METHOD_OF_SESSIONS(sessions_get)
-METHOD_OF_SESSIONS(sessions_get_many)
-METHOD_OF_SESSIONS(sessions_update)
-METHOD_OF_SESSIONS(sessions_rotate)
-METHOD_OF_SESSIONS(sessions_revoke)
-METHOD_OF_SESSIONS(sessions_revoke_user)
-METHOD_OF_SESSIONS(sessions_revoke_realm)
-METHOD_OF_SESSIONS(sessions_list)
-METHOD_OF_SESSIONS(sessions_verify)
-#undef METHOD_OF_SESSIONS
+METHOD_OF_STORE(sessions_create)
+METHOD_OF_STORE(sessions_get)
+METHOD_OF_STORE(sessions_get_many)
+METHOD_OF_STORE(sessions_update)
+METHOD_OF_STORE(sessions_rotate)
+METHOD_OF_STORE(sessions_revoke)
+METHOD_OF_STORE(sessions_revoke_user)
+METHOD_OF_STORE(sessions_revoke_realm)
+METHOD_OF_STORE(sessions_list)
+METHOD_OF_STORE(sessions_verify)
+METHOD_OF_STORE(profiles_put)
+METHOD_OF_STORE(profiles_get)
+METHOD_OF_STORE(profiles_update)
+METHOD_OF_STORE(profiles_delete)
+METHOD_OF_STORE(profiles_changes)
+METHOD_OF_STORE(profiles_ack_changes)
+METHOD_OF_STORE(profiles_dead_changes)
+#undef METHOD_OF_STORE
 enum status_code sessions_watch_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code sessions_watch_poll(struct call *call, bool is_last, struct status *st) MUST_CHECK;
 bool sessions_get_read_only(struct call *call, struct task *task) MUST_CHECK;

@@ -27,7 +27,15 @@
 	X(SESSION_LIST, "session_list")                                                                                \
 	X(SESSION_RESTORE, "session_restore")                                                                          \
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \
-	X(SESSION_BURY, "session_bury")
+	X(SESSION_BURY, "session_bury")                                                                                \
+	X(PROFILE_CHANGE, "profile_change")                                                                            \
+	X(PROFILE_REDO, "profile_redo")                                                                                \
+	X(PROFILE_GET, "profile_get")                                                                                  \
+	X(PROFILE_PUBLISH, "profile_publish")                                                                          \
+	X(PROFILE_SENT, "profile_sent")                                                                                \
+	X(PROFILE_CHANGES, "profile_changes")                                                                          \
+	X(PROFILE_ACK, "profile_ack")                                                                                  \
+	X(PROFILE_DEAD, "profile_dead")
 
 enum store_script {
 	STORE_NO_SCRIPT, /* argv[0] names a command */
