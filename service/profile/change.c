@@ -21,9 +21,6 @@
 #include "profile/field.h"
 #include "profile/entry.h"
 
-/* What a call that expects a version decides by may be missing on a primary that has just taken over. All instances bring
- * back what they have within 1.2 s (Sentinels are asked every 1 s); twice that, for busy ones. */
-#define SETTLING_MS 2500U
 /* As long as a realm's stream remembers which changes it has. Longer than redos and repetitions come. */
 #define PUBLISHED_MS TOMBSTONE_MS
 /* "CHANGE" that finds a backlog again and again: others fill the outbox as fast as it is emptied. */

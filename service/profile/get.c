@@ -1,15 +1,29 @@
+/* One command, as a rule. A profile that is missing on a primary that has just taken over may be one that others are
+ * still bringing back: it is looked for once more when that is over, which is the one second round trip. */
+
 #include <stdlib.h>
 
 #include "base/metrics.h"
 #include "profile/field.h"
 
-/* A primary that took over has had everything brought back by then: ask again. */
-#define RETRY_AFTER_UNSETTLED_MS 500
+static enum status_code plan_read(const struct plan_env *env, const struct profile_state *s, bool is_last,
+				  struct plan *plan, struct status *st)
+{
+	const struct get_state *g = &s->get;
+	struct command_writer w = command_start(env->arena, STORE_SCRIPT_PROFILE_GET, false);
+
+	if (is_last)
+		w.command.settling_ms = SETTLING_MS;
+	else
+		w.command.staleness_ms = g->req->staleness_ms;
+	command_key(&w, s->key);
+	command_arg(&w, span_of(g->ids, g->req->field_count * FIELD_ID_BYTES));
+	return command_end(&w, plan, st);
+}
 
 enum status_code profile_get_plan(const struct plan_env *env, const struct profile_get_request *req,
 				  struct plan *ret_plan, struct status *st)
 {
-	struct command_writer w = command_start(env->arena, STORE_SCRIPT_PROFILE_GET, false);
 	struct plan plan = {0};
 	struct field_place place;
 	enum status_code code = check_bytes("user", req->user.len, 1, USER_BYTES_MAX, st);
@@ -30,10 +44,7 @@ enum status_code profile_get_plan(const struct plan_env *env, const struct profi
 	place = (struct field_place){.env = env, .tag = plan.profile->tag, .key = plan.profile->key};
 	for (size_t i = 0; i < req->field_count; i++)
 		field_id(&place, req->fields[i], ids + i * FIELD_ID_BYTES);
-	w.command.staleness_ms = req->staleness_ms;
-	command_key(&w, plan.profile->key);
-	command_arg(&w, span_of(ids, req->field_count * FIELD_ID_BYTES));
-	code = command_end(&w, &plan, st);
+	code = plan_read(env, plan.profile, false, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
@@ -174,18 +185,23 @@ static enum status_code read_profile(const struct plan_env *env, const struct pr
 }
 
 enum status_code profile_get_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
-				    struct profile_get_result *ret, struct status *st)
+				    enum plan_next *ret_next, struct profile_get_result *ret, struct status *st)
 {
+	struct profile_state *s = plan->profile;
+
+	*ret_next = PLAN_DONE;
+	plan->redos = NULL;
 	if (reply == NULL || reply->type != STORE_ARRAY)
 		return reply_odd(st, "profile_get");
-	if (reply->count > 0)
-		return read_profile(env, plan->profile, reply, ret, st);
-	if (env->is_unsettled) {
-		(void)status_set(st, STATUS_UNAVAILABLE,
-				 "Redis has just changed its primary, and the profile, if there is one, may not have "
-				 "been brought back yet: ask again");
-		st->retry_after_ms = RETRY_AFTER_UNSETTLED_MS;
-		return st->code;
+	if (reply->count > 1)
+		return read_profile(env, s, reply, ret, st);
+	/* A tombstone is proof. */
+	if (reply->count == 0 && env->is_unsettled && !s->get.is_last) {
+		s->get.is_last = true;
+		if (plan_read(env, s, true, plan, st) != STATUS_OK)
+			return st->code;
+		*ret_next = PLAN_AGAIN;
+		return STATUS_OK;
 	}
 	*ret = (struct profile_get_result){0};
 	return STATUS_OK;

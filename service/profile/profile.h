@@ -83,9 +83,11 @@ struct profile_get_result {
 
 enum status_code profile_get_plan(const struct plan_env *env, const struct profile_get_request *req,
 				  struct plan *ret_plan, struct status *st) MUST_CHECK;
-/* UNAVAILABLE also: that there is none is not known, or the key is not here; DATA_LOSS: a field does not open. */
+/* UNAVAILABLE also: the key of a field is not here; DATA_LOSS: a field does not open. PLAN_AGAIN where there is none, and
+ * a failover was a moment ago. */
 enum status_code profile_get_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
-				    struct profile_get_result *ret, struct status *st) MUST_CHECK;
+				    enum plan_next *ret_next, struct profile_get_result *ret,
+				    struct status *st) MUST_CHECK;
 
 /* ---- The realm's changes ---- */
 

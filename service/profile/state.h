@@ -9,6 +9,9 @@
 #include "plan/subject.h"
 #include "profile/profile.h"
 
+/* What a call decides by may be missing on a primary that has just taken over. All instances bring back what they have
+ * within 1.2 s (Sentinels are asked every 1 s); twice that, for busy ones. */
+#define SETTLING_MS 2500U
 /* So long something remembers of a call that has no idempotency key whether it was carried out: the store sends it again
  * within its deadline only, which is 30 s unless configured otherwise. What brings a change back after a failover may come
  * for half of that; by then the memory must still be there. */
@@ -44,6 +47,7 @@ struct change_state {
 struct get_state {
 	const struct profile_get_request *req;
 	const uint8_t *ids; /* of the fields asked for */
+	bool is_last;	    /* what is missing now is not there */
 };
 
 struct profile_state {

@@ -231,11 +231,12 @@ enum status_code profiles_get_answer(struct call *call, struct task *task, const
 	Latchkey__V1__GetProfileResponse *m = arena_alloc(call->env.arena, sizeof(*m));
 	struct profile_get_result result = {0};
 
-	(void)ret_next;
 	if (m == NULL)
 		return call_no_memory(st);
-	if (profile_get_answer(&call->env, &task->plan, reply, &result, st) != STATUS_OK)
+	if (profile_get_answer(&call->env, &task->plan, reply, ret_next, &result, st) != STATUS_OK)
 		return st->code;
+	if (*ret_next == PLAN_AGAIN)
+		return STATUS_OK;
 	metric_add(result.is_found ? METRIC_PROFILES_FOUND : METRIC_PROFILES_MISSING, 1);
 	latchkey__v1__get_profile_response__init(m);
 	MESSAGE_SET(m, found, result.is_found);

@@ -2,11 +2,11 @@
 -- Reads a profile, or some of its fields.
 -- KEYS    1 profile
 -- ARGV    1 ids of fields, 16 bytes each, one behind the other; '': all
--- Returns {version, time left in ms, name in the hash, value, ...}, or {} when there is none
+-- Returns {version, time left in ms, name in the hash, value, ...}; {0} when it was deleted; {} when there is none
 -- Cost    O(fields read)
 local profile, ids = KEYS[1], ARGV[1]
 local head = redis.call('HMGET', profile, '_v', '_t')
-if not head[2] then return {} end
+if not head[2] then return head[1] and {0} or {} end
 local answer = {head[1], redis.call('PTTL', profile)}
 if ids == '' then
 	for _, one in ipairs(redis.call('HGETALL', profile)) do answer[#answer + 1] = one end

@@ -59,13 +59,15 @@ enum status_code do_get_profile(struct stage *s, const char *user, const struct 
 				struct profile_get_result *ret)
 {
 	struct profile_get_request whole = *req;
+	enum plan_next next = PLAN_AGAIN;
 	struct plan plan = {0};
 	enum status_code code;
 
 	whole.user = span_str(user);
 	code = profile_get_plan(&s->world.env, &whole, &plan, &s->st);
-	if (code == STATUS_OK)
-		code = profile_get_answer(&s->world.env, &plan, carry_out(s, &plan), ret, &s->st);
+	while (code == STATUS_OK && next == PLAN_AGAIN)
+		code = profile_get_answer(&s->world.env, &plan, carry_out(s, &plan), &next, ret, &s->st);
+	s->last = plan.command;
 	arena_free(&s->replies);
 	return code;
 }
