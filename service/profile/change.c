@@ -293,7 +293,8 @@ static bool redo_change(const struct plan_env *env, const struct profile_state *
 		command_arg(&w, s->change.change);
 		command_number(&w, OUTBOX_MS);
 	}
-	return command_end_redo(&w, REDO_MS, plan);
+	/* What has expired is not to come back. */
+	return command_end_redo(&w, s->change.lives_ms < REDO_MS ? s->change.lives_ms : REDO_MS, plan);
 }
 
 /* What profile_change remembers of a call: its answer, the first time as later. */
@@ -305,6 +306,8 @@ static enum status_code read_memory(const struct plan_env *env, struct change_st
 	const uint64_t existed = take_number(&r, 1);
 	const uint64_t version = take_number(&r, 8);
 
+	(void)take_bytes(&r, 3 * 8); /* stamp, the one before, created: the redo's */
+	c->lives_ms = take_number(&r, 8);
 	if (counters == NULL)
 		return no_memory(st);
 	if (memory.len < MEMORY_HEAD_BYTES)
@@ -312,7 +315,6 @@ static enum status_code read_memory(const struct plan_env *env, struct change_st
 	if (!secret_eq(fingerprint.ptr, c->fingerprint, FINGERPRINT_BYTES))
 		return status_set(st, STATUS_ALREADY_EXISTS,
 				  "the idempotency key was used for another request; use a new key for each request");
-	(void)take_bytes(&r, 4 * 8);
 	(void)take_bytes(&r, take_number(&r, 1));
 	if (r.is_short || !entry_counters(take_bytes(&r, reader_left(&r)), c->req->increment_count,
 					c->req->increments, counters))

@@ -39,6 +39,7 @@ struct change_state {
 	span change;	/* sealed, for the stream */
 	bool is_stored; /* and this is what was answered: */
 	struct profile_change_result result;
+	uint64_t lives_ms; /* of the profile, or of what has taken its place */
 	size_t entry_count; /* on their way to the stream */
 	span entries[OUTBOX_MAX];
 	uint64_t last_stamp; /* of the last of them */
@@ -50,13 +51,17 @@ struct get_state {
 	bool is_last;	    /* what is missing now is not there */
 };
 
+struct ack_state {
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+};
+
 struct profile_state {
 	char tag[USER_TAG_CHARS];
 	span key;
 	union {
 		struct change_state change;
 		struct get_state get;
-		const struct profile_ack_request *ack;
+		struct ack_state ack;
 	};
 };
 

@@ -54,16 +54,20 @@ static bool key_of_dead(const struct plan_env *env, span group, span *ret)
 	return key_under_subject(env->arena, 'c', tag, span_of(last, sizeof(last)), ret);
 }
 
-/* Stream, the group's dead, and what is remembered of this call. */
-static bool add_keys(const struct plan_env *env, span group, struct command_writer *w)
+/* Stream, the group's dead, and what is remembered of this call: under the idempotency key, if it is of a method that
+ * looks at one. */
+static bool add_keys(const struct plan_env *env, span group, span method, struct command_writer *w)
 {
+	const bool is_keyed = method.len > 0 && env->idempotency_key.len > 0;
 	char tag[USER_TAG_CHARS];
 	span stream;
 	span memory;
 	span dead;
 
 	realm_tag_print(env, tag);
-	if (!key_of_stream(env, &stream) || !key_of_dead(env, group, &dead) || !key_of_run(env, tag, &memory))
+	if (!key_of_stream(env, &stream) || !key_of_dead(env, group, &dead))
+		return false;
+	if (is_keyed ? !key_of_idempotency(env, tag, method, &memory) : !key_of_run(env, tag, &memory))
 		return false;
 	command_key(w, stream);
 	command_key(w, dead);
@@ -99,7 +103,7 @@ enum status_code profile_changes_plan(const struct plan_env *env, const struct p
 	if (code != STATUS_OK)
 		return code;
 	if (!hash_name(env, "group", req->group, &group) || !hash_name(env, "consumer", req->consumer, &consumer) ||
-	    !add_keys(env, group, &w))
+	    !add_keys(env, group, SPAN_EMPTY, &w))
 		return no_memory(st);
 	command_arg(&w, group);
 	command_arg(&w, consumer);
@@ -238,6 +242,19 @@ static enum status_code join_ids(const struct plan_env *env, const struct profil
 	return STATUS_OK;
 }
 
+static bool fingerprint_ids(const struct plan_env *env, span group, span ids, struct ack_state *ret)
+{
+	struct fingerprint f;
+
+	if (!fingerprint_start(env->arena, 3, &f))
+		return false;
+	fingerprint_add(&f, SPAN_LIT("AckChanges"));
+	fingerprint_add(&f, group);
+	fingerprint_add(&f, ids);
+	fingerprint_end(env->keys, &f, ret->fingerprint);
+	return true;
+}
+
 enum status_code profile_ack_plan(const struct plan_env *env, const struct profile_ack_request *req,
 				  struct plan *ret_plan, struct status *st)
 {
@@ -245,7 +262,7 @@ enum status_code profile_ack_plan(const struct plan_env *env, const struct profi
 	enum status_code code = check_stream(env, req->group, st);
 	struct plan plan = {0};
 	span group;
-	span ids;
+	span ids = SPAN_EMPTY;
 
 	if (code == STATUS_OK && (req->id_count == 0 || req->id_count > CHANGES_MAX))
 		code = status_set(st, STATUS_INVALID_ARGUMENT, "ids: %zu of them; must be 1 to %d", req->id_count,
@@ -254,11 +271,14 @@ enum status_code profile_ack_plan(const struct plan_env *env, const struct profi
 		code = join_ids(env, req, &ids, st);
 	if (code != STATUS_OK)
 		return code;
-	if (!hash_name(env, "group", req->group, &group) || !add_keys(env, group, &w))
+	plan.profile = arena_alloc(env->arena, sizeof(*plan.profile));
+	if (plan.profile == NULL || !hash_name(env, "group", req->group, &group) ||
+	    !add_keys(env, group, SPAN_LIT("AckChanges"), &w) || !fingerprint_ids(env, group, ids, &plan.profile->ack))
 		return no_memory(st);
 	command_arg(&w, group);
 	command_arg(&w, ids);
-	command_number(&w, RUN_MS);
+	command_number(&w, env->idempotency_key.len > 0 ? IDEMPOTENCY_S * 1000ULL : RUN_MS);
+	command_arg(&w, span_of(plan.profile->ack.fingerprint, FINGERPRINT_BYTES));
 	code = command_end(&w, &plan, st);
 	if (code == STATUS_OK)
 		*ret_plan = plan;
@@ -269,11 +289,16 @@ enum status_code profile_ack_answer(const struct plan_env *env, struct plan *pla
 				    uint32_t *ret_acknowledged, struct status *st)
 {
 	const struct store_reply *count = reply_element(reply, 1, STORE_INTEGER);
+	const struct store_reply *fingerprint = reply_element(reply, 2, STORE_STRING);
 	struct command_writer redo = {.arena = env->arena, .command = plan->command};
 
 	plan->redos = NULL;
-	if (!span_eq(reply_word(reply), SPAN_LIT("ok")) || count == NULL)
+	if (!span_eq(reply_word(reply), SPAN_LIT("ok")) || count == NULL || fingerprint == NULL ||
+	    fingerprint->string.len != FINGERPRINT_BYTES)
 		return reply_odd(st, "profile_ack");
+	if (!secret_eq(fingerprint->string.ptr, plan->profile->ack.fingerprint, FINGERPRINT_BYTES))
+		return status_set(st, STATUS_ALREADY_EXISTS,
+				  "the idempotency key was used for another request; use a new key for each request");
 	command_arg(&redo, SPAN_LIT("redo"));
 	if (!command_end_redo(&redo, REDO_MS, plan))
 		return no_memory(st);

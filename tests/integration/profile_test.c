@@ -453,6 +453,7 @@ static void a_realm_without_changes_says_so(void **state)
 
 static void fail_over(struct scene3 *s)
 {
+	/* As people do it, who take a server away. */
 	switch (s->mode) {
 	case STANDALONE:
 		break;
@@ -462,6 +463,21 @@ static void fail_over(struct scene3 *s)
 	case CLUSTER:
 		for (unsigned shard = 0; shard < s->cluster.shards; shard++)
 			(void)redis_cluster_failover(&s->cluster, shard);
+		break;
+	}
+}
+
+/* And as it happens: what the primary has not handed on is lost with it. */
+static void lose_a_primary(struct scene3 *s)
+{
+	switch (s->mode) {
+	case STANDALONE:
+		break;
+	case SENTINEL:
+		redis_sentinels_kill(&s->sentinels, (unsigned)redis_sentinels_primary(&s->sentinels));
+		break;
+	case CLUSTER:
+		redis_cluster_kill(&s->cluster, (unsigned)redis_cluster_primary_of_shard(&s->cluster, 0));
 		break;
 	}
 }
@@ -514,8 +530,10 @@ static void increments_survive_a_failover_once(void **state)
 		raw_free(got);
 	} while (count > 0);
 	for (int round = 0; round < ROUNDS; round++) {
-		if (round == ROUNDS / 2)
+		if (round == 2)
 			fail_over(s);
+		if (round == 4)
+			lose_a_primary(s);
 		add_to_all(s, round, USERS);
 	}
 	for (int i = 0; i < USERS; i++) {

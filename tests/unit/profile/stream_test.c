@@ -129,6 +129,23 @@ static void the_acknowledged_do_not_come_again(void **state)
 	assert_int_equal(got.changes[0].deliveries, 2);
 }
 
+static void an_acknowledgement_has_its_key(void **state)
+{
+	struct stage *s = *state;
+	struct profile_changes_result got;
+	struct profile_ack_request other = {.group = SPAN_LIT("g"), .id_count = 1};
+	uint32_t count;
+
+	(void)increment(s, "n", 1);
+	(void)increment(s, "n", 1);
+	got = next(s, "g", 64);
+	s->world.env.idempotency_key = SPAN_LIT("once");
+	assert_int_equal(acknowledge(s, "g", got.changes[0].id), 1);
+	assert_int_equal(acknowledge(s, "g", got.changes[0].id), 1);
+	other.ids = &got.changes[1].id;
+	assert_int_equal(do_ack(s, &other, &count), STATUS_ALREADY_EXISTS);
+}
+
 static void the_unacknowledged_die_after_so_many(void **state)
 {
 	struct stage *s = *state;
@@ -400,6 +417,7 @@ int main(void)
 	    cmocka_unit_test_setup(changes_tell_what_was_done, changes_reset),
 	    cmocka_unit_test_setup(each_group_gets_all_and_once, changes_reset),
 	    cmocka_unit_test_setup(the_acknowledged_do_not_come_again, changes_reset),
+	    cmocka_unit_test_setup(an_acknowledgement_has_its_key, changes_reset),
 	    cmocka_unit_test_setup(the_unacknowledged_die_after_so_many, changes_reset),
 	    cmocka_unit_test_setup(a_second_run_hands_out_the_same, changes_reset),
 	    cmocka_unit_test_setup(a_dead_instances_changes_are_brought_along, changes_reset),
