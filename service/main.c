@@ -57,7 +57,9 @@ _Static_assert((int)CONFIG_EVICT_LRU == (int)AT_CAP_EVICT_LRU, "at_cap is handed
 _Static_assert(CONFIG_GRACE_S_MAX == GRACE_S_MAX, "config lets through what the domain takes");
 _Static_assert(CONFIG_TIER_NAME_BYTES_MAX == PROFILE_TIER_BYTES_MAX, "config lets through what the domain takes");
 _Static_assert((sizeof(struct session_class) * CONFIG_CLASSES_MAX + sizeof(struct profile_tier) * CONFIG_TIERS_MAX +
-		sizeof(struct realm)) * CONFIG_REALMS_MAX < REALMS_ARENA_BYTES,
+		sizeof(struct realm)) *
+		       CONFIG_REALMS_MAX <
+		   REALMS_ARENA_BYTES,
 	       "the largest configuration fits");
 
 struct service {

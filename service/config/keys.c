@@ -176,20 +176,21 @@ const struct config_key realm_keys[REALM_KEYS] = {
 	 .offset = offsetof(struct config_realm, profiles.changes),
 	 .default_text = "false",
 	 .words = booleans,
-	 .doc = "Whether changes of profiles are kept for other programs to follow (Profiles/Changes). Each change then "
-		"takes two more round trips to Redis."},
-    [REALM_PROFILES_CHANGES_MAX] =
-	{.section = "profiles",
-	 .name = "changes_max",
-	 .path = "profiles.changes_max",
-	 .type = KEY_U32,
-	 .offset = offsetof(struct config_realm, profiles.changes_max),
-	 .default_text = "100000",
-	 .min = 100,
-	 .max = 100000000,
-	 .unit = "changes",
-	 .doc = "About so many are kept, acknowledged or not, and of each group's dead; then the oldest go. A change takes "
-		"some 200 bytes and what it sets."},
+	 .doc =
+	     "Whether changes of profiles are kept for other programs to follow (Profiles/Changes). Each change then "
+	     "takes two more round trips to Redis."},
+    [REALM_PROFILES_CHANGES_MAX] = {.section = "profiles",
+				    .name = "changes_max",
+				    .path = "profiles.changes_max",
+				    .type = KEY_U32,
+				    .offset = offsetof(struct config_realm, profiles.changes_max),
+				    .default_text = "100000",
+				    .min = 100,
+				    .max = 100000000,
+				    .unit = "changes",
+				    .doc = "About so many are kept, acknowledged or not, and of each group's dead; "
+					   "then the oldest go. A change takes "
+					   "some 200 bytes and what it sets."},
 };
 
 /* What is gone in a minute is no profile. */

@@ -12,8 +12,8 @@ enum name_purpose {
 	NAME_SCOPE,	  /* realm; realm, class */
 	NAME_IDEMPOTENCY, /* realm, caller, method, key */
 	NAME_FINGERPRINT, /* method, and a request's fields */
-	NAME_PROFILE_FIELD, /* user tag, field */
-	NAME_PROFILE_GROUP, /* realm, group or consumer, its name */
+	NAME_FIELD,	  /* of a profile: user tag, name */
+	NAME_GROUP,	  /* realm, group or consumer, its name */
 	NAME_PURPOSES
 };
 

@@ -18,8 +18,8 @@
 
 #include "base/bytes.h"
 #include "base/metrics.h"
-#include "profile/field.h"
 #include "profile/entry.h"
+#include "profile/field.h"
 
 /* As long as a realm's stream remembers which changes it has. Longer than redos and repetitions come. */
 #define PUBLISHED_MS TOMBSTONE_MS
@@ -316,8 +316,8 @@ static enum status_code read_memory(const struct plan_env *env, struct change_st
 		return status_set(st, STATUS_ALREADY_EXISTS,
 				  "the idempotency key was used for another request; use a new key for each request");
 	(void)take_bytes(&r, take_number(&r, 1));
-	if (r.is_short || !entry_counters(take_bytes(&r, reader_left(&r)), c->req->increment_count,
-					c->req->increments, counters))
+	if (r.is_short ||
+	    !entry_counters(take_bytes(&r, reader_left(&r)), c->req->increment_count, c->req->increments, counters))
 		return reply_odd(st, "profile_change");
 	c->result = (struct profile_change_result){.existed = existed != 0, .version = version, .counters = counters};
 	return STATUS_OK;
@@ -379,7 +379,8 @@ static enum status_code answer_refused(const struct profile_change_request *req,
 	}
 	if (span_eq(word, SPAN_LIT("value")))
 		return status_set(st, STATUS_FAILED_PRECONDITION,
-				  "increment[%llu]: the field is no counter; set a number first", (unsigned long long)n - 1);
+				  "increment[%llu]: the field is no counter; set a number first",
+				  (unsigned long long)n - 1);
 	if (span_eq(word, SPAN_LIT("overflow")))
 		return status_set(st, STATUS_OUT_OF_RANGE,
 				  "increment[%llu]: the counter would leave 64 bits; set it anew, or add less",

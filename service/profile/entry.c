@@ -9,9 +9,9 @@
 #include "profile/field.h"
 
 #define ENTRY_FORMAT 1
-#define HEAD_BYTES 26 /* in front of the counters */
-#define SEAL_BYTES 3  /* format and number of the key */
-#define AD_BYTES   (sizeof("lk1:c:{}") - 1 + USER_TAG_CHARS + 1)
+#define HEAD_BYTES   26 /* in front of the counters */
+#define SEAL_BYTES   3	/* format and number of the key */
+#define AD_BYTES     (sizeof("lk1:c:{}") - 1 + USER_TAG_CHARS + 1)
 /* Mark, length of the name, length of the value. */
 #define PART_BYTES 4
 /* "-9223372036854775808" */

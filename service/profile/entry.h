@@ -23,6 +23,7 @@ bool entry_stamp(span entry, uint64_t *ret) MUST_CHECK;
 enum entry_result entry_open(const struct plan_env *env, span entry, struct profile_change *ret) MUST_CHECK;
 
 /* The counters' numbers, in the order of names; false: not as many. */
-bool entry_counters(span text, size_t count, const struct profile_increment *names, struct profile_field *out) MUST_CHECK;
+bool entry_counters(span text, size_t count, const struct profile_increment *names,
+		    struct profile_field *out) MUST_CHECK;
 
 #endif

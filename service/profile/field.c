@@ -37,10 +37,11 @@ void field_id(const struct field_place *place, span name, uint8_t out[static FIE
 {
 	const span inputs[] = {span_of(place->tag, USER_TAG_CHARS), name};
 
-	name_hash(place->env->keys, NAME_PROFILE_FIELD, inputs, 2, out, FIELD_ID_BYTES);
+	name_hash(place->env->keys, NAME_FIELD, inputs, 2, out, FIELD_ID_BYTES);
 }
 
-static span seal_ad(const struct field_place *place, span id, enum field_format format, uint8_t out[static AD_BYTES_MAX])
+static span seal_ad(const struct field_place *place, span id, enum field_format format,
+		    uint8_t out[static AD_BYTES_MAX])
 {
 	struct writer w = writer_over(out, AD_BYTES_MAX);
 
@@ -148,8 +149,8 @@ bool field_items(const struct field_place *place, const struct profile_change_re
 	for (size_t i = 0; i < req->set_count && ok; i++) {
 		const struct profile_field *f = &req->set[i];
 
-		ok = f->is_counter ? put_counter(place, SPAN_LIT("c"), f->name, f->number, &w)
-				   : put_value(place, f, &w);
+		ok =
+		    f->is_counter ? put_counter(place, SPAN_LIT("c"), f->name, f->number, &w) : put_value(place, f, &w);
 	}
 	for (size_t i = 0; i < req->remove_count && ok; i++)
 		put_removal(place, req->remove[i], &w);
@@ -197,8 +198,8 @@ static enum status_code check_values(const struct profile_change_request *req, s
 	if (bytes <= PROFILE_BYTES_MAX)
 		return STATUS_OK;
 	return status_set(st, STATUS_INVALID_ARGUMENT,
-			  "the fields have %zu bytes of names and values; at most %d. Keep large values elsewhere", bytes,
-			  PROFILE_BYTES_MAX);
+			  "the fields have %zu bytes of names and values; at most %d. Keep large values elsewhere",
+			  bytes, PROFILE_BYTES_MAX);
 }
 
 enum status_code field_check(const struct profile_change_request *req, struct status *st)
@@ -227,7 +228,8 @@ bool field_number_parse(span text, int64_t *ret)
 	char *end;
 	long long n;
 
-	if (text.len == 0 || text.len > NUMBER_CHARS_MAX || (text.ptr[0] != '-' && (text.ptr[0] < '0' || text.ptr[0] > '9')))
+	if (text.len == 0 || text.len > NUMBER_CHARS_MAX ||
+	    (text.ptr[0] != '-' && (text.ptr[0] < '0' || text.ptr[0] > '9')))
 		return false;
 	memcpy(digits, text.ptr, text.len);
 	digits[text.len] = 0;
@@ -291,7 +293,8 @@ static enum field_result open_counter(const struct field_place *place, const str
 	return FIELD_OK;
 }
 
-enum field_result field_open(const struct field_place *place, const struct field_stored *from, struct profile_field *ret)
+enum field_result field_open(const struct field_place *place, const struct field_stored *from,
+			     struct profile_field *ret)
 {
 	struct profile_field f = {0};
 	enum field_format format;

@@ -134,9 +134,8 @@ static bool is_repeated(const struct pair *pairs, size_t i)
 	return i > 0 && compare_pairs(&pairs[i - 1], &pairs[i]) == 0;
 }
 
-static enum status_code open_pairs(const struct field_place *place, const struct get_state *g,
-				   const struct pair *pairs, size_t count, struct profile_field *out, size_t *ret_count,
-				   struct status *st)
+static enum status_code open_pairs(const struct field_place *place, const struct get_state *g, const struct pair *pairs,
+				   size_t count, struct profile_field *out, size_t *ret_count, struct status *st)
 {
 	size_t n = 0;
 

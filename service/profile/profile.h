@@ -9,18 +9,18 @@
 #define PROFILE_FIELDS_MAX 256
 /* Names and values of all fields, a counter's number as 8 bytes: half a frame of 64 KiB, so that any profile can be put by
  * one call. */
-#define PROFILE_BYTES_MAX	32768
-#define FIELD_NAME_BYTES_MAX	64
-#define FIELD_VALUE_BYTES_MAX	16384
-#define PROFILE_AT_ONCE_MAX	64 /* fields that one Update or Get names */
-#define PROFILE_NUMBER_BYTES	8
-#define CHANGES_MAX		256
-#define CHANGES_DEFAULT		64
-#define CHANGE_NAME_BYTES_MAX	64 /* of groups and consumers */
-#define CHANGE_REDELIVER_MS	60000
-#define CHANGE_DELIVERIES	5
-#define CHANGE_DELIVERIES_MAX	100
-#define CHANGE_ID_BYTES_MAX	44 /* a mark, two numbers of 20 digits and what is between them; with room */
+#define PROFILE_BYTES_MAX     32768
+#define FIELD_NAME_BYTES_MAX  64
+#define FIELD_VALUE_BYTES_MAX 16384
+#define PROFILE_AT_ONCE_MAX   64 /* fields that one Update or Get names */
+#define PROFILE_NUMBER_BYTES  8
+#define CHANGES_MAX	      256
+#define CHANGES_DEFAULT	      64
+#define CHANGE_NAME_BYTES_MAX 64 /* of groups and consumers */
+#define CHANGE_REDELIVER_MS   60000
+#define CHANGE_DELIVERIES     5
+#define CHANGE_DELIVERIES_MAX 100
+#define CHANGE_ID_BYTES_MAX   44 /* a mark, two numbers of 20 digits and what is between them; with room */
 
 struct profile_field {
 	span name;

@@ -39,7 +39,7 @@ struct change_state {
 	span change;	/* sealed, for the stream */
 	bool is_stored; /* and this is what was answered: */
 	struct profile_change_result result;
-	uint64_t lives_ms; /* of the profile, or of what has taken its place */
+	uint64_t lives_ms;  /* of the profile, or of what has taken its place */
 	size_t entry_count; /* on their way to the stream */
 	span entries[OUTBOX_MAX];
 	uint64_t last_stamp; /* of the last of them */

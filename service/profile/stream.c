@@ -12,8 +12,8 @@
 #define GROUPS_MAX 64
 /* Instances of one program; those that hold nothing make room. */
 #define CONSUMERS_MAX 256
-/* Changes that one call brings, sealed, with four of the largest above it (134 KiB): opened they take as much again, and
- * both fit in the memory of a call. */
+/* Changes that one call brings, sealed, and perhaps one of the largest above it (38 KB): opened, as messages and packed
+ * they take three times as much, which fits in the memory of a call. */
 #define CHANGES_BYTES_MAX 262144
 #define DEAD_MARK	  "d"
 
@@ -38,7 +38,7 @@ static bool hash_name(const struct plan_env *env, const char *kind, span name, s
 	uint8_t hash[NAME_BYTES];
 	char text[NAME_CHARS];
 
-	name_hash(env->keys, NAME_PROFILE_GROUP, inputs, 3, hash, sizeof(hash));
+	name_hash(env->keys, NAME_GROUP, inputs, 3, hash, sizeof(hash));
 	base64_encode(span_of(hash, sizeof(hash)), text);
 	return arena_copy(env->arena, span_of(text, sizeof(text)), ret);
 }
@@ -322,7 +322,8 @@ enum status_code profile_dead_plan(const struct plan_env *env, const struct prof
 	if (code == STATUS_OK)
 		code = check_range("max", req->max, CHANGES_MAX, st);
 	if (code == STATUS_OK && req->after.len > 0 && !is_dead_id(req->after))
-		code = status_set(st, STATUS_INVALID_ARGUMENT, "after is no id of a dead change; send one from DeadChanges");
+		code = status_set(st, STATUS_INVALID_ARGUMENT,
+				  "after is no id of a dead change; send one from DeadChanges");
 	if (code != STATUS_OK)
 		return code;
 	if (req->after.len > 0)

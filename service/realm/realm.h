@@ -8,8 +8,8 @@
 #include "crypto/keyring.h"
 
 /* Names of realms and classes: a-z 0-9 . _ - */
-#define REALM_NAME_BYTES_MAX 64
-#define CLASS_NAME_BYTES_MAX 32
+#define REALM_NAME_BYTES_MAX   64
+#define CLASS_NAME_BYTES_MAX   32
 #define PROFILE_TIER_BYTES_MAX 32
 /* The most sessions of a class that a user may have alive at once. A create at the cap looks at each of them in its script, at
  * 1.4 us each (measured; 1.8 us where the least recently used goes): 100 take 0.2 ms, and 10,000 hold Redis up for 14 to
@@ -54,7 +54,7 @@ struct profile_tier {
 };
 
 struct profile_policy {
-	size_t tier_count; /* 0: the realm keeps no profiles */
+	size_t tier_count;	    /* 0: the realm keeps no profiles */
 	struct profile_tier *tiers; /* the first is the default */
 	uint32_t jitter_percent;    /* by so much each time to live is longer or shorter */
 	bool has_changes;	    /* they are kept, for other programs to follow */

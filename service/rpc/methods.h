@@ -41,7 +41,7 @@ enum status_code server_methods_plan(struct call *call, struct status *st) MUST_
 enum status_code server_redis_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_keys_plan(struct call *call, struct status *st) MUST_CHECK;
 
-#define METHOD_OF_STORE(name)                                                                                       \
+#define METHOD_OF_STORE(name)                                                                                          \
 	enum status_code name##_plan(struct call *call, struct status *st) MUST_CHECK;                                 \
 	enum status_code name##_answer(struct call *call, struct task *task, const struct store_reply *reply,          \
 				       enum plan_next *ret_next, struct status *st) MUST_CHECK;

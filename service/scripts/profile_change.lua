@@ -71,7 +71,7 @@ end
 counters = table.concat(counters, ',')
 local tier, lives = choose_tier()
 head.tier = kind == 'delete' and '' or tier
-write_head(head, kind == 'delete' and ARGV[8] or lives)
+write_all(head, kind == 'delete' and ARGV[8] or lives)
 
 remembered = ARGV[7] .. string.char(exists and 1 or 0)
 	.. struct.pack('>I8I8I8I8I8I1', head.version, head.stamp, before, head.created, tonumber(lives), #head.tier)

@@ -9,14 +9,20 @@
 -- Again   A second run, after a first whose answer was lost, finds what the first handed out, and hands out the same.
 local stream, dead, memory = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, max, bytes_max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[10])
--- What one reading may bring at most over the bound: four of the largest changes.
-local READ_AT_ONCE = 4
+-- The largest change: the bytes of a profile, and around each field 16 more.
+local LARGEST = 38000
 local answer, ids, bytes, died = {}, {}, 0, 0
 
 local function hand_out(id, change, deliveries)
 	ids[#ids + 1] = id
 	bytes = bytes + #change
 	answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = id, change, deliveries
+end
+
+-- How many may be read at once, not knowing how large they are; 0: no more.
+local function room()
+	if bytes >= bytes_max then return 0 end
+	return math.min(max - #ids, math.max(1, math.floor((bytes_max - bytes) / LARGEST)))
 end
 
 -- The change at this id; nil: it was trimmed.
@@ -81,17 +87,25 @@ local function bury(id, deliveries)
 	redis.call('XACK', stream, group, id)
 end
 
+local late, deliveries = {}, {}
 for _, one in ipairs(redis.call('XPENDING', stream, group, 'IDLE', ARGV[4], '-', '+', max)) do
-	local id, deliveries = one[1], one[4]
-	if deliveries >= tonumber(ARGV[5]) then
-		bury(id, deliveries)
-	elseif bytes < bytes_max then
-		local claimed = redis.call('XCLAIM', stream, group, consumer, 0, id)[1]
-		if claimed then hand_out(id, claimed[2][2], deliveries + 1) else redis.call('XACK', stream, group, id) end
+	if one[4] >= tonumber(ARGV[5]) then
+		bury(one[1], one[4])
+	else
+		late[#late + 1], deliveries[one[1]] = one[1], one[4]
 	end
 end
-while #ids < max and bytes < bytes_max do
-	local count = math.min(max - #ids, READ_AT_ONCE)
+local at = 1
+while at <= #late and room() > 0 do
+	local last = math.min(at + room() - 1, #late)
+	-- Those that were trimmed are left out, and the group forgets them.
+	for _, one in ipairs(redis.call('XCLAIM', stream, group, consumer, 0, unpack(late, at, last))) do
+		if one then hand_out(one[1], one[2][2], deliveries[one[1]] + 1) end
+	end
+	at = last + 1
+end
+while room() > 0 do
+	local count = room()
 	local found = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', stream, '>')
 	if not found then break end
 	for _, one in ipairs(found[1][2]) do hand_out(one[1], one[2][2], 1) end

@@ -75,7 +75,7 @@ if head.tier == '' then
 elseif not is_latest and left > 0 then
 	lives = left
 end
-write_head(head, lives)
+write_all(head, lives)
 if outbox and (existed == 1 or kind ~= 'delete') then
 	put_out({created = created, version = version, stamp = stamp}, ARGV[3]:sub(behind), ARGV[6], ARGV[7])
 end

@@ -16,7 +16,7 @@
 #define CONFIG                                                                                                         \
 	"realms:\n"                                                                                                    \
 	"  - name: default\n"                                                                                          \
-	"    profiles: { tiers: [ { name: short, ttl_s: 600 }, { name: long, ttl_s: 86400 } ], jitter_percent: 5 }\n"       \
+	"    profiles: { tiers: [ { name: short, ttl_s: 600 }, { name: long, ttl_s: 86400 } ], jitter_percent: 5 }\n"  \
 	"  - name: followed\n"                                                                                         \
 	"    profiles: { changes: true, changes_max: 10000 }\n"
 
@@ -183,14 +183,14 @@ static uint64_t put(struct scene3 *s, const char *realm, const char *user, const
 	field.has_value = optional(value, &field.value);
 	req.fields = fields;
 	req.n_fields = 1;
-	response = call(s, OK, "/latchkey.v1.Profiles/Put", &req.base, &latchkey__v1__put_profile_response__descriptor,
-			NULL);
+	response =
+	    call(s, OK, "/latchkey.v1.Profiles/Put", &req.base, &latchkey__v1__put_profile_response__descriptor, NULL);
 	version = response->version;
 	raw_free(response);
 	return version;
 }
 
-static bool delete(struct scene3 *s, const char *realm, const char *user)
+static bool delete (struct scene3 *s, const char *realm, const char *user)
 {
 	Latchkey__V1__DeleteProfileRequest req = LATCHKEY__V1__DELETE_PROFILE_REQUEST__INIT;
 	Latchkey__V1__DeleteProfileResponse *response;
@@ -292,8 +292,9 @@ static void fields_come_and_go(void **state)
 	struct seen seen;
 
 	assert_int_equal(put(s, NULL, "ann", "name", "Ann"), 1);
-	seen = update(s, OK,
-		      &(struct wish){.user = "ann", .name = "town", .value = "Rye", .counter = "n", .by = 3, .expected = 1});
+	seen = update(
+	    s, OK,
+	    &(struct wish){.user = "ann", .name = "town", .value = "Rye", .counter = "n", .by = 3, .expected = 1});
 	assert_true(seen.version == 2 && seen.number == 3);
 	seen = update(s, OK, &(struct wish){.user = "ann", .removed = "town", .counter = "n", .by = 4, .expected = -1});
 	assert_true(seen.version == 3 && seen.number == 7);
@@ -304,7 +305,7 @@ static void fields_come_and_go(void **state)
 	assert_memory_equal(got->fields[1]->value.data, "Ann", 3);
 	assert_true(got->expires_at_ms > 0);
 	raw_free(got);
-	assert_true(delete(s, NULL, "ann"));
+	assert_true(delete (s, NULL, "ann"));
 	got = get(s, NULL, "ann", NULL);
 	assert_false(got->found);
 	raw_free(got);
@@ -338,7 +339,8 @@ static void the_largest_profile_is_put_by_one_call(void **state)
 	static Latchkey__V1__ProfileField fields[FIELDS + 1];
 	static Latchkey__V1__ProfileField *list[FIELDS + 1];
 	static char names[FIELDS + 1][8];
-	static char value[] = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890";
+	static char value[] =
+	    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890";
 	Latchkey__V1__PutProfileRequest req = LATCHKEY__V1__PUT_PROFILE_REQUEST__INIT;
 	struct scene3 *s = *state;
 	Latchkey__V1__GetProfileResponse *got;
@@ -353,7 +355,8 @@ static void the_largest_profile_is_put_by_one_call(void **state)
 	req.has_user = optional("large", &req.user);
 	req.fields = list;
 	req.n_fields = FIELDS;
-	raw_free(call(s, OK, "/latchkey.v1.Profiles/Put", &req.base, &latchkey__v1__put_profile_response__descriptor, NULL));
+	raw_free(
+	    call(s, OK, "/latchkey.v1.Profiles/Put", &req.base, &latchkey__v1__put_profile_response__descriptor, NULL));
 	got = get(s, NULL, "large", NULL);
 	assert_int_equal(got->n_fields, FIELDS);
 	raw_free(got);
@@ -385,9 +388,10 @@ static void changes_are_followed(void **state)
 	for (int i = 0; i < USERS; i++) {
 		snprintf(user, sizeof(user), "user%d", i);
 		(void)put(s, "followed", user, "name", user);
-		(void)update(s, OK, &(struct wish){.realm = "followed", .user = user, .counter = "n", .by = i, .expected = -1});
+		(void)update(
+		    s, OK, &(struct wish){.realm = "followed", .user = user, .counter = "n", .by = i, .expected = -1});
 	}
-	assert_true(delete(s, "followed", "user0"));
+	assert_true(delete (s, "followed", "user0"));
 	got = changes(s, "writer", 256, 60000, 5);
 	assert_int_equal(got->n_changes, 2 * USERS + 1);
 	for (int i = 0; i < USERS; i++) {
@@ -446,7 +450,8 @@ static void a_realm_without_changes_says_so(void **state)
 
 	req.has_group = optional("g", &req.group);
 	req.has_consumer = optional("c", &req.consumer);
-	raw_free(call(s, LATCHKEY__V1__CODE__FAILED_PRECONDITION, "/latchkey.v1.Profiles/Changes", &req.base, NULL, NULL));
+	raw_free(
+	    call(s, LATCHKEY__V1__CODE__FAILED_PRECONDITION, "/latchkey.v1.Profiles/Changes", &req.base, NULL, NULL));
 }
 
 /* ---- Over a failover ---- */
@@ -617,8 +622,9 @@ static void calls_are_as_few_commands_as_they_say(void **state)
 
 #define ON_EACH_SCENE                                                                                                  \
 	cmocka_unit_test(fields_come_and_go), cmocka_unit_test(refusals_have_their_codes),                             \
-	    cmocka_unit_test(the_largest_profile_is_put_by_one_call), cmocka_unit_test(an_idempotency_key_counts_once),   \
-	    cmocka_unit_test(changes_are_followed), cmocka_unit_test(the_unacknowledged_come_again_and_die),             \
+	    cmocka_unit_test(the_largest_profile_is_put_by_one_call),                                                  \
+	    cmocka_unit_test(an_idempotency_key_counts_once), cmocka_unit_test(changes_are_followed),                  \
+	    cmocka_unit_test(the_unacknowledged_come_again_and_die),                                                   \
 	    cmocka_unit_test(a_realm_without_changes_says_so), cmocka_unit_test(increments_survive_a_failover_once)
 
 int main(void)

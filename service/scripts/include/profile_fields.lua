@@ -8,6 +8,9 @@
 -- across a failover, as far as the servers' clocks agree to within the time that one takes. A seal begins with format (1),
 -- key (2) and bytes of name and value (2).
 local REMOVED_MAX = 256
+-- Names in the hash and values, one behind the other: written by one command, at the end.
+local writes = {}
+local function write(name, value) writes[#writes + 1], writes[#writes + 2] = name, value end
 
 local function read_head()
 	local stored = redis.call('HMGET', profile, '_v', '_h', '_t', '_x')
@@ -20,11 +23,14 @@ local function read_head()
 	return head
 end
 
-local function write_head(head, lives)
+-- With all that is to be written besides.
+local function write_all(head, lives)
 	local packed = struct.pack('>I8I8I8I2I4', head.created, head.stamp, head.replaced, head.fields, head.bytes)
-	redis.call('HSET', profile, '_v', string.format('%.0f', head.version), '_h', packed)
-	if head.tier ~= '' then redis.call('HSET', profile, '_t', head.tier) end
-	if head.removed ~= '' then redis.call('HSET', profile, '_x', head.removed) end
+	write('_v', string.format('%.0f', head.version))
+	write('_h', packed)
+	if head.tier ~= '' then write('_t', head.tier) end
+	if head.removed ~= '' then write('_x', head.removed) end
+	redis.call('HSET', profile, unpack(writes))
 	redis.call('PEXPIRE', profile, lives)
 end
 
@@ -96,17 +102,18 @@ end
 local function store(item, stamp)
 	local seal = struct.pack('>I8', stamp) .. item.seal
 	if item.kind == 'v' then
-		redis.call('HSET', profile, item.id, seal)
+		write(item.id, seal)
 		if item.old_seal then redis.call('HDEL', profile, 'n' .. item.id) end
 	else
-		redis.call('HSET', profile, item.id, item.text, 'n' .. item.id, seal)
+		write(item.id, item.text)
+		write('n' .. item.id, seal)
 	end
 end
 
 local function increment(item, head)
 	redis.call('HINCRBY', profile, item.id, item.text)
 	if item.old_text then return end
-	redis.call('HSET', profile, 'n' .. item.id, struct.pack('>I8', removed_at(head, item.id)) .. item.seal)
+	write('n' .. item.id, struct.pack('>I8', removed_at(head, item.id)) .. item.seal)
 end
 
 local function apply(item, head, stamp, tombstone)

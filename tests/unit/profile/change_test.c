@@ -29,7 +29,9 @@ static enum status_code change(struct stage *s, struct profile_change_request re
 static void what_is_put_is_got_in_order_of_name(void **state)
 {
 	struct stage *s = *state;
-	struct profile_field set[] = {value_of("name", "Ann"), value_of("b", ""), value_of("nam", "x"),
+	struct profile_field set[] = {value_of("name", "Ann"),
+				      value_of("b", ""),
+				      value_of("nam", "x"),
 				      {.name = SPAN_LIT("visits"), .is_counter = true, .number = INT64_MIN}};
 	const char *order[] = {"b", "nam", "name", "visits"};
 	struct profile_change_result result;
@@ -159,20 +161,19 @@ static enum status_code try_increment(struct stage *s, const char *name, int64_t
 	const struct profile_field set = value_of("other", "changed");
 	struct profile_change_result result;
 
-	return change(s,
-		      (struct profile_change_request){.kind = PROFILE_UPDATE,
-						      .set_count = 1,
-						      .set = &set,
-						      .increment_count = 2,
-						      .increments = more},
-		      &result);
+	return change(
+	    s,
+	    (struct profile_change_request){
+		.kind = PROFILE_UPDATE, .set_count = 1, .set = &set, .increment_count = 2, .increments = more},
+	    &result);
 }
 
 /* Against what the compiler knows of 64 bits. */
 static void overflow_is_refused_exactly(void **state)
 {
-	static const int64_t numbers[] = {INT64_MIN,  INT64_MIN + 1, -9223372036000000000, -1000000001, -1000000000, -1, 0, 1,
-					  999999999, 1000000000,    9223372036000000000,  INT64_MAX - 1, INT64_MAX};
+	static const int64_t numbers[] = {
+	    INT64_MIN, INT64_MIN + 1, -9223372036000000000, -1000000001,	 -1000000000,	-1,	  0,
+	    1,	       999999999,     1000000000,	    9223372036000000000, INT64_MAX - 1, INT64_MAX};
 	const size_t count = sizeof(numbers) / sizeof(numbers[0]);
 	struct stage *s = *state;
 
@@ -375,10 +376,9 @@ static void tiers_last_and_are_kept(void **state)
 
 	(void)put_profile(s, "a", "1");
 	assert_in_range(profile_left_ms(s), TTL_S * 890, TTL_S * 1100);
-	assert_int_equal(change(s,
-				(struct profile_change_request){.kind = PROFILE_UPDATE, .tier = SPAN_LIT("long")},
-				&result),
-			 STATUS_OK);
+	assert_int_equal(
+	    change(s, (struct profile_change_request){.kind = PROFILE_UPDATE, .tier = SPAN_LIT("long")}, &result),
+	    STATUS_OK);
 	assert_in_range(profile_left_ms(s), TTL_S * 89000, TTL_S * 110000);
 	(void)set_field(s, "a", "2");
 	assert_in_range(profile_left_ms(s), TTL_S * 89000, TTL_S * 110000);
@@ -483,9 +483,10 @@ static void nothing_stands_in_clear(void **state)
 /* A seal opens in its own profile and place only. */
 static void fields_cannot_be_moved(void **state)
 {
-	static const char move[] = "local k = redis.call('KEYS', 'lk1:p:*')[1] local ids = {} "
-				   "for _, f in ipairs(redis.call('HKEYS', k)) do if #f == 16 then ids[#ids + 1] = f end end "
-				   "redis.call('HSET', k, ids[1], redis.call('HGET', k, ids[2]))";
+	static const char move[] =
+	    "local k = redis.call('KEYS', 'lk1:p:*')[1] local ids = {} "
+	    "for _, f in ipairs(redis.call('HKEYS', k)) do if #f == 16 then ids[#ids + 1] = f end end "
+	    "redis.call('HSET', k, ids[1], redis.call('HGET', k, ids[2]))";
 	struct stage *s = *state;
 	struct profile_get_result got;
 

@@ -181,11 +181,8 @@ static void the_unacknowledged_die_after_so_many(void **state)
 /* The reply was lost: what the first run handed out comes again, and is not counted twice. */
 static void a_second_run_hands_out_the_same(void **state)
 {
-	const struct profile_changes_request req = {.group = SPAN_LIT("g"),
-						    .consumer = SPAN_LIT("c"),
-						    .max = 2,
-						    .redeliver_ms = NEVER_MS,
-						    .deliveries_max = 5};
+	const struct profile_changes_request req = {
+	    .group = SPAN_LIT("g"), .consumer = SPAN_LIT("c"), .max = 2, .redeliver_ms = NEVER_MS, .deliveries_max = 5};
 	struct stage *s = *state;
 	struct profile_changes_result got;
 	struct plan plan;
@@ -226,7 +223,8 @@ static void die_after(struct stage *s, int steps)
 		const struct store_reply *reply = carry_out(s, &plan);
 
 		if (i + 1 < steps)
-			assert_int_equal(profile_change_answer(&s->world.env, &plan, reply, &then, &result, &s->st), STATUS_OK);
+			assert_int_equal(profile_change_answer(&s->world.env, &plan, reply, &then, &result, &s->st),
+					 STATUS_OK);
 	}
 }
 
@@ -288,8 +286,8 @@ static void nothing_is_lost_or_doubled_by_a_failover(void **state)
 
 	for (int i = 0; i < 6; i++)
 		(void)increment(s, "n", 1);
-	freeReplyObject(real_redis_ask(&s->redis, "EVAL %s 0",
-				       "for _, k in ipairs(redis.call('KEYS', 'lk1:c:*')) do redis.call('DEL', k) end"));
+	freeReplyObject(real_redis_ask(
+	    &s->redis, "EVAL %s 0", "for _, k in ipairs(redis.call('KEYS', 'lk1:c:*')) do redis.call('DEL', k) end"));
 	for (size_t i = s->kept_count; i > 0; i--)
 		assert_true(strcmp(redo(s, i - 1), "conflict") != 0);
 	for (size_t i = 0; i < s->kept_count; i++)
@@ -358,7 +356,8 @@ static void requests_are_checked(void **state)
 	struct stage *s = *state;
 	struct profile_changes_request req = {
 	    .group = SPAN_LIT("g"), .consumer = SPAN_LIT("c"), .max = 1, .deliveries_max = 1};
-	const span bad[] = {SPAN_LIT("1-1x"), SPAN_LIT("*"), SPAN_LIT("dd1-1"), SPAN_LIT("1"), SPAN_LIT("-"), SPAN_LIT("")};
+	const span bad[] = {SPAN_LIT("1-1x"), SPAN_LIT("*"), SPAN_LIT("dd1-1"),
+			    SPAN_LIT("1"),    SPAN_LIT("-"), SPAN_LIT("")};
 	struct profile_ack_request ack = {.group = SPAN_LIT("g"), .id_count = 1};
 	struct profile_changes_result got;
 	uint32_t count;

@@ -16,8 +16,8 @@ int profiles_reset(void **state)
 	(void)stage_reset(state);
 	tiers[0] = (struct profile_tier){SPAN_LIT("default"), TTL_S};
 	tiers[1] = (struct profile_tier){SPAN_LIT("long"), 100 * TTL_S};
-	s->world.realm_list[0].profiles = (struct profile_policy){
-	    .tier_count = 2, .tiers = tiers, .jitter_percent = 10, .changes_max = 1000};
+	s->world.realm_list[0].profiles =
+	    (struct profile_policy){.tier_count = 2, .tiers = tiers, .jitter_percent = 10, .changes_max = 1000};
 	return 0;
 }
 
@@ -137,7 +137,8 @@ uint64_t put_profile(struct stage *s, const char *name, const char *value)
 
 uint64_t set_field(struct stage *s, const char *name, const char *value)
 {
-	return change_field(s, PROFILE_UPDATE, (struct profile_field){.name = span_str(name), .value = span_str(value)});
+	return change_field(s, PROFILE_UPDATE,
+			    (struct profile_field){.name = span_str(name), .value = span_str(value)});
 }
 
 uint64_t set_counter(struct stage *s, const char *name, int64_t n)
@@ -150,7 +151,8 @@ uint64_t remove_field(struct stage *s, const char *name)
 {
 	const span names[] = {span_str(name)};
 
-	return must_change(s, (struct profile_change_request){.kind = PROFILE_UPDATE, .remove_count = 1, .remove = names})
+	return must_change(s,
+			   (struct profile_change_request){.kind = PROFILE_UPDATE, .remove_count = 1, .remove = names})
 	    .version;
 }
 
@@ -158,9 +160,8 @@ int64_t increment(struct stage *s, const char *name, int64_t by)
 {
 	const struct profile_increment one = {span_str(name), by};
 
-	return must_change(s, (struct profile_change_request){.kind = PROFILE_UPDATE,
-							      .increment_count = 1,
-							      .increments = &one})
+	return must_change(
+		   s, (struct profile_change_request){.kind = PROFILE_UPDATE, .increment_count = 1, .increments = &one})
 	    .counters[0]
 	    .number;
 }
