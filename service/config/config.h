@@ -74,7 +74,9 @@ struct config_realm {
 	const char *name;
 	uint32_t wait_replicas;
 	uint32_t wait_ms;
-	uint32_t events;    /* 0 or 1 */
+	uint32_t events; /* 0 or 1 */
+	uint32_t hour_retention_h;
+	uint32_t day_retention_d;
 	size_t class_count; /* at least 1; the first is the default */
 	struct config_class *classes;
 	struct {

@@ -160,28 +160,32 @@ static void print_listeners(FILE *out, const struct config *c)
 	}
 }
 
-/* The realm's keys of a section; NULL: those outside of all. */
-static void print_realm_keys(FILE *out, const struct config_realm *r, const char *section)
+/* Tiers are a list, in the section of the keys before it. */
+static void print_tiers(FILE *out, const struct config_realm *r)
 {
-	for (size_t k = 0; k < REALM_KEYS; k++) {
-		const char *of = realm_keys[k].section;
-
-		if (of == NULL ? section != NULL : section == NULL || strcmp(of, section) != 0)
-			continue;
-		print_field(out, &realm_keys[k], r, section == NULL ? "    " : "      ");
-		fputs("\n", out);
-	}
-}
-
-static void print_profiles(FILE *out, const struct config_realm *r)
-{
-	fputs("    profiles:\n", out);
-	print_realm_keys(out, r, "profiles");
 	fputs("      tiers:\n", out);
 	for (size_t i = 0; i < r->profiles.tier_count; i++) {
 		print_field(out, &tier_keys[TIER_NAME], &r->profiles.tiers[i], "        - {");
 		print_field(out, &tier_keys[TIER_TTL], &r->profiles.tiers[i], ", ");
 		fputs("}\n", out);
+	}
+}
+
+/* Keys of one section follow one another. */
+static void print_realm_keys(FILE *out, const struct config_realm *r)
+{
+	const char *section = NULL;
+
+	for (size_t k = 0; k < REALM_KEYS; k++) {
+		const struct config_key *key = &realm_keys[k];
+
+		if (key->section != NULL && (section == NULL || strcmp(section, key->section) != 0))
+			fprintf(out, "    %s:\n", key->section);
+		section = key->section;
+		print_field(out, key, r, section == NULL ? "    " : "      ");
+		fputs("\n", out);
+		if (k == REALM_PROFILES_CHANGES_MAX)
+			print_tiers(out, r);
 	}
 }
 
@@ -192,8 +196,7 @@ static void print_realms(FILE *out, const struct config *c)
 		const struct config_realm *r = &c->realms[i];
 
 		fprintf(out, "  - name: \"%s\"\n", r->name);
-		print_realm_keys(out, r, NULL);
-		print_profiles(out, r);
+		print_realm_keys(out, r);
 		fputs("    classes:\n", out);
 		for (size_t j = 0; j < r->class_count; j++)
 			for (size_t k = 0; k < CLASS_KEYS; k++) {

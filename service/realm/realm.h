@@ -61,6 +61,12 @@ struct profile_policy {
 	uint32_t changes_max;	    /* about so many; the oldest go */
 };
 
+/* How long buckets are kept after they have ended. */
+struct visitors_policy {
+	uint32_t hour_retention_h; /* 0: there are none */
+	uint32_t day_retention_d;
+};
+
 struct realm {
 	span name;
 	uint16_t tag; /* distinct within the service */
@@ -68,6 +74,7 @@ struct realm {
 	struct session_class *classes; /* the first is the default */
 	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
 	uint32_t wait_ms;	       /* but no longer than this; 0: WAIT_MS_DEFAULT */
+	struct visitors_policy visitors;
 	bool has_events;	       /* creations, rotations and updates are announced to those who watch */
 	struct profile_policy profiles;
 };
