@@ -558,12 +558,13 @@ static void increments_survive_a_failover_once(void **state)
 			const ProtobufCBinaryData name = got->changes[i]->user;
 			char text[24];
 			int user;
-			const int64_t number = got->changes[i]->set[0]->number;
+			int64_t number;
 
 			snprintf(text, sizeof(text), "%.*s", (int)name.len, (const char *)name.data);
 			/* That others were handed out already is a thing that a failover may lose. */
 			if (sscanf(text, "walker%d", &user) != 1)
 				continue;
+			number = got->changes[i]->set[0]->number;
 			assert_in_range(user, 0, USERS - 1);
 			assert_in_range(number, 1, ROUNDS);
 			told[user][number]++;

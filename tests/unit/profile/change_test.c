@@ -98,6 +98,8 @@ static void update_does_all_of_it(void **state)
 	expect_counter(s, "m", -7);
 }
 
+static enum status_code try_increment(struct stage *s, const char *name, int64_t by);
+
 static void a_field_changes_its_kind(void **state)
 {
 	struct stage *s = *state;
@@ -108,6 +110,7 @@ static void a_field_changes_its_kind(void **state)
 	assert_true(increment(s, "f", 1) == 10);
 	(void)set_field(s, "f", "text again");
 	expect_field(s, "f", "text again");
+	assert_int_equal(try_increment(s, "f", 1), STATUS_FAILED_PRECONDITION);
 	(void)remove_field(s, "f");
 	expect_field(s, "f", "-");
 	assert_true(increment(s, "f", 1) == 1);
