@@ -56,7 +56,11 @@ _Static_assert((int)CONFIG_EVICT_OLDEST == (int)AT_CAP_EVICT_OLDEST, "at_cap is 
 _Static_assert((int)CONFIG_REFUSE == (int)AT_CAP_REFUSE, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_EVICT_LRU == (int)AT_CAP_EVICT_LRU, "at_cap is handed over as it is");
 _Static_assert(CONFIG_GRACE_S_MAX == GRACE_S_MAX, "config lets through what the domain takes");
-_Static_assert(sizeof(struct session_class) * CONFIG_REALMS_MAX * CONFIG_CLASSES_MAX < REALMS_ARENA_BYTES,
+_Static_assert(CONFIG_TIER_NAME_BYTES_MAX == PROFILE_TIER_BYTES_MAX, "config lets through what the domain takes");
+_Static_assert((sizeof(struct session_class) * CONFIG_CLASSES_MAX + sizeof(struct profile_tier) * CONFIG_TIERS_MAX +
+		sizeof(struct realm)) *
+		       CONFIG_REALMS_MAX <
+		   REALMS_ARENA_BYTES,
 	       "the largest configuration fits");
 
 struct service {
@@ -124,6 +128,21 @@ static enum status_code prepare_state_dir(const struct config *c, struct status 
 	return is_used ? state_dir_prepare(c->state_dir, st) : STATUS_OK;
 }
 
+static bool fill_profiles(arena *memory, const struct config_realm *from, struct profile_policy *to)
+{
+	to->jitter_percent = from->profiles.jitter_percent;
+	to->has_changes = from->profiles.changes != 0;
+	to->changes_max = from->profiles.changes_max;
+	to->tier_count = from->profiles.tier_count;
+	to->tiers = arena_array(memory, to->tier_count, sizeof(*to->tiers));
+	if (to->tiers == NULL)
+		return false;
+	for (size_t i = 0; i < to->tier_count; i++)
+		to->tiers[i] = (struct profile_tier){.name = span_str(from->profiles.tiers[i].name),
+						     .ttl_s = from->profiles.tiers[i].ttl_s};
+	return true;
+}
+
 static bool fill_realm(arena *memory, const struct config_realm *from, struct realm *to)
 {
 	to->name = span_str(from->name);
@@ -149,7 +168,7 @@ static bool fill_realm(arena *memory, const struct config_realm *from, struct re
 								.grace_s = class->grace_s,
 								.privileged_s = class->privileged_s};
 	}
-	return true;
+	return fill_profiles(memory, from, &to->profiles);
 }
 
 static enum status_code make_realms(struct service *s, struct status *st)
