@@ -28,6 +28,8 @@
 /* Of all of a realm's classes together. */
 #define CONFIG_REALM_SESSIONS_MAX_MAX 12500
 #define CONFIG_GRACE_S_MAX	      300
+#define CONFIG_AUTH_LEASE_MS_MIN      10
+#define CONFIG_AUTH_LEASE_MS_MAX      60000
 /* Where file, key, finding and remedy fit even with a long path; longer ones are cut. */
 #define CONFIG_ERROR_BYTES 1024
 /* Redis itself takes passwords of any length; 512 hexadecimal characters are 2048 bits. */
@@ -66,7 +68,15 @@ struct config_realm {
 	const char *name;
 	uint32_t wait_replicas;
 	uint32_t wait_ms;
-	uint32_t events;    /* 0 or 1 */
+	uint32_t events; /* 0 or 1 */
+	struct {
+		uint32_t ttl_s;
+		uint32_t negative_ttl_s;
+		uint32_t stale_s;
+		uint32_t jitter_percent;
+		uint32_t lease_ms;
+		uint32_t early_percent;
+	} auth;
 	size_t class_count; /* at least 1; the first is the default */
 	struct config_class *classes;
 };

@@ -49,11 +49,22 @@ static const cyaml_schema_value_t listener_schema = {
 static const cyaml_schema_value_t class_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct document_class, class_fields)};
 
+static const cyaml_schema_field_t auth_fields[] = {FIELD_OF(document_realm, "ttl_s", REALM_AUTH_TTL),
+						   FIELD_OF(document_realm, "negative_ttl_s", REALM_AUTH_NEGATIVE_TTL),
+						   FIELD_OF(document_realm, "stale_s", REALM_AUTH_STALE),
+						   FIELD_OF(document_realm, "jitter_percent", REALM_AUTH_JITTER),
+						   FIELD_OF(document_realm, "lease_ms", REALM_AUTH_LEASE),
+						   FIELD_OF(document_realm, "early_percent", REALM_AUTH_EARLY),
+						   CYAML_FIELD_END};
+
 static const cyaml_schema_field_t realm_fields[] = {
     CYAML_FIELD_STRING_PTR("name", OPTIONAL_TEXT, struct document_realm, name, 0, CYAML_UNLIMITED),
     FIELD_OF(document_realm, "wait_replicas", REALM_WAIT_REPLICAS),
     FIELD_OF(document_realm, "wait_ms", REALM_WAIT_MS),
     FIELD_OF(document_realm, "events", REALM_EVENTS),
+    {.key = "auth",
+     .data_offset = 0,
+     .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, auth_fields)}},
     CYAML_FIELD_SEQUENCE("classes", OPTIONAL_TEXT, struct document_realm, classes, &class_schema, 0, CYAML_UNLIMITED),
     CYAML_FIELD_END};
 

@@ -46,6 +46,16 @@ struct session_class {
 	struct session_policy policy;
 };
 
+/* What is kept of answers about users. */
+struct auth_policy {
+	uint32_t ttl_s;		 /* fresh for so long at most */
+	uint32_t negative_ttl_s; /* the same where there is none */
+	uint32_t stale_s;	 /* served for so long after that, while it is loaded anew */
+	uint32_t jitter_percent; /* of the time it is fresh, at random less */
+	uint32_t lease_ms;	 /* for loading */
+	uint32_t early_percent;	 /* how eagerly it is refreshed before its time; 0: not at all */
+};
+
 struct realm {
 	span name;
 	uint16_t tag; /* distinct within the service */
@@ -54,6 +64,7 @@ struct realm {
 	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
 	uint32_t wait_ms;	       /* but no longer than this; 0: WAIT_MS_DEFAULT */
 	bool has_events;	       /* creations, rotations and updates are announced to those who watch */
+	struct auth_policy auth;
 };
 
 struct realms {

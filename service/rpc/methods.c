@@ -25,6 +25,7 @@
 #define AT_ONCE(name)	.plan = name##_plan
 #define LONG_POLL(name) .plan = name##_plan, .poll = name##_poll
 #define MUTATING	.is_mutating = true
+#define WHOLE		.is_whole = true
 #define NOT_SERVED	.plan = NULL
 
 /* Sorted by path (length, then bytes), for the search. */
@@ -46,7 +47,8 @@ static const struct method methods[] = {
     METHOD("/latchkey.v1.Locks/Release", release_lock_request, release_lock_response, NOT_SERVED),
     METHOD("/latchkey.v1.Server/Policy", server_policy_request, server_policy_response, AT_ONCE(server_policy)),
     METHOD("/latchkey.v1.Sessions/List", list_sessions_request, list_sessions_response, SERVED(sessions_list)),
-    METHOD("/latchkey.v1.AuthCache/Fill", fill_auth_request, fill_auth_response, NOT_SERVED),
+    METHOD("/latchkey.v1.AuthCache/Fill", fill_auth_request, fill_auth_response, SERVED(auth_cache_fill), MUTATING,
+	   WHOLE),
     METHOD("/latchkey.v1.Server/Methods", server_methods_request, server_methods_response, AT_ONCE(server_methods)),
     METHOD("/latchkey.v1.Sessions/Watch", watch_sessions_request, watch_sessions_response, LONG_POLL(sessions_watch)),
     METHOD("/latchkey.v1.Visitors/Count", count_visitors_request, count_visitors_response, NOT_SERVED),
@@ -63,8 +65,10 @@ static const struct method methods[] = {
 	   MUTATING),
     METHOD("/latchkey.v1.Sessions/Verify", verify_sessions_request, verify_sessions_response, SERVED(sessions_verify)),
     METHOD("/latchkey.v1.Visitors/Record", record_visitors_request, record_visitors_response, NOT_SERVED),
-    METHOD("/latchkey.v1.AuthCache/Forget", forget_auth_request, forget_auth_response, NOT_SERVED),
-    METHOD("/latchkey.v1.AuthCache/Lookup", lookup_auth_request, lookup_auth_response, NOT_SERVED),
+    METHOD("/latchkey.v1.AuthCache/Forget", forget_auth_request, forget_auth_response, SERVED(auth_cache_forget),
+	   MUTATING),
+    METHOD("/latchkey.v1.AuthCache/Lookup", lookup_auth_request, lookup_auth_response, SERVED(auth_cache_lookup),
+	   WHOLE),
     METHOD("/latchkey.v1.Profiles/Changes", profile_changes_request, profile_changes_response, NOT_SERVED),
     METHOD("/latchkey.v1.Sessions/GetMany", get_many_sessions_request, get_many_sessions_response,
 	   SERVED(sessions_get_many), .read_only = sessions_get_read_only),

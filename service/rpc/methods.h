@@ -10,6 +10,7 @@ struct method {
 	const ProtobufCMessageDescriptor *request;
 	const ProtobufCMessageDescriptor *response;
 	bool is_mutating; /* looks at the idempotency key */
+	bool is_whole;	  /* fails if one of its tasks fails; else only if all do */
 	/* Reads call->request. Makes call->response at once, or call_tasks with their plans. NULL: not served. */
 	enum status_code (*plan)(struct call *call, struct status *st);
 	/* Takes one task's reply (NULL: its plan had no command) and makes call->response of it, or its part of it. With
@@ -55,6 +56,9 @@ METHOD_OF_SESSIONS(sessions_revoke_user)
 METHOD_OF_SESSIONS(sessions_revoke_realm)
 METHOD_OF_SESSIONS(sessions_list)
 METHOD_OF_SESSIONS(sessions_verify)
+METHOD_OF_SESSIONS(auth_cache_lookup)
+METHOD_OF_SESSIONS(auth_cache_fill)
+METHOD_OF_SESSIONS(auth_cache_forget)
 #undef METHOD_OF_SESSIONS
 enum status_code sessions_watch_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code sessions_watch_poll(struct call *call, bool is_last, struct status *st) MUST_CHECK;

@@ -27,7 +27,11 @@
 	X(SESSION_LIST, "session_list")                                                                                \
 	X(SESSION_RESTORE, "session_restore")                                                                          \
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \
-	X(SESSION_BURY, "session_bury")
+	X(SESSION_BURY, "session_bury")                                                                                \
+	X(AUTH_LOOKUP, "auth_lookup")                                                                                  \
+	X(AUTH_FILL, "auth_fill")                                                                                      \
+	X(AUTH_EPOCH, "auth_epoch")                                                                                    \
+	X(AUTH_FORGET, "auth_forget")
 
 enum store_script {
 	STORE_NO_SCRIPT, /* argv[0] names a command */
