@@ -245,6 +245,7 @@ static enum status_code wait(const struct plan_env *env, struct auth_state *s, s
 	s->lookup.has_waited = true;
 	if (env->mono_ms >= until_ms) {
 		ret->state = AUTH_WAIT;
+		ret->has_waited = true;
 		ret->retry_after_ms = (uint32_t)pause_ms;
 		return STATUS_OK;
 	}
