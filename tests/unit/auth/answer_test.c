@@ -128,8 +128,9 @@ static void who_only_looks_gets_no_lease(void **state)
 	assert_int_equal(l.lease_len, 0);
 	/* While somebody loads, too. */
 	(void)look_up(s, "other");
-	assert_int_equal(look_up_as(s, &(struct auth_lookup_request){
-					.subject = SPAN_LIT("ann"), .key = SPAN_LIT("other"), .no_lease = true})
+	assert_int_equal(look_up_as(s, &(struct auth_lookup_request){.subject = SPAN_LIT("ann"),
+								     .key = SPAN_LIT("other"),
+								     .no_lease = true})
 			     .state,
 			 AUTH_MISS);
 }
@@ -148,22 +149,22 @@ static void who_waits_asks_again(void **state)
 
 	assert_int_equal(auth_lookup_plan(&s->world.env, &req, plans, &count, &s->st), STATUS_OK);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(auth_lookup_answer(&s->world.env, &plans[0], carry_out(s, &plans[0]), &next, &result,
-						    &s->st),
-				 STATUS_OK);
+		assert_int_equal(
+		    auth_lookup_answer(&s->world.env, &plans[0], carry_out(s, &plans[0]), &next, &result, &s->st),
+		    STATUS_OK);
 		assert_int_equal(next, PLAN_LATER);
 		assert_in_range(plans[0].pause_ms, 1, 250);
 		s->world.env.mono_ms += plans[0].pause_ms;
 	}
 	s->world.env.mono_ms += 1000;
-	assert_int_equal(
-	    auth_lookup_answer(&s->world.env, &plans[0], carry_out(s, &plans[0]), &next, &result, &s->st), STATUS_OK);
+	assert_int_equal(auth_lookup_answer(&s->world.env, &plans[0], carry_out(s, &plans[0]), &next, &result, &s->st),
+			 STATUS_OK);
 	assert_int_equal(next, PLAN_DONE);
 	assert_int_equal(result.state, AUTH_WAIT);
 	assert_true(result.has_waited && result.retry_after_ms > 0);
 	assert_true(fill(s, "k", lease_of(&holder), "yes"));
-	assert_int_equal(
-	    auth_lookup_answer(&s->world.env, &plans[0], carry_out(s, &plans[0]), &next, &result, &s->st), STATUS_OK);
+	assert_int_equal(auth_lookup_answer(&s->world.env, &plans[0], carry_out(s, &plans[0]), &next, &result, &s->st),
+			 STATUS_OK);
 	assert_int_equal(result.state, AUTH_HIT);
 }
 
@@ -182,9 +183,9 @@ static void commands_may_come_twice(void **state)
 
 	assert_int_equal(auth_lookup_plan(&s->world.env, &req, plans, &count, &s->st), STATUS_OK);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(auth_lookup_answer(&s->world.env, &plans[0], carry_out(s, &plans[0]), &next,
-						    &looked[i], &s->st),
-				 STATUS_OK);
+		assert_int_equal(
+		    auth_lookup_answer(&s->world.env, &plans[0], carry_out(s, &plans[0]), &next, &looked[i], &s->st),
+		    STATUS_OK);
 		assert_int_equal(looked[i].state, AUTH_MISS);
 	}
 	assert_true(span_eq(looked[0].lease, looked[1].lease));
@@ -361,10 +362,8 @@ static void limits_are_told(void **state)
 static enum status_code plan_fill(struct stage *s, const char *key, span lease, size_t answer_len)
 {
 	static const char zeros[AUTH_ANSWER_BYTES_MAX + 1];
-	const struct auth_fill_request req = {.subject = SPAN_LIT("ann"),
-					      .key = span_str(key),
-					      .lease = lease,
-					      .answer = span_of(zeros, answer_len)};
+	const struct auth_fill_request req = {
+	    .subject = SPAN_LIT("ann"), .key = span_str(key), .lease = lease, .answer = span_of(zeros, answer_len)};
 	struct plan plans[AUTH_PLANS_MAX];
 	size_t count;
 

@@ -55,11 +55,11 @@ static void the_factor_is_exponential(void **state)
 /* The answer is fresh for gap_ms from now, and nobody has a lease. */
 static void set_gap(struct stage *s, const char *name, uint64_t gap_ms)
 {
-	static const char script[] =
-	    "local v, t = redis.call('GET', KEYS[1]), redis.call('TIME')\n"
-	    "local fresh = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[1]\n"
-	    "redis.call('SET', KEYS[1], v:sub(1, 2) .. ('\\0'):rep(24) .. struct.pack('>I8I8', fresh, fresh + 30000) .. "
-	    "v:sub(43), 'KEEPTTL')";
+	static const char script[] = "local v, t = redis.call('GET', KEYS[1]), redis.call('TIME')\n"
+				     "local fresh = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[1]\n"
+				     "redis.call('SET', KEYS[1], v:sub(1, 2) .. ('\\0'):rep(24) .. "
+				     "struct.pack('>I8I8', fresh, fresh + 30000) .. "
+				     "v:sub(43), 'KEEPTTL')";
 
 	freeReplyObject(real_redis_ask(&s->redis, "EVAL %s 1 %s %llu", script, name, (unsigned long long)gap_ms));
 }
@@ -108,8 +108,8 @@ static void expect_rate(struct stage *s, double gap, uint32_t beta_percent)
 
 	s->world.realm_list[0].auth.early_percent = beta_percent;
 	early = count_early(s, gap, TRIALS);
-	print_message("gap %.1f D, beta %.1f: %d early of %d, expected %.0f +- %.0f\n", gap, beta_percent / 100.0, early,
-		      TRIALS, TRIALS * p, sigma);
+	print_message("gap %.1f D, beta %.1f: %d early of %d, expected %.0f +- %.0f\n", gap, beta_percent / 100.0,
+		      early, TRIALS, TRIALS * p, sigma);
 	assert_true(fabs(early - TRIALS * p) < SIGMAS * sigma + 1);
 }
 

@@ -123,8 +123,8 @@ static void expect_redo_forgets(struct stage *s, void (*forget)(struct stage *s)
 	assert_true(s->kept_count > 0);
 	flush(s);
 	for (i = 0; i < 2; i++) {
-		freeReplyObject(real_redis_ask(&s->redis, "SET %s %b PX 60000", names[i], values[i]->str,
-					       (size_t)values[i]->len));
+		freeReplyObject(
+		    real_redis_ask(&s->redis, "SET %s %b PX 60000", names[i], values[i]->str, (size_t)values[i]->len));
 		freeReplyObject(values[i]);
 	}
 	assert_int_equal(look_up(s, "k").state, AUTH_HIT);

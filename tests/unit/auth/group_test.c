@@ -81,8 +81,8 @@ static void what_is_stored_all_the_same_is_not_served(void **state)
 	assert_int_equal(auth_fill_plan(&s->world.env, &req, plans, &count, &s->st), STATUS_OK);
 	assert_int_equal(count, 2);
 	for (size_t i = 2; i-- > 0;) {
-		assert_int_equal(
-		    auth_fill_answer(&s->world.env, &plans[i], carry_out(s, &plans[i]), &result, &s->st), STATUS_OK);
+		assert_int_equal(auth_fill_answer(&s->world.env, &plans[i], carry_out(s, &plans[i]), &result, &s->st),
+				 STATUS_OK);
 		if (i == 1)
 			forget_group(s, "a");
 	}

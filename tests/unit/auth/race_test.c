@@ -94,14 +94,12 @@ static void look_up_all(struct side *side)
 
 static void plan_both(struct side *filler, struct side *forgetter, struct one *o)
 {
-	const struct auth_fill_request put = {.subject = span_str(o->subject),
-					      .key = key_of(),
-					      .lease = o->looked.lease,
-					      .answer = SPAN_LIT("old")};
-	const struct auth_forget_request forget = {
-	    .subject = o->what == FORGET_GROUP ? SPAN_EMPTY : span_str(o->subject),
-	    .key = o->what == FORGET_KEY ? key_of() : SPAN_EMPTY,
-	    .group = o->what == FORGET_GROUP ? o->group_name : SPAN_EMPTY};
+	const struct auth_fill_request put = {
+	    .subject = span_str(o->subject), .key = key_of(), .lease = o->looked.lease, .answer = SPAN_LIT("old")};
+	const struct auth_forget_request forget = {.subject =
+						       o->what == FORGET_GROUP ? SPAN_EMPTY : span_str(o->subject),
+						   .key = o->what == FORGET_KEY ? key_of() : SPAN_EMPTY,
+						   .group = o->what == FORGET_GROUP ? o->group_name : SPAN_EMPTY};
 	struct status st;
 	size_t count;
 

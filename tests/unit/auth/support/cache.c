@@ -200,7 +200,8 @@ void make_older(struct stage *s, const char *key, uint64_t ms)
 {
 	static const char script[] =
 	    "local v = redis.call('GET', KEYS[1])\n"
-	    "local function older(at) return struct.pack('>I8', math.max(struct.unpack('>I8', v, at) - ARGV[1], 0)) end\n"
+	    "local function older(at) return struct.pack('>I8', math.max(struct.unpack('>I8', v, at) - ARGV[1], 0)) "
+	    "end\n"
 	    "redis.call('SET', KEYS[1], v:sub(1, 10) .. older(11) .. older(19) .. older(27) .. older(35) .. v:sub(43), "
 	    "'KEEPTTL')";
 	char name[64];
