@@ -558,6 +558,76 @@ static void test_forgotten_stays_forgotten(void **state)
 	}
 }
 
+/* ---- A slot on its way ---- */
+
+static bool goes_as_far_as_the_keys(void *owner, unsigned slots_moved)
+{
+	unsigned *asked = owner;
+
+	(void)slots_moved;
+	return (*asked)++ == 0;
+}
+
+/* The only key of this pattern; the node that has it. */
+static unsigned find_key(struct redis_cluster *c, const char *pattern, char out[static 64])
+{
+	for (unsigned node = 0; node < c->count; node++) {
+		redisReply *keys = redis_server_command(&c->nodes[node], "KEYS %s", pattern);
+		const bool is_it =
+		    keys->elements == 1 &&
+		    redis_cluster_primary_of_slot(c, redis_cluster_slot_of_key(c, keys->element[0]->str)) == (int)node;
+
+		if (is_it)
+			(void)snprintf(out, 64, "%s", keys->element[0]->str);
+		freeReplyObject(keys);
+		if (is_it)
+			return node;
+	}
+	fail_msg("no key, or several: %s", pattern);
+	return 0;
+}
+
+static void flush_all(struct redis_cluster *c)
+{
+	for (unsigned shard = 0; shard < c->shards; shard++)
+		freeReplyObject(redis_server_command(&c->nodes[redis_cluster_primary_of_shard(c, shard)], "FLUSHALL"));
+}
+
+/* The epoch of a subject is with the new node already, the rest with the old one: nothing fails, nothing is kept, and a
+ * logout reaches the epoch. */
+static void test_while_a_slot_moves(void **state)
+{
+	const struct wish w = {.subject = "traveller", .key = "k"};
+	struct stage *s = *state;
+	struct redis_cluster *c = &s->cluster;
+	unsigned asked = 0;
+	struct redis_cluster_move move = {.goes_on = goes_as_far_as_the_keys, .owner = &asked};
+	struct looked l;
+	char epoch[64];
+	uint32_t revoked;
+
+	flush_all(c);
+	load(&s->callers[0], &w, "old");
+	move.from = find_key(c, "lk1:f:*", epoch);
+	move.first = move.last = redis_cluster_slot_of_key(c, epoch);
+	move.to = (unsigned)redis_cluster_primary_of_shard(c, (redis_cluster_shard_of(c, move.from) + 1) % c->shards);
+	assert_false(redis_cluster_move_slots(c, &move));
+	freeReplyObject(redis_server_command(&c->nodes[move.from], "MIGRATE 127.0.0.1 %u %s 0 5000",
+					     redis_server_service_port(&c->nodes[move.to]), epoch));
+	l = look_up(&s->callers[0], &w);
+	assert_int_equal(l.code, LATCHKEY__V1__CODE__OK);
+	assert_int_equal(l.state, MISS);
+	assert_int_equal(l.lease_len, 0);
+	assert_int_equal(session_revoke_user(&s->callers[1], "traveller", &revoked), LATCHKEY__V1__CODE__OK);
+	move.goes_on = NULL;
+	assert_true(redis_cluster_move_slots(c, &move));
+	redis_cluster_wait_well(c);
+	assert_becomes((l = look_up(&s->callers[0], &w)).code == LATCHKEY__V1__CODE__OK, BOUND_MS);
+	assert_int_equal(l.state, MISS);
+	assert_true(fill(&s->callers[0], &w, &l, "new"));
+	assert_becomes(look_up(&s->callers[1], &w).state == HIT, BOUND_MS);
+}
+
 /* In each mode: its own servers, from first to last. */
 #define TESTS                                                                                                          \
 	{                                                                                                              \
@@ -570,8 +640,10 @@ static void test_forgotten_stays_forgotten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = TESTS;
+	const struct CMUnitTest moving[] = {cmocka_unit_test(test_while_a_slot_moves)};
 	int failed = cmocka_run_group_tests_name("standalone", tests, open_standalone, stage_close);
 
 	failed += cmocka_run_group_tests_name("sentinels", tests, open_sentinels, stage_close);
-	return failed + cmocka_run_group_tests_name("cluster", tests, open_cluster, stage_close);
+	failed += cmocka_run_group_tests_name("cluster", tests, open_cluster, stage_close);
+	return failed + cmocka_run_group_tests_name("slots", moving, open_cluster, stage_close);
 }
