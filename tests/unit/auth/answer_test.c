@@ -231,7 +231,7 @@ static void jitter_spreads_the_ends(void **state)
 
 	s->world.realm_list[0].auth.jitter_percent = 50;
 	for (int i = 0; i < 40; i++) {
-		char key[8];
+		char key[16];
 		struct looked l;
 		struct auth_fill_request req = {.subject = SPAN_LIT("ann"), .answer = SPAN_LIT("yes")};
 		uint64_t until_ms;
