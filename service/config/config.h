@@ -69,6 +69,8 @@ struct config_realm {
 	uint32_t wait_replicas;
 	uint32_t wait_ms;
 	uint32_t events; /* 0 or 1 */
+	uint32_t hour_retention_h;
+	uint32_t day_retention_d;
 	struct {
 		uint32_t ttl_s;
 		uint32_t negative_ttl_s;

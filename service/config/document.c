@@ -56,6 +56,9 @@ static const cyaml_schema_field_t auth_fields[] = {FIELD_OF(document_realm, "ttl
 						   FIELD_OF(document_realm, "lease_ms", REALM_AUTH_LEASE),
 						   FIELD_OF(document_realm, "early_percent", REALM_AUTH_EARLY),
 						   CYAML_FIELD_END};
+static const cyaml_schema_field_t visitors_fields[] = {
+    FIELD_OF(document_realm, "hour_retention_h", REALM_VISITORS_HOURS),
+    FIELD_OF(document_realm, "day_retention_d", REALM_VISITORS_DAYS), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t realm_fields[] = {
     CYAML_FIELD_STRING_PTR("name", OPTIONAL_TEXT, struct document_realm, name, 0, CYAML_UNLIMITED),
@@ -65,6 +68,9 @@ static const cyaml_schema_field_t realm_fields[] = {
     {.key = "auth",
      .data_offset = 0,
      .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, auth_fields)}},
+    {.key = "visitors",
+     .data_offset = 0,
+     .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, visitors_fields)}},
     CYAML_FIELD_SEQUENCE("classes", OPTIONAL_TEXT, struct document_realm, classes, &class_schema, 0, CYAML_UNLIMITED),
     CYAML_FIELD_END};
 

@@ -131,6 +131,8 @@ const struct config_key listener_keys[LISTENER_KEYS] = {
 
 /* What was true of a user yesterday is no answer today. */
 #define AUTH_SECONDS_MAX 86400
+/* Ten years. */
+#define VISITORS_DAYS_MAX 3660
 
 const struct config_key realm_keys[REALM_KEYS] = {
     [REALM_WAIT_REPLICAS] =
@@ -223,6 +225,28 @@ const struct config_key realm_keys[REALM_KEYS] = {
 	 .unit = "percent",
 	 .doc = "How eagerly an answer is refreshed before its time: the beta of XFetch (Vattani and others, "
 		"2015), 100 being its 1. 0: not at all."},
+    [REALM_VISITORS_HOURS] = {.section = "visitors",
+			      .name = "hour_retention_h",
+			      .path = "visitors.hour_retention_h",
+			      .type = KEY_U32,
+			      .offset = offsetof(struct config_realm, hour_retention_h),
+			      .default_text = "192",
+			      .max = VISITORS_DAYS_MAX * 24,
+			      .unit = "h",
+			      .doc = "How long a counter's hours are kept, 12 KiB each at most. The default is eight "
+				     "days: an hour and the same "
+				     "of the week before. 0: only days are."},
+    [REALM_VISITORS_DAYS] =
+	{.section = "visitors",
+	 .name = "day_retention_d",
+	 .path = "visitors.day_retention_d",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, day_retention_d),
+	 .default_text = "400",
+	 .min = 1,
+	 .max = VISITORS_DAYS_MAX,
+	 .unit = "d",
+	 .doc = "How long its days are. The default is a year, and a month to compare with the year before."},
 };
 
 /* Sessions for ten years are no sessions: the longest "remember me" known to us is two. */

@@ -160,18 +160,18 @@ static void print_listeners(FILE *out, const struct config *c)
 	}
 }
 
-/* Keys of one section are together in the table. */
+/* Keys of one section follow one another. */
 static void print_realm_keys(FILE *out, const struct config_realm *r)
 {
 	const char *section = NULL;
 
 	for (size_t k = 0; k < REALM_KEYS; k++) {
-		const char *of = realm_keys[k].section;
+		const struct config_key *key = &realm_keys[k];
 
-		if (of != NULL && (section == NULL || strcmp(of, section) != 0))
-			fprintf(out, "    %s:\n", of);
-		section = of;
-		print_field(out, &realm_keys[k], r, of == NULL ? "    " : "      ");
+		if (key->section != NULL && (section == NULL || strcmp(section, key->section) != 0))
+			fprintf(out, "    %s:\n", key->section);
+		section = key->section;
+		print_field(out, key, r, section == NULL ? "    " : "      ");
 		fputs("\n", out);
 	}
 }
