@@ -13,9 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
+#include "auth/news.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "callers/callers.h"
+#include "base/metrics.h"
 #include "config/config.h"
 #include "config/url.h"
 #include "crypto/keyring.h"
@@ -55,6 +58,9 @@ _Static_assert(CONFIG_REALM_SESSIONS_MAX_MAX == REALM_SESSIONS_MAX_MAX, "config 
 _Static_assert((int)CONFIG_EVICT_OLDEST == (int)AT_CAP_EVICT_OLDEST, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_REFUSE == (int)AT_CAP_REFUSE, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_EVICT_LRU == (int)AT_CAP_EVICT_LRU, "at_cap is handed over as it is");
+_Static_assert(CONFIG_REALMS_MAX == METRIC_REALMS_MAX, "each realm has its counters");
+_Static_assert(CONFIG_AUTH_LEASE_MS_MIN == AUTH_LEASE_MS_MIN && CONFIG_AUTH_LEASE_MS_MAX == AUTH_LEASE_MS_MAX,
+	       "config lets through what the domain takes");
 _Static_assert(CONFIG_GRACE_S_MAX == GRACE_S_MAX, "config lets through what the domain takes");
 _Static_assert(CONFIG_TIER_NAME_BYTES_MAX == PROFILE_TIER_BYTES_MAX, "config lets through what the domain takes");
 _Static_assert((sizeof(struct session_class) * CONFIG_CLASSES_MAX + sizeof(struct profile_tier) * CONFIG_TIERS_MAX +
@@ -73,6 +79,7 @@ struct service {
 	recent *recent;
 	not_before *not_before;
 	event_log *events;
+	auth_news *auth_news;
 	redis *redis;
 	rpc_server *rpc;
 };
@@ -151,6 +158,14 @@ static bool fill_realm(arena *memory, const struct config_realm *from, struct re
 	to->has_events = from->events != 0;
 	to->visitors = (struct visitors_policy){.hour_retention_h = from->hour_retention_h,
 						.day_retention_d = from->day_retention_d};
+	to->auth = (struct auth_policy){.ttl_s = from->auth.ttl_s,
+					.negative_ttl_s = from->auth.negative_ttl_s,
+					.stale_s = from->auth.stale_s,
+					.jitter_percent = from->auth.jitter_percent,
+					.lease_ms = from->auth.lease_ms,
+					.early_percent = from->auth.early_percent};
+	to->visitors =
+	    (struct visitors_policy){.hour_retention_h = from->hour_retention_h, .day_retention_d = from->day_retention_d};
 	to->class_count = from->class_count;
 	to->classes = arena_array(memory, from->class_count, sizeof(*to->classes));
 	if (to->classes == NULL)
@@ -242,6 +257,7 @@ static void hear(void *owner, uint64_t source, span message)
 	};
 
 	session_hear(&ears, message, clock_mono_ms());
+	auth_news_hear(s->auth_news, message, clock_mono_ms());
 }
 
 static void hear_nothing(void *owner)
@@ -281,7 +297,8 @@ static enum status_code open_redis(struct service *s, struct status *st)
 	s->recent = recent_new(c->redis.replay_window_ms);
 	s->not_before = not_before_new();
 	s->events = event_log_new();
-	if (s->recent == NULL || s->not_before == NULL || s->events == NULL)
+	s->auth_news = auth_news_new();
+	if (s->recent == NULL || s->not_before == NULL || s->events == NULL || s->auth_news == NULL)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	o.heard_owner = s;
 	if (!read_passwords(c, &secret, &error))
@@ -303,6 +320,7 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 				      .recent = s->recent,
 				      .not_before = s->not_before,
 				      .events = s->events,
+				      .auth_news = s->auth_news,
 				      .replay_window_ms = c->redis.replay_window_ms,
 				      .timeout_default_ms = c->calls.timeout_default_ms,
 				      .timeout_max_ms = c->calls.timeout_max_ms,
@@ -481,6 +499,7 @@ static void service_free(struct service *s)
 	recent_free(&s->recent);
 	not_before_free(&s->not_before);
 	event_log_free(&s->events);
+	auth_news_free(&s->auth_news);
 	wire_tls_release(&s->redis_tls);
 	(void)wire_drain(LINKS_GONE_MS);
 	arena_free(&s->memory);
