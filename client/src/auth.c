@@ -41,8 +41,8 @@ enum lk_err lk_auth_lookup_async(lk_call *call, const struct lk_auth_lookup_requ
 	return request_start(call, &lookup_form, request);
 }
 
-enum lk_err lk_auth_lookup(lk_client *client, const struct lk_auth_lookup_request *request,
-			   lk_auth_answer **ret_answer, struct lk_error *error)
+enum lk_err lk_auth_lookup(lk_client *client, const struct lk_auth_lookup_request *request, lk_auth_answer **ret_answer,
+			   struct lk_error *error)
 {
 	lk_call *call;
 	enum lk_err err;

@@ -4,6 +4,7 @@
 #include "auth_result.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "answers.h"
@@ -12,6 +13,7 @@
 #include "latchkey/v1/auth_cache.pb-c.h"
 
 struct lk_auth_answer {
+	atomic_uint refs;
 	size_t block_bytes;
 	enum lk_auth_state state;
 	struct lk_bytes bytes;
@@ -72,6 +74,13 @@ lk_auth_answer *auth_answer_new(const struct auth_parts *parts)
 	fill(&blob, parts, answer);
 	assert(blob.used == bytes);
 	answer->block_bytes = bytes;
+	atomic_init(&answer->refs, 1);
+	return answer;
+}
+
+lk_auth_answer *auth_answer_retain(lk_auth_answer *answer)
+{
+	(void)atomic_fetch_add_explicit(&answer->refs, 1, memory_order_relaxed);
 	return answer;
 }
 
@@ -80,7 +89,7 @@ void lk_auth_answer_free(lk_auth_answer **answer)
 	lk_auth_answer *own = *answer;
 
 	*answer = NULL;
-	if (own == NULL)
+	if (own == NULL || atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) > 1)
 		return;
 	explicit_bzero(own, own->block_bytes);
 	free(own);

@@ -16,5 +16,7 @@ struct auth_parts {
 
 /* Copies. NULL when memory is out. */
 lk_auth_answer *auth_answer_new(const struct auth_parts *parts) __attribute__((warn_unused_result));
+/* One more owner: threads that waited for one load have one answer. */
+lk_auth_answer *auth_answer_retain(lk_auth_answer *answer);
 
 #endif

@@ -35,8 +35,8 @@ enum lk_err lk_lock_acquire_async(lk_call *call, const struct lk_lock_acquire_re
 	return request_start(call, &acquire_form, request);
 }
 
-enum lk_err lk_lock_acquire(lk_client *client, const struct lk_lock_acquire_request *request,
-			    struct lk_lock_state *ret, struct lk_error *error)
+enum lk_err lk_lock_acquire(lk_client *client, const struct lk_lock_acquire_request *request, struct lk_lock_state *ret,
+			    struct lk_error *error)
 {
 	lk_call *call;
 	enum lk_err err;

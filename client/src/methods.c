@@ -327,8 +327,8 @@ static const struct method_row methods[METHODS] = {
 			       answer_profile_delete, true},
     [METHOD_PROFILE_CHANGES] = {"/latchkey.v1.Profiles/Changes", &latchkey__v1__profile_changes_response__descriptor,
 				answer_profile_changes, false},
-    [METHOD_PROFILE_ACK] = {"/latchkey.v1.Profiles/AckChanges",
-			    &latchkey__v1__ack_profile_changes_response__descriptor, answer_profile_ack, true},
+    [METHOD_PROFILE_ACK] = {"/latchkey.v1.Profiles/AckChanges", &latchkey__v1__ack_profile_changes_response__descriptor,
+			    answer_profile_ack, true},
     [METHOD_PROFILE_DEAD] = {"/latchkey.v1.Profiles/DeadChanges",
 			     &latchkey__v1__dead_profile_changes_response__descriptor, answer_profile_dead, false},
     /* Repeating it changes nothing: it needs no key. */

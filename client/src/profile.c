@@ -165,8 +165,8 @@ static enum lk_err take_lists(lk_call *call, const struct lk_profile_update_requ
 	enum lk_err err = take_fields(call, r->set, r->set_count, FIELDS_OF_REQUEST_MAX, &to->set);
 
 	if (err == LK_OK)
-		err = take_bytes(call, "fields to remove", r->remove, r->remove_count, FIELDS_OF_REQUEST_MAX,
-				 to->remove);
+		err =
+		    take_bytes(call, "fields to remove", r->remove, r->remove_count, FIELDS_OF_REQUEST_MAX, to->remove);
 	if (err == LK_OK)
 		err = take_increments(call, r->increment, r->increment_count, &to->increments);
 	return err;
@@ -202,8 +202,8 @@ enum lk_err lk_profile_update_async(lk_call *call, const struct lk_profile_updat
 	return request_start(call, &update_form, request);
 }
 
-enum lk_err lk_profile_update(lk_client *client, const struct lk_profile_update_request *request,
-			      uint64_t *ret_version, lk_profile **ret_counters, struct lk_error *error)
+enum lk_err lk_profile_update(lk_client *client, const struct lk_profile_update_request *request, uint64_t *ret_version,
+			      lk_profile **ret_counters, struct lk_error *error)
 {
 	lk_call *call;
 	enum lk_err err = request_run(client, &update_form, request, error, &call);
@@ -336,8 +336,8 @@ enum lk_err lk_profile_changes(lk_client *client, const struct lk_profile_change
 	return run_for_changes(client, &changes_form, request, ret_changes, error);
 }
 
-enum lk_err lk_profile_dead(lk_client *client, const struct lk_profile_dead_request *request,
-			    lk_changes **ret_changes, struct lk_error *error)
+enum lk_err lk_profile_dead(lk_client *client, const struct lk_profile_dead_request *request, lk_changes **ret_changes,
+			    struct lk_error *error)
 {
 	return run_for_changes(client, &dead_form, request, ret_changes, error);
 }

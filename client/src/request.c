@@ -16,8 +16,8 @@ enum lk_err request_start(lk_call *call, const struct request_form *form, const 
 	return err == LK_OK ? form->start(call, known) : call_abandon(call, err);
 }
 
-enum lk_err request_run(lk_client *client, const struct request_form *form, const void *request,
-			struct lk_error *error, lk_call **ret_call)
+enum lk_err request_run(lk_client *client, const struct request_form *form, const void *request, struct lk_error *error,
+			lk_call **ret_call)
 {
 	lk_call *call;
 	enum lk_err err = call_sync_begin(client, error, &call);

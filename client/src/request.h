@@ -113,7 +113,7 @@ struct request_form {
 /* `last`: as for TAKE. */
 #define FORM(type, last, start)                                                                                        \
 	{                                                                                                              \
-		#type, sizeof(struct type), offsetof(struct type, last) + sizeof(((struct type *)NULL)->last), start   \
+#type, sizeof(struct type), offsetof(struct type, last) + sizeof(((struct type *)NULL)->last), start   \
 	}
 
 /* An `_async` function. */
@@ -121,7 +121,7 @@ enum lk_err request_start(lk_call *call, const struct request_form *form, const 
     __attribute__((warn_unused_result));
 
 /* A synchronous function, up to its results. LK_OK: the call has them, and the caller frees it. */
-enum lk_err request_run(lk_client *client, const struct request_form *form, const void *request,
-			struct lk_error *error, lk_call **ret_call) __attribute__((warn_unused_result));
+enum lk_err request_run(lk_client *client, const struct request_form *form, const void *request, struct lk_error *error,
+			lk_call **ret_call) __attribute__((warn_unused_result));
 
 #endif

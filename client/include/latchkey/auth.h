@@ -78,16 +78,17 @@ struct lk_auth_get_request {
 	/* Of all of it: lookups, waiting and loading. Default LK_AUTH_TIMEOUT_MS, not the client's. */
 	uint32_t timeout_ms;
 	const char *traceparent;
-	struct lk_bytes subject; /* 1 to 256 bytes; required: the user that it is about. Logging it out everywhere
+	struct lk_bytes subject;       /* 1 to 256 bytes; required: the user that it is about. Logging it out everywhere
 				  * forgets it */
-	struct lk_bytes key;	 /* 1 to 256 bytes; required: what is asked, such as "may:edit:42" */
+	struct lk_bytes key;	       /* 1 to 256 bytes; required: what is asked, such as "may:edit:42" */
 	const struct lk_bytes *groups; /* what it depends on besides, such as a role: each 1 to 64 bytes. The same at
 					* each lookup of the key */
 	size_t group_count;	       /* at most 4 */
 	/* How long loading may take; then another is asked to. 10 to 60,000. Default LK_AUTH_LEASE_MS. */
 	uint32_t lease_ms;
-	uint32_t lookup_ms; /* how long to wait for Latchkey before the loader goes without it. Default LK_AUTH_LOOKUP_MS */
-	bool no_fallback;   /* never load without a lease: when Latchkey is away, that is the error */
+	uint32_t
+	    lookup_ms; /* how long to wait for Latchkey before the loader goes without it. Default LK_AUTH_LOOKUP_MS */
+	bool no_fallback; /* never load without a lease: when Latchkey is away, that is the error */
 };
 #define LK_AUTH_GET_REQUEST_INIT LK_INIT_(struct lk_auth_get_request)
 

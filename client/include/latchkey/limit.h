@@ -68,7 +68,7 @@ struct lk_limit_reset_request {
 	uint32_t timeout_ms;
 	const char *traceparent;
 	struct lk_bytes idempotency_key;
-	struct lk_bytes name; /* required */
+	struct lk_bytes name;		   /* required */
 	enum lk_limit_algorithm algorithm; /* that of its checks */
 };
 #define LK_LIMIT_RESET_REQUEST_INIT LK_INIT_(struct lk_limit_reset_request)
@@ -81,7 +81,7 @@ LK_API LK_MUST_CHECK enum lk_err lk_limit_reset_async(lk_call *call, const struc
 /* ---- Results of calls in the background ---- */
 
 LK_API void lk_call_limit(const lk_call *call, struct lk_limit_state *ret); /* check */
-LK_API bool lk_call_existed(const lk_call *call);			     /* reset */
+LK_API bool lk_call_existed(const lk_call *call);			    /* reset */
 
 #ifdef __cplusplus
 }

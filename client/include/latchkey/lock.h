@@ -29,7 +29,7 @@ extern "C" {
 /* Later versions may append fields. */
 struct lk_lock_state {
 	size_t struct_size;
-	bool held; /* by the caller */
+	bool held;			     /* by the caller */
 	char owner[LK_LOCK_OWNER_BYTES_MAX]; /* acquired: a secret, which extends and releases it */
 	size_t owner_bytes;
 	uint64_t fencing_token;	 /* held: greater than that of all who held it before */
@@ -99,7 +99,7 @@ LK_API LK_MUST_CHECK enum lk_err lk_lock_release_async(lk_call *call, const stru
 
 /* Results of calls in the background. */
 LK_API void lk_call_lock(const lk_call *call, struct lk_lock_state *ret); /* acquire, extend */
-LK_API bool lk_call_released(const lk_call *call);			   /* release */
+LK_API bool lk_call_released(const lk_call *call);			  /* release */
 
 /* ---- Held until it is dropped ---- */
 

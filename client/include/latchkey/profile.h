@@ -69,7 +69,7 @@ struct lk_profile_put_request {
 	size_t field_count; /* at most 256 */
 	uint64_t expected_version;
 	bool expect_none;
-	const char *tier; /* of the realm's tiers: how long it is kept. Default: the first */
+	const char *tier;	/* of the realm's tiers: how long it is kept. Default: the first */
 	uint32_t wait_replicas; /* as for lk_session_create */
 	uint32_t wait_ms;
 };
@@ -87,10 +87,10 @@ struct lk_profile_get_request {
 	const char *realm;
 	uint32_t timeout_ms;
 	const char *traceparent;
-	struct lk_bytes user;		/* 1 to 256 bytes; required */
-	const struct lk_bytes *fields;	/* only these */
-	size_t field_count;		/* at most 64. 0: all */
-	uint32_t staleness_ms;		/* as for lk_session_get */
+	struct lk_bytes user;	       /* 1 to 256 bytes; required */
+	const struct lk_bytes *fields; /* only these */
+	size_t field_count;	       /* at most 64. 0: all */
+	uint32_t staleness_ms;	       /* as for lk_session_get */
 };
 #define LK_PROFILE_GET_REQUEST_INIT LK_INIT_(struct lk_profile_get_request)
 
@@ -117,7 +117,7 @@ struct lk_profile_update_request {
 	size_t increment_count;
 	uint64_t expected_version;
 	bool expect_none;
-	const char *tier; /* Default: that which the profile has; of a new one the realm's first */
+	const char *tier;	/* Default: that which the profile has; of a new one the realm's first */
 	uint32_t wait_replicas; /* as for lk_session_create */
 	uint32_t wait_ms;
 };
@@ -215,8 +215,7 @@ struct lk_profile_changes_request {
 /* Hands out changes that the group has not acknowledged, the oldest first; each at least once. LK_OK with none: there is
  * nothing to do now. Of one user a change with a higher version supersedes one with a lower: write only what is newer
  * than what you have. LK_E_FAILED_PRECONDITION: the realm keeps no changes (realms.profiles.changes). */
-LK_API LK_MUST_CHECK enum lk_err lk_profile_changes(lk_client *client,
-						    const struct lk_profile_changes_request *request,
+LK_API LK_MUST_CHECK enum lk_err lk_profile_changes(lk_client *client, const struct lk_profile_changes_request *request,
 						    lk_changes **ret_changes, struct lk_error *error);
 LK_API LK_MUST_CHECK enum lk_err lk_profile_changes_async(lk_call *call,
 							  const struct lk_profile_changes_request *request);
@@ -243,9 +242,9 @@ struct lk_profile_dead_request {
 	const char *realm;
 	uint32_t timeout_ms;
 	const char *traceparent;
-	const char *group;	/* required */
-	uint32_t changes_max;	/* 1 to 256. Default 64 */
-	struct lk_bytes after;	/* lk_change_id of the last one seen; empty: from the oldest */
+	const char *group;     /* required */
+	uint32_t changes_max;  /* 1 to 256. Default 64 */
+	struct lk_bytes after; /* lk_change_id of the last one seen; empty: from the oldest */
 };
 #define LK_PROFILE_DEAD_REQUEST_INIT LK_INIT_(struct lk_profile_dead_request)
 

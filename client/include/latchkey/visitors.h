@@ -26,8 +26,7 @@ struct lk_visitors_record_request {
 
 /* Records visitors, in the bucket of the day and in that of the hour (UTC). The same may be recorded again at will.
  * ret_changed, which may be NULL: whether an estimate may have changed. */
-LK_API LK_MUST_CHECK enum lk_err lk_visitors_record(lk_client *client,
-						    const struct lk_visitors_record_request *request,
+LK_API LK_MUST_CHECK enum lk_err lk_visitors_record(lk_client *client, const struct lk_visitors_record_request *request,
 						    bool *ret_changed, struct lk_error *error);
 LK_API LK_MUST_CHECK enum lk_err lk_visitors_record_async(lk_call *call,
 							  const struct lk_visitors_record_request *request);
@@ -56,7 +55,7 @@ LK_API LK_MUST_CHECK enum lk_err lk_visitors_count_async(lk_call *call,
 
 /* ---- Results of calls in the background ---- */
 
-LK_API bool lk_call_changed(const lk_call *call);	  /* record */
+LK_API bool lk_call_changed(const lk_call *call);      /* record */
 LK_API uint64_t lk_call_visitors(const lk_call *call); /* count, */
 LK_API uint32_t lk_call_buckets(const lk_call *call);  /* and this */
 
