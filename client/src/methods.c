@@ -372,8 +372,7 @@ bool method_is_long_poll(enum method method)
 static void read_conflict(const struct method_row *row, const struct reply *reply, struct pool *pool,
 			  struct lk_error *error)
 {
-	const ProtobufCMessage *message =
-	    protobuf_c_message_unpack(row->response, &pool->allocator, reply->body.len, reply->body.data);
+	const ProtobufCMessage *message = pool_unpack(pool, row->response, reply->body.data, reply->body.len);
 
 	if (message != NULL)
 		error->version = row->stored_version(message);
@@ -398,7 +397,7 @@ enum lk_err method_answer(enum method method, const struct reply *reply, struct 
 			read_conflict(row, reply, pool, error);
 		return reply->err;
 	}
-	message = protobuf_c_message_unpack(row->response, &pool->allocator, reply->body.len, reply->body.data);
+	message = pool_unpack(pool, row->response, reply->body.data, reply->body.len);
 	if (message == NULL)
 		return not_understood(error, row->response->name);
 	results->replicas = reply->replicas;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "codec/codec.h"
 #include "rpc/methods.h"
 #include "rpc/outcome.h"
 #include "rpc/text.h"
@@ -79,7 +80,7 @@ static void count_answer(enum status_code code)
 
 static enum status_code pack_response(struct call *call, struct status *st)
 {
-	const size_t len = protobuf_c_message_get_packed_size(call->response);
+	const size_t len = codec_packed_bytes(call->response);
 	uint8_t *bytes;
 
 	if (len > call->group->body_bytes_left)
@@ -92,7 +93,8 @@ static enum status_code pack_response(struct call *call, struct status *st)
 		return call_no_memory(st);
 	call->group->body_bytes_left -= len;
 	call->reply.has_body = true;
-	call->reply.body = (ProtobufCBinaryData){protobuf_c_message_pack(call->response, bytes), bytes};
+	codec_pack(call->response, bytes, len);
+	call->reply.body = (ProtobufCBinaryData){len, bytes};
 	return STATUS_OK;
 }
 
