@@ -14,6 +14,7 @@
 #define TOKENS_MAX     64
 #define AMR_MAX	       8
 #define GROUPS_MAX     4
+#define COUNTERS_MAX   16
 /* Room for the words and arguments of a verb. */
 #define USAGE_BYTES 64
 
