@@ -12,9 +12,9 @@ test -x "$root/usr/bin/latchkey"
 
 echo "== pkg-config, C"
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
-for example in login step_up; do
+for example in login step_up patterns_read patterns_write; do
 	$cc -Wall -Wextra -Werror "$source/client/examples/$example.c" $(pkg-config --cflags --libs latchkey) \
-		-Wl,-rpath,"$libdir" -o "$root/$example"
+		-lpthread -Wl,-rpath,"$libdir" -o "$root/$example"
 done
 # Nobody listens there: it says so and fails, which shows that it runs.
 if "$root/login" ipc:///nowhere.sock 2> "$root/said"; then exit 1; fi
