@@ -181,7 +181,7 @@ void line_read(int argc, char **argv, struct line *ret)
 {
 	struct parse parse = {.line = ret};
 
-	*ret = (struct line){.timeout_ms = TIMEOUT_MS_DEFAULT};
+	*ret = (struct line){.timeout_ms = TIMEOUT_MS_DEFAULT, .bench = BENCH_LINE_DEFAULT};
 	parse_line(argc, argv, &parse);
 	if (ret->version)
 		return;

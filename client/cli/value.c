@@ -27,6 +27,7 @@ enum value_kind {
 	VALUE_TIME,
 	VALUE_REASON,
 	VALUE_ALGORITHM,
+	VALUE_ARRIVALS, /* whether they are even; `also` says that it was given */
 };
 
 struct value_row {
@@ -97,6 +98,17 @@ static const struct value_row rows[] = {
     {OPT_PER, VALUE_SECONDS, AT(per_ms), 1, SPAN_MS_MAX, 0},
     {OPT_BURST, VALUE_NUMBER, AT(burst), 1, TAKEN_MAX, 0},
     {OPT_COST, VALUE_NUMBER, AT(cost), 1, TAKEN_MAX, 0},
+    {OPT_CALLERS, VALUE_NUMBER, AT(bench.callers), 1, BENCH_CALLERS_MAX, 0},
+    {OPT_RATE, VALUE_NUMBER, AT(bench.rate), 1, BENCH_RATE_MAX, 0},
+    {OPT_ARRIVALS, VALUE_ARRIVALS, AT(bench.is_even), 0, 0, AT(bench.has_arrivals)},
+    {OPT_MIX, VALUE_WORD, AT(bench.mix), 0, 0, 0},
+    {OPT_CONNECTIONS, VALUE_NUMBER, AT(bench.connections), 1, BENCH_CONNECTIONS_MAX, 0},
+    {OPT_SECONDS, VALUE_NUMBER, AT(bench.seconds), 1, BENCH_SECONDS_MAX, 0},
+    {OPT_WARMUP, VALUE_NUMBER, AT(bench.warmup_s), 0, BENCH_SECONDS_MAX, 0},
+    {OPT_SESSIONS, VALUE_NUMBER, AT(bench.sessions), 1, BENCH_SESSIONS_MAX, 0},
+    {OPT_VALUE_BYTES, VALUE_NUMBER, AT(bench.value_bytes), 0, BENCH_VALUE_BYTES_MAX, 0},
+    {OPT_USER_COUNT, VALUE_NUMBER, AT(bench.user_count), 1, BENCH_SESSIONS_MAX, 0},
+    {OPT_PROGRESS, VALUE_FLAG, AT(bench.progress), 0, 0, 0},
 };
 
 static uint64_t read_number(const char *name, const char *text, uint64_t min, uint64_t max)
@@ -133,6 +145,13 @@ static enum lk_reason read_reason(const char *name, const char *text)
 	if (strcmp(text, "credential-change") == 0)
 		return LK_REASON_CREDENTIAL_CHANGE;
 	FAIL("%s \"%s\": not logout, admin or credential-change", name, text);
+}
+
+static bool read_arrivals(const char *name, const char *text)
+{
+	if (strcmp(text, "poisson") != 0 && strcmp(text, "even") != 0)
+		FAIL("%s \"%s\": not poisson or even", name, text);
+	return strcmp(text, "even") == 0;
 }
 
 static enum lk_limit_algorithm read_algorithm(const char *name, const char *text)
@@ -235,6 +254,10 @@ void value_take(struct line *line, enum option_key key, const char *name, const 
 		break;
 	case VALUE_ALGORITHM:
 		*(enum lk_limit_algorithm *)at = read_algorithm(name, arg);
+		break;
+	case VALUE_ARRIVALS:
+		*(bool *)at = read_arrivals(name, arg);
+		*(bool *)(base + row->also) = true;
 		break;
 	}
 }
