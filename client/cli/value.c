@@ -233,6 +233,9 @@ void value_take(struct line *line, enum option_key key, const char *name, const 
 		*(const char **)at = arg;
 		break;
 	case VALUE_WORDS:
+		/* What is said of empty ones of the others, is said where they are used. */
+		if (key == OPT_GROUP)
+			check_word(key, name, arg);
 		add(name, at, (unsigned *)(void *)(base + row->also), (unsigned)row->max, arg);
 		break;
 	case VALUE_NUMBER:
