@@ -66,7 +66,9 @@ struct config_realm {
 	const char *name;
 	uint32_t wait_replicas;
 	uint32_t wait_ms;
-	uint32_t events;    /* 0 or 1 */
+	uint32_t events; /* 0 or 1 */
+	uint32_t hour_retention_h;
+	uint32_t day_retention_d;
 	size_t class_count; /* at least 1; the first is the default */
 	struct config_class *classes;
 };
@@ -76,8 +78,9 @@ struct config {
 	const char *file; /* NULL: none was read */
 
 	const char *state_dir;
-	const char *keyring; /* NULL: STATE_DIR/keyring, made at the first start */
-	uint32_t log_level;  /* enum log_level */
+	const char *keyring;	 /* NULL: STATE_DIR/keyring, made at the first start */
+	const char *credentials; /* NULL: callers are not told apart */
+	uint32_t log_level;	 /* enum log_level */
 
 	struct {
 		const char *url;

@@ -46,6 +46,12 @@ struct session_class {
 	struct session_policy policy;
 };
 
+/* How long buckets are kept after they have ended. */
+struct visitors_policy {
+	uint32_t hour_retention_h; /* 0: there are none */
+	uint32_t day_retention_d;
+};
+
 struct realm {
 	span name;
 	uint16_t tag; /* distinct within the service */
@@ -53,7 +59,8 @@ struct realm {
 	struct session_class *classes; /* the first is the default */
 	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
 	uint32_t wait_ms;	       /* but no longer than this; 0: WAIT_MS_DEFAULT */
-	bool has_events;	       /* creations, rotations and updates are announced to those who watch */
+	struct visitors_policy visitors;
+	bool has_events; /* creations, rotations and updates are announced to those who watch */
 };
 
 struct realms {

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "codec/codec.h"
+#include "latchkey/v1/visitors.pb-c.h"
 #include "rpc/server.h"
 
 /* Field numbers of RequestFrame, for the survey. */
@@ -105,6 +106,11 @@ static void leave_to_arena(void *data, void *p)
 	(void)p;
 }
 
+static size_t entries_max(const ProtobufCMessageDescriptor *type)
+{
+	return type == &latchkey__v1__record_visitors_request__descriptor ? FRAME_IDS_MAX : FRAME_REPEATED_MAX;
+}
+
 static void say_fault(const struct codec_reader *r, const ProtobufCMessageDescriptor *type, size_t len,
 		      struct status *st)
 {
@@ -115,8 +121,8 @@ static void say_fault(const struct codec_reader *r, const ProtobufCMessageDescri
 				 r->type->name, FRAME_UNKNOWN_FIELDS_MAX);
 		return;
 	case CODEC_REPEATED:
-		(void)status_set(st, STATUS_INVALID_ARGUMENT, "%s.%s has %zu entries: send at most %d", r->type->name,
-				 r->field->name, r->count, FRAME_REPEATED_MAX);
+		(void)status_set(st, STATUS_INVALID_ARGUMENT, "%s.%s has %zu entries: send at most %zu", r->type->name,
+				 r->field->name, r->count, r->repeated_max);
 		return;
 	case CODEC_NO_MEMORY:
 		(void)status_set(st, STATUS_INVALID_ARGUMENT,
@@ -140,7 +146,7 @@ ProtobufCMessage *frame_unpack(arena *a, const ProtobufCMessageDescriptor *type,
 	struct codec_reader reader = {
 	    .allocator = &allocator.callbacks,
 	    .unknown_max = FRAME_UNKNOWN_FIELDS_MAX,
-	    .repeated_max = FRAME_REPEATED_MAX,
+	    .repeated_max = entries_max(type),
 	};
 	ProtobufCMessage *m = codec_unpack(&reader, type, bytes.ptr, bytes.len);
 

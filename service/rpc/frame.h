@@ -13,8 +13,10 @@
 /* Fields that a message, with all inside it, may have and this version not know: room for newer callers, and too few
  * to make the decoder work for nothing. */
 #define FRAME_UNKNOWN_FIELDS_MAX 16
-/* Entries of any repeated field: calls, attributes, tokens, keys to remove. None of them is ever allowed more. */
+/* Entries of any repeated field: calls, attributes, tokens, keys to remove. None of them is ever allowed more, */
 #define FRAME_REPEATED_MAX 64
+/* but the ids of visitors, which are no more than bytes. */
+#define FRAME_IDS_MAX 1024
 
 /* What decoding `len` bytes may take from the arena. Honest messages were measured at two to five times their size,
  * small ones at a few hundred bytes more; a message of nothing but empty fields would take 64 times. */
