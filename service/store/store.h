@@ -28,6 +28,18 @@
 	X(SESSION_RESTORE, "session_restore")                                                                          \
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \
 	X(SESSION_BURY, "session_bury")                                                                                \
+	X(PROFILE_CHANGE, "profile_change")                                                                            \
+	X(PROFILE_REDO, "profile_redo")                                                                                \
+	X(PROFILE_GET, "profile_get")                                                                                  \
+	X(PROFILE_PUBLISH, "profile_publish")                                                                          \
+	X(PROFILE_SENT, "profile_sent")                                                                                \
+	X(PROFILE_CHANGES, "profile_changes")                                                                          \
+	X(PROFILE_ACK, "profile_ack")                                                                                  \
+	X(PROFILE_DEAD, "profile_dead")                                    \
+	X(AUTH_LOOKUP, "auth_lookup")                                                                                  \
+	X(AUTH_FILL, "auth_fill")                                                                                      \
+	X(AUTH_EPOCH, "auth_epoch")                                                                                    \
+	X(AUTH_FORGET, "auth_forget")                                                                                  \
 	X(VISITORS_RECORD, "visitors_record")                                                                          \
 	X(VISITORS_MERGE, "visitors_merge")                                                                            \
 	X(LIMIT_GCRA, "limit_gcra")                                                                                    \
@@ -64,9 +76,6 @@ struct store_command {
 	 * not have brought back yet what they had acknowledged: it waits, as a command does whose primary is lost. 0: never.
 	 * The first primary that this instance finds is not held for one that took over. */
 	uint32_t settling_ms;
-	/* Not sent before so long after it was submitted, and within the deadline: for what is tried again and again. 0: at
-	 * once. */
-	uint32_t delay_ms;
 	uint8_t key_count; /* scripts: argv starts with this many keys */
 	uint8_t argc;
 	span key;		   /* decides the slot: all keys of a command share one hash tag */
