@@ -338,7 +338,7 @@ static void the_largest_profile_is_put_by_one_call(void **state)
 	enum { FIELDS = 256 };
 	static Latchkey__V1__ProfileField fields[FIELDS + 1];
 	static Latchkey__V1__ProfileField *list[FIELDS + 1];
-	static char names[FIELDS + 1][8];
+	static char names[FIELDS + 1][16];
 	static char value[] =
 	    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890";
 	Latchkey__V1__PutProfileRequest req = LATCHKEY__V1__PUT_PROFILE_REQUEST__INIT;
