@@ -5,18 +5,14 @@
 #include "line.h"
 
 #include <argp.h>
-#include <ctype.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "option.h"
+#include "value.h"
 
 #define TIMEOUT_MS_DEFAULT 5000
-/* NIST SP 800-63B. */
-#define AAL_MAX 3
 /* Room for "--" and the name of an option. */
 #define NAME_BYTES 32
 
@@ -250,6 +246,8 @@ static const char **word_of(struct line *line, enum option_key key)
 		return &line->promote;
 	case OPT_CURSOR:
 		return &line->cursor;
+	case OPT_ROLE:
+		return &line->role;
 	case OPT_MIX:
 		return &line->bench.mix;
 	default:
@@ -305,7 +303,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		if ((int)options[i].key != key)
 			continue;
 		(void)snprintf(name, sizeof(name), "--%s", options[i].name);
-		take_option(parse->line, options[i].key, name, arg);
+		value_take(parse->line, options[i].key, name, arg);
 		parse->used[i] = true;
 		return 0;
 	}
@@ -319,7 +317,7 @@ static void read_environment(const struct parse *parse)
 		const char *value = name != NULL && !parse->used[i] ? getenv(name) : NULL;
 
 		if (value != NULL && value[0] != '\0')
-			take_option(parse->line, options[i].key, name, value);
+			value_take(parse->line, options[i].key, name, value);
 	}
 }
 
@@ -342,6 +340,17 @@ static unsigned verb_words(const struct verb *verb, const struct parse *parse)
 	return count;
 }
 
+/* Whether it is the first of a verb's words: "session". */
+static bool begins_verbs(const char *word)
+{
+	size_t len = strlen(word);
+
+	for (unsigned i = 0; i < verb_count; i++)
+		if (strncmp(verbs[i].words, word, len) == 0 && verbs[i].words[len] == ' ')
+			return true;
+	return false;
+}
+
 static void find_verb(const struct parse *parse, struct line *line)
 {
 	const char *first = parse->words[0];
@@ -356,10 +365,10 @@ static void find_verb(const struct parse *parse, struct line *line)
 		memcpy(line->args, &parse->words[words], line->arg_count * sizeof(line->args[0]));
 		return;
 	}
-	if (strcmp(first, "session") == 0 && parse->word_count < 2)
-		FAIL("session: say what to do; latchkey --help has the verbs");
-	if (strcmp(first, "session") == 0)
-		FAIL("unknown verb \"session %s\"", parse->words[1]);
+	if (begins_verbs(first) && parse->word_count < 2)
+		FAIL("%s: say what to do; latchkey --help has the verbs", first);
+	if (begins_verbs(first))
+		FAIL("unknown verb \"%s %s\"", first, parse->words[1]);
 	FAIL("unknown verb \"%s\"", first);
 }
 

@@ -22,12 +22,13 @@ static bool check_tls(const struct check *k, const struct config_listener *l, co
 	if (url->scheme != LISTEN_TLS && (l->tls.cert != NULL || l->tls.key != NULL || l->tls.client_ca != NULL))
 		return origin_fail(k->o, k->error, path, "has a tls section but is not tls+tcp://; change one of them");
 	/* Whoever can reach the service can log anybody in. */
-	if (!url->is_loopback)
-		return origin_fail(
-		    k->o, k->error, path,
-		    "found %s, which is reachable from other machines, whose callers nothing here can "
-		    "tell apart; allowed: a loopback address, such as tcp://127.0.0.1:7373, or ipc:///path",
-		    shown);
+	if (!url->is_loopback && k->c->credentials == NULL)
+		return origin_fail(k->o, k->error, path,
+				   "found %s, which is reachable from other machines, whose callers nothing here can "
+				   "tell apart: name a file of their credentials (credentials), or listen on a "
+				   "loopback address, such as "
+				   "tcp://127.0.0.1:7373, or ipc:///path",
+				   shown);
 	return true;
 }
 

@@ -61,6 +61,13 @@ static const cyaml_schema_field_t profiles_fields[] = {
     FIELD_OF(document_realm, "changes_max", REALM_PROFILES_CHANGES_MAX),
     CYAML_FIELD_SEQUENCE("tiers", OPTIONAL_TEXT, struct document_realm, tiers, &tier_schema, 0, CYAML_UNLIMITED),
     CYAML_FIELD_END};
+static const cyaml_schema_field_t auth_fields[] = {FIELD_OF(document_realm, "ttl_s", REALM_AUTH_TTL),
+						   FIELD_OF(document_realm, "negative_ttl_s", REALM_AUTH_NEGATIVE_TTL),
+						   FIELD_OF(document_realm, "stale_s", REALM_AUTH_STALE),
+						   FIELD_OF(document_realm, "jitter_percent", REALM_AUTH_JITTER),
+						   FIELD_OF(document_realm, "lease_ms", REALM_AUTH_LEASE),
+						   FIELD_OF(document_realm, "early_percent", REALM_AUTH_EARLY),
+						   CYAML_FIELD_END};
 static const cyaml_schema_field_t visitors_fields[] = {
     FIELD_OF(document_realm, "hour_retention_h", REALM_VISITORS_HOURS),
     FIELD_OF(document_realm, "day_retention_d", REALM_VISITORS_DAYS), CYAML_FIELD_END};
@@ -73,6 +80,9 @@ static const cyaml_schema_field_t realm_fields[] = {
     {.key = "profiles",
      .data_offset = 0,
      .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, profiles_fields)}},
+    {.key = "auth",
+     .data_offset = 0,
+     .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, auth_fields)}},
     {.key = "visitors",
      .data_offset = 0,
      .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, visitors_fields)}},

@@ -129,6 +129,8 @@ const struct config_key listener_keys[LISTENER_KEYS] = {
 	 .doc = "For ipc: permissions of the socket, octal. The default is for the service's own user only."},
 };
 
+/* What was true of a user yesterday is no answer today. */
+#define AUTH_SECONDS_MAX 86400
 /* Ten years. */
 #define VISITORS_DAYS_MAX 3660
 
@@ -160,6 +162,69 @@ const struct config_key realm_keys[REALM_KEYS] = {
 		      .words = booleans,
 		      .doc = "Whether creations, rotations and updates are announced to those who watch. What ends "
 			     "sessions always is: every instance must hear of it."},
+    [REALM_AUTH_TTL] = {.section = "auth",
+			.name = "ttl_s",
+			.path = "auth.ttl_s",
+			.type = KEY_U32,
+			.offset = offsetof(struct config_realm, auth.ttl_s),
+			.default_text = "60",
+			.min = 1,
+			.max = AUTH_SECONDS_MAX,
+			.unit = "s",
+			.doc = "How long an answer of the auth cache is fresh, at most; a caller may ask for less."},
+    [REALM_AUTH_NEGATIVE_TTL] =
+	{.section = "auth",
+	 .name = "negative_ttl_s",
+	 .path = "auth.negative_ttl_s",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, auth.negative_ttl_s),
+	 .default_text = "10",
+	 .min = 1,
+	 .max = AUTH_SECONDS_MAX,
+	 .unit = "s",
+	 .doc = "The same where loading found none. Short, for what is missing is often about to be made."},
+    [REALM_AUTH_STALE] =
+	{.section = "auth",
+	 .name = "stale_s",
+	 .path = "auth.stale_s",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, auth.stale_s),
+	 .default_text = "30",
+	 .max = AUTH_SECONDS_MAX,
+	 .unit = "s",
+	 .doc = "For so long after that it is served as stale, while one caller loads it anew. 0: not at all."},
+    [REALM_AUTH_JITTER] =
+	{.section = "auth",
+	 .name = "jitter_percent",
+	 .path = "auth.jitter_percent",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, auth.jitter_percent),
+	 .default_text = "10",
+	 .max = 50,
+	 .unit = "percent",
+	 .doc = "By so much at most, at random, the time is shorter, so that answers loaded together do not end "
+		"together."},
+    [REALM_AUTH_LEASE] = {.section = "auth",
+			  .name = "lease_ms",
+			  .path = "auth.lease_ms",
+			  .type = KEY_U32,
+			  .offset = offsetof(struct config_realm, auth.lease_ms),
+			  .default_text = "2000",
+			  .min = CONFIG_AUTH_LEASE_MS_MIN,
+			  .max = CONFIG_AUTH_LEASE_MS_MAX,
+			  .unit = "ms",
+			  .doc = "How long one caller may take to load an answer before another is asked to."},
+    [REALM_AUTH_EARLY] =
+	{.section = "auth",
+	 .name = "early_percent",
+	 .path = "auth.early_percent",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, auth.early_percent),
+	 .default_text = "100",
+	 .max = 1000,
+	 .unit = "percent",
+	 .doc = "How eagerly an answer is refreshed before its time: the beta of XFetch (Vattani and others, "
+		"2015), 100 being its 1. 0: not at all."},
     [REALM_VISITORS_HOURS] = {.section = "visitors",
 			      .name = "hour_retention_h",
 			      .path = "visitors.hour_retention_h",

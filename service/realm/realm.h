@@ -59,6 +59,12 @@ struct profile_policy {
 	uint32_t jitter_percent;    /* by so much each time to live is longer or shorter */
 	bool has_changes;	    /* they are kept, for other programs to follow */
 	uint32_t changes_max;	    /* about so many; the oldest go */
+/* What is kept of answers about users. */
+struct auth_policy {
+	uint32_t negative_ttl_s; /* the same where there is none */
+	uint32_t stale_s;	 /* served for so long after that, while it is loaded anew */
+	uint32_t lease_ms;	 /* for loading */
+	uint32_t early_percent;	 /* how eagerly it is refreshed before its time; 0: not at all */
 };
 
 /* How long buckets are kept after they have ended. */
@@ -75,8 +81,9 @@ struct realm {
 	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
 	uint32_t wait_ms;	       /* but no longer than this; 0: WAIT_MS_DEFAULT */
 	struct visitors_policy visitors;
-	bool has_events;	       /* creations, rotations and updates are announced to those who watch */
+	bool has_events; /* creations, rotations and updates are announced to those who watch */
 	struct profile_policy profiles;
+	struct auth_policy auth;
 };
 
 struct realms {

@@ -25,13 +25,14 @@
 #define AT_ONCE(name)	.plan = name##_plan
 #define LONG_POLL(name) .plan = name##_plan, .poll = name##_poll
 #define MUTATING	.is_mutating = true
+#define OPEN		.is_open = true
 #define NOT_SERVED	.plan = NULL
 
 /* Sorted by path (length, then bytes), for the search. */
 static const struct method methods[] = {
     METHOD("/latchkey.v1.Server/Info", server_info_request, server_info_response, AT_ONCE(server_info)),
     METHOD("/latchkey.v1.Server/Keys", server_keys_request, server_keys_response, AT_ONCE(server_keys)),
-    METHOD("/latchkey.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
+    METHOD("/latchkey.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check), OPEN),
     METHOD("/latchkey.v1.Health/Watch", health_check_request, health_check_response, NOT_SERVED),
     METHOD("/latchkey.v1.Limits/Check", check_limit_request, check_limit_response, SERVED(limits_check), MUTATING),
     METHOD("/latchkey.v1.Limits/Reset", reset_limit_request, reset_limit_response, SERVED(limits_reset), MUTATING),
@@ -46,12 +47,13 @@ static const struct method methods[] = {
     METHOD("/latchkey.v1.Locks/Release", release_lock_request, release_lock_response, SERVED(locks_release), MUTATING),
     METHOD("/latchkey.v1.Server/Policy", server_policy_request, server_policy_response, AT_ONCE(server_policy)),
     METHOD("/latchkey.v1.Sessions/List", list_sessions_request, list_sessions_response, SERVED(sessions_list)),
-    METHOD("/latchkey.v1.AuthCache/Fill", fill_auth_request, fill_auth_response, NOT_SERVED),
+    METHOD("/latchkey.v1.AuthCache/Fill", fill_auth_request, fill_auth_response, SERVED(auth_cache_fill), MUTATING,
+	   .needs_all = true),
     METHOD("/latchkey.v1.Server/Methods", server_methods_request, server_methods_response, AT_ONCE(server_methods)),
     METHOD("/latchkey.v1.Sessions/Watch", watch_sessions_request, watch_sessions_response, LONG_POLL(sessions_watch)),
     METHOD("/latchkey.v1.Visitors/Count", count_visitors_request, count_visitors_response, SERVED(visitors_count),
 	   .needs_all = true),
-    METHOD("/grpc.health.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
+    METHOD("/grpc.health.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check), OPEN),
     METHOD("/latchkey.v1.Profiles/Delete", delete_profile_request, delete_profile_response, SERVED(profiles_delete),
 	   MUTATING),
     METHOD("/latchkey.v1.Profiles/Update", update_profile_request, update_profile_response, SERVED(profiles_update),
@@ -67,8 +69,10 @@ static const struct method methods[] = {
     METHOD("/latchkey.v1.Sessions/Verify", verify_sessions_request, verify_sessions_response, SERVED(sessions_verify)),
     METHOD("/latchkey.v1.Visitors/Record", record_visitors_request, record_visitors_response, SERVED(visitors_record),
 	   MUTATING),
-    METHOD("/latchkey.v1.AuthCache/Forget", forget_auth_request, forget_auth_response, NOT_SERVED),
-    METHOD("/latchkey.v1.AuthCache/Lookup", lookup_auth_request, lookup_auth_response, NOT_SERVED),
+    METHOD("/latchkey.v1.AuthCache/Forget", forget_auth_request, forget_auth_response, SERVED(auth_cache_forget),
+	   MUTATING),
+    METHOD("/latchkey.v1.AuthCache/Lookup", lookup_auth_request, lookup_auth_response, SERVED(auth_cache_lookup),
+	   .needs_all = true),
     METHOD("/latchkey.v1.Profiles/Changes", profile_changes_request, profile_changes_response,
 	   SERVED(profiles_changes)),
     METHOD("/latchkey.v1.Sessions/GetMany", get_many_sessions_request, get_many_sessions_response,

@@ -36,6 +36,10 @@
 	X(PROFILE_CHANGES, "profile_changes")                                                                          \
 	X(PROFILE_ACK, "profile_ack")                                                                                  \
 	X(PROFILE_DEAD, "profile_dead")                                    \
+	X(AUTH_LOOKUP, "auth_lookup")                                                                                  \
+	X(AUTH_FILL, "auth_fill")                                                                                      \
+	X(AUTH_EPOCH, "auth_epoch")                                                                                    \
+	X(AUTH_FORGET, "auth_forget")                                                                                  \
 	X(VISITORS_RECORD, "visitors_record")                                                                          \
 	X(VISITORS_MERGE, "visitors_merge")                                                                            \
 	X(LIMIT_GCRA, "limit_gcra")                                                                                    \

@@ -150,6 +150,10 @@ static const struct mistake mistakes[] = {
     {"realms: [{name: a, profiles: {jitter_percent: 51}}]\n", ":1:31: ", {"allowed: 0..50 percent"}},
     {"realms: [{name: a, profiles: {change: true}}]\n", ":1:31: ", {"did you mean realms[].profiles.changes?"}},
     {"realms: [{name: a, events: yes}]\n", ":1:20: ", {"realms[0].events: found \"yes\"", "allowed: false or true"}},
+    {"realms: [{name: a, visitors: {day_retention_d: 0}}]\n",
+     ":1:31: ",
+     {"realms[0].visitors.day_retention_d: found \"0\"", "allowed: 1..3660 d"}},
+    {"realms: [{name: a, visitors: {days: 3}}]\n", ":1:31: ", {"realms[0].visitors.days"}},
     {"realms: [{name: a, event: true}]\n", ":1:20: ", {"did you mean realms[].events?"}},
     {"realms: [{name: a, classes: [{name: b, sessions_max: 10001}]}]\n", ":1:40: ", {"allowed: 1..10000 sessions"}},
     {"realms:\n  - name: a\n    classes:\n      - name: b\n        sessions_max: 2501\n      - name: c\n        "
