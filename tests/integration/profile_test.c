@@ -443,6 +443,38 @@ static void the_unacknowledged_come_again_and_die(void **state)
 	raw_free(lost);
 }
 
+/* More than one answer may bring: it comes in turns, each of which fits a frame. */
+static void large_changes_come_in_turns(void **state)
+{
+	enum { CHANGES = 40, VALUE_BYTES = 15000 };
+	struct scene3 *s = *state;
+	Latchkey__V1__ProfileChangesResponse *got;
+	char *value = calloc(1, VALUE_BYTES + 1);
+	size_t count;
+	size_t sum = 0;
+
+	do {
+		got = changes(s, "large", 256, 60000, 5);
+		count = got->n_changes;
+		raw_free(got);
+	} while (count > 0);
+	for (int i = 0; i < CHANGES; i++) {
+		memset(value, 'a' + i % 26, VALUE_BYTES);
+		(void)put(s, "followed", "bulky", "essay", value);
+	}
+	do {
+		got = changes(s, "large", 256, 60000, 5);
+		count = got->n_changes;
+		sum += count;
+		assert_true(count < CHANGES);
+		for (size_t i = 0; i < count; i++)
+			assert_int_equal(got->changes[i]->set[0]->value.len, VALUE_BYTES);
+		raw_free(got);
+	} while (count > 0);
+	assert_int_equal(sum, CHANGES);
+	free(value);
+}
+
 static void a_realm_without_changes_says_so(void **state)
 {
 	struct scene3 *s = *state;
@@ -657,7 +689,7 @@ static void calls_are_as_few_commands_as_they_say(void **state)
 	cmocka_unit_test(fields_come_and_go), cmocka_unit_test(refusals_have_their_codes),                             \
 	    cmocka_unit_test(the_largest_profile_is_put_by_one_call),                                                  \
 	    cmocka_unit_test(an_idempotency_key_counts_once), cmocka_unit_test(changes_are_followed),                  \
-	    cmocka_unit_test(the_unacknowledged_come_again_and_die),                                                   \
+	    cmocka_unit_test(the_unacknowledged_come_again_and_die), cmocka_unit_test(large_changes_come_in_turns),    \
 	    cmocka_unit_test(a_realm_without_changes_says_so), cmocka_unit_test(increments_survive_a_failover_once)
 
 int main(void)
