@@ -533,7 +533,7 @@ struct walk {
 static void prepare(struct walk *w, int i, int round)
 {
 	snprintf(w->user, sizeof(w->user), "walker%d", i);
-	snprintf(w->key, sizeof(w->key), "%s-%d", w->user, round);
+	snprintf(w->key, sizeof(w->key), "walker%d-%d", i, round);
 	latchkey__v1__update_profile_request__init(&w->request);
 	latchkey__v1__profile_increment__init(&w->one);
 	w->request.has_realm = optional("followed", &w->request.realm);
