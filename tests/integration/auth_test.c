@@ -240,8 +240,8 @@ static void test_answers(void **state)
 
 	/* Several subjects and groups: of several nodes of a cluster. */
 	for (int i = 0; i < 20; i++) {
-		char subject[16];
-		char group[16];
+		char subject[24];
+		char group[24];
 		struct wish w = {.subject = subject, .key = "k"};
 		struct looked l;
 
@@ -496,9 +496,9 @@ static void fail_over(struct stage *s)
 
 #define SUBJECTS 30
 
-static void subject_of(int i, char out[static 16])
+static void subject_of(int i, char out[static 24])
 {
-	(void)snprintf(out, 16, "mover-%d", i);
+	(void)snprintf(out, 24, "mover-%d", i);
 }
 
 static void forget_one_way(struct raw *r, int i, const char *subject, const char *group)
@@ -522,8 +522,8 @@ static void forget_one_way(struct raw *r, int i, const char *subject, const char
 static void test_forgotten_stays_forgotten(void **state)
 {
 	struct stage *s = *state;
-	char subject[16];
-	char group[24];
+	char subject[24];
+	char group[32];
 
 	for (int i = 0; i < SUBJECTS; i++) {
 		subject_of(i, subject);
