@@ -247,6 +247,64 @@ const struct config_key realm_keys[REALM_KEYS] = {
 	 .max = VISITORS_DAYS_MAX,
 	 .unit = "d",
 	 .doc = "How long its days are. The default is a year, and a month to compare with the year before."},
+    [REALM_PROFILES_JITTER] =
+	{.section = "profiles",
+	 .name = "jitter_percent",
+	 .path = "profiles.jitter_percent",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, profiles.jitter_percent),
+	 .default_text = "10",
+	 .max = 50,
+	 .unit = "percent",
+	 .doc = "By so much, at random, each profile is kept longer or shorter than its tier says, so that what was "
+		"written at once does not end at once."},
+    [REALM_PROFILES_CHANGES] =
+	{.section = "profiles",
+	 .name = "changes",
+	 .path = "profiles.changes",
+	 .type = KEY_WORD,
+	 .offset = offsetof(struct config_realm, profiles.changes),
+	 .default_text = "false",
+	 .words = booleans,
+	 .doc =
+	     "Whether changes of profiles are kept for other programs to follow (Profiles/Changes). Each change then "
+	     "takes two more round trips to Redis."},
+    [REALM_PROFILES_CHANGES_MAX] = {.section = "profiles",
+				    .name = "changes_max",
+				    .path = "profiles.changes_max",
+				    .type = KEY_U32,
+				    .offset = offsetof(struct config_realm, profiles.changes_max),
+				    .default_text = "100000",
+				    .min = 100,
+				    .max = 100000000,
+				    .unit = "changes",
+				    .doc = "About so many are kept, acknowledged or not, and of each group's dead; "
+					   "then the oldest go. A change takes "
+					   "some 200 bytes and what it sets."},
+};
+
+/* What is gone in a minute is no profile. */
+#define TIER_SECONDS_MIN 60
+/* As the longest session. */
+#define PROFILE_SECONDS_MAX 315360000
+
+const struct config_key tier_keys[TIER_KEYS] = {
+    [TIER_NAME] = {.name = "name",
+		   .path = "name",
+		   .type = KEY_TEXT,
+		   .offset = offsetof(struct config_tier, name),
+		   .max = CONFIG_TIER_NAME_BYTES_MAX,
+		   .flags = KEY_REQUIRED,
+		   .doc = "Of a profile's tier, 1..8 in a realm, the first is the default: a-z 0-9 . _ - only."},
+    [TIER_TTL] = {.name = "ttl_s",
+		  .path = "ttl_s",
+		  .type = KEY_U32,
+		  .offset = offsetof(struct config_tier, ttl_s),
+		  .default_text = "2592000",
+		  .min = TIER_SECONDS_MIN,
+		  .max = PROFILE_SECONDS_MAX,
+		  .unit = "s",
+		  .doc = "How long a profile is kept after its last change."},
 };
 
 /* Sessions for ten years are no sessions: the longest "remember me" known to us is two. */

@@ -20,6 +20,8 @@ enum name_purpose {
 	NAME_LIMIT,	  /* realm, limit, algorithm */
 	NAME_LOCK,	  /* realm, lock */
 	NAME_LOCK_OWNER,  /* an owner's secret; or realm, caller, lock, idempotency key, which make one */
+	NAME_FIELD,	  /* of a profile: user tag, name */
+	NAME_GROUP,	  /* realm, group or consumer, its name */
 	NAME_PURPOSES
 };
 

@@ -14,7 +14,9 @@ struct call;
 /* What the calls of one frame share. */
 struct call_group {
 	struct core *core;
-	keyring *keys; /* retained */
+	keyring *keys;		     /* retained */
+	callers *callers;	     /* retained. NULL: callers are not told apart */
+	const struct caller *caller; /* of those; NULL: none of them */
 	arena *arena;
 	uint64_t arrived_ms; /* monotonic */
 	size_t unanswered;
@@ -63,7 +65,7 @@ struct call {
 	enum call_state state;
 	struct plan_env env;
 	const ProtobufCMessage *request;
-	void *shared; /* the method's own: what its tasks share */
+	void *shared;		    /* the method's own: what its tasks share */
 	ProtobufCMessage *response; /* the method's to make; NULL: none yet */
 	size_t task_count;
 	size_t tasks_left;
@@ -105,7 +107,7 @@ void call_refuse(struct call *call, const struct status *st);
 
 /* The call's tasks, empty; NULL when there is no memory for them. */
 struct task *call_tasks(struct call *call, size_t count);
-/* Sets env.realm. NOT_FOUND. */
+/* Sets env.realm. NOT_FOUND; PERMISSION_DENIED. */
 enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinaryData name, struct status *st);
 /* RESOURCE_EXHAUSTED: the frame has used up its memory. */
 enum status_code call_no_memory(struct status *st);

@@ -95,6 +95,7 @@ static void free_exchange(struct exchange *x)
 
 	(void)atomic_fetch_sub(&x->group.core->bytes_held, x->group.bytes_held);
 	keyring_release(&x->group.keys);
+	callers_release(&x->group.callers);
 	(void)pthread_mutex_destroy(&x->lock);
 	arena_free(&a);
 }
@@ -463,6 +464,17 @@ static bool make_calls(struct exchange *x, Latchkey__V1__Call **sent, size_t cou
 	return true;
 }
 
+/* Once for all calls of the frame: a hash, and a search. */
+static void identify(struct exchange *x, const Latchkey__V1__RequestFrame *sent, struct connection *c)
+{
+	x->group.callers = core_callers(x->group.core);
+	if (x->group.callers == NULL || !sent->has_credential)
+		return;
+	x->group.caller = callers_find(x->group.callers, span_of(sent->credential.data, sent->credential.len));
+	if (x->group.caller == NULL)
+		connection_note_stranger(c);
+}
+
 /* NULL: *st says why the frame is refused. Nothing has been taken then; the arena is freed by the caller. */
 static struct exchange *build(arena *a, struct connection *c, const struct wire_route *route, span frame,
 			      struct status *st)
@@ -487,8 +499,10 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->group.body_bytes_left = BODY_BYTES_MAX;
 	x->group.tasks_left = TASKS_MAX;
 	x->group.keys = core_keys(x->group.core);
+	identify(x, sent, c);
 	if (!make_calls(x, sent->calls, sent->n_calls)) {
 		keyring_release(&x->group.keys);
+		callers_release(&x->group.callers);
 		(void)call_no_memory(st);
 		return NULL;
 	}

@@ -24,15 +24,18 @@ static ProtobufCBinaryData text_copy(arena *a, const char *text)
 	return arena_copy(a, span_str(text), &s) ? message_bytes(s) : message_bytes(SPAN_EMPTY);
 }
 
-static bool realm_names(arena *a, const struct realms *realms, ProtobufCBinaryData **ret)
+/* Those of which the caller may know. */
+static bool realm_names(const struct call *call, const struct realms *realms, Latchkey__V1__ServerInfoResponse *m)
 {
-	ProtobufCBinaryData *names = arena_array(a, realms->count, sizeof(*names));
+	const struct caller *caller = call->group->caller;
+	ProtobufCBinaryData *names = arena_array(call->env.arena, realms->count, sizeof(*names));
 
 	if (names == NULL)
 		return false;
 	for (size_t i = 0; i < realms->count; i++)
-		names[i] = message_bytes(realms->realms[i].name);
-	*ret = names;
+		if (caller == NULL || caller_knows_realm(caller, realms->realms[i].name))
+			names[m->n_realms++] = message_bytes(realms->realms[i].name);
+	m->realms = names;
 	return true;
 }
 
@@ -54,9 +57,8 @@ enum status_code server_info_plan(struct call *call, struct status *st)
 	MESSAGE_SET(m, store_ready, state.is_ready);
 	MESSAGE_SET(m, store_version, text_copy(call->env.arena, state.version));
 	MESSAGE_SET(m, draining, atomic_load(&core->is_draining));
-	if (!realm_names(call->env.arena, core->options.realms, &m->realms))
+	if (!realm_names(call, core->options.realms, m))
 		return call_no_memory(st);
-	m->n_realms = core->options.realms->count;
 	call->response = &m->base;
 	return STATUS_OK;
 }

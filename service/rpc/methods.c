@@ -25,19 +25,20 @@
 #define AT_ONCE(name)	.plan = name##_plan
 #define LONG_POLL(name) .plan = name##_plan, .poll = name##_poll
 #define MUTATING	.is_mutating = true
+#define OPEN		.is_open = true
 #define NOT_SERVED	.plan = NULL
 
 /* Sorted by path (length, then bytes), for the search. */
 static const struct method methods[] = {
     METHOD("/latchkey.v1.Server/Info", server_info_request, server_info_response, AT_ONCE(server_info)),
     METHOD("/latchkey.v1.Server/Keys", server_keys_request, server_keys_response, AT_ONCE(server_keys)),
-    METHOD("/latchkey.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
+    METHOD("/latchkey.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check), OPEN),
     METHOD("/latchkey.v1.Health/Watch", health_check_request, health_check_response, NOT_SERVED),
     METHOD("/latchkey.v1.Limits/Check", check_limit_request, check_limit_response, SERVED(limits_check), MUTATING),
     METHOD("/latchkey.v1.Limits/Reset", reset_limit_request, reset_limit_response, SERVED(limits_reset), MUTATING),
     METHOD("/latchkey.v1.Locks/Extend", extend_lock_request, extend_lock_response, SERVED(locks_extend), MUTATING),
-    METHOD("/latchkey.v1.Profiles/Get", get_profile_request, get_profile_response, NOT_SERVED),
-    METHOD("/latchkey.v1.Profiles/Put", put_profile_request, put_profile_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Profiles/Get", get_profile_request, get_profile_response, SERVED(profiles_get)),
+    METHOD("/latchkey.v1.Profiles/Put", put_profile_request, put_profile_response, SERVED(profiles_put), MUTATING),
     METHOD("/latchkey.v1.Server/Redis", server_redis_request, server_redis_response, AT_ONCE(server_redis)),
     METHOD("/latchkey.v1.Server/Stats", server_stats_request, server_stats_response, AT_ONCE(server_stats)),
     METHOD("/latchkey.v1.Sessions/Get", get_session_request, get_session_response, SERVED(sessions_get),
@@ -52,9 +53,11 @@ static const struct method methods[] = {
     METHOD("/latchkey.v1.Sessions/Watch", watch_sessions_request, watch_sessions_response, LONG_POLL(sessions_watch)),
     METHOD("/latchkey.v1.Visitors/Count", count_visitors_request, count_visitors_response, SERVED(visitors_count),
 	   .needs_all = true),
-    METHOD("/grpc.health.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check)),
-    METHOD("/latchkey.v1.Profiles/Delete", delete_profile_request, delete_profile_response, NOT_SERVED),
-    METHOD("/latchkey.v1.Profiles/Update", update_profile_request, update_profile_response, NOT_SERVED),
+    METHOD("/grpc.health.v1.Health/Check", health_check_request, health_check_response, AT_ONCE(health_check), OPEN),
+    METHOD("/latchkey.v1.Profiles/Delete", delete_profile_request, delete_profile_response, SERVED(profiles_delete),
+	   MUTATING),
+    METHOD("/latchkey.v1.Profiles/Update", update_profile_request, update_profile_response, SERVED(profiles_update),
+	   MUTATING),
     METHOD("/latchkey.v1.Sessions/Create", create_session_request, create_session_response, SERVED(sessions_create),
 	   MUTATING),
     METHOD("/latchkey.v1.Sessions/Revoke", revoke_session_request, revoke_session_response, SERVED(sessions_revoke),
@@ -70,14 +73,16 @@ static const struct method methods[] = {
 	   MUTATING),
     METHOD("/latchkey.v1.AuthCache/Lookup", lookup_auth_request, lookup_auth_response, SERVED(auth_cache_lookup),
 	   .needs_all = true),
-    METHOD("/latchkey.v1.Profiles/Changes", profile_changes_request, profile_changes_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Profiles/Changes", profile_changes_request, profile_changes_response,
+	   SERVED(profiles_changes)),
     METHOD("/latchkey.v1.Sessions/GetMany", get_many_sessions_request, get_many_sessions_response,
 	   SERVED(sessions_get_many), .read_only = sessions_get_read_only),
-    METHOD("/latchkey.v1.Profiles/AckChanges", ack_profile_changes_request, ack_profile_changes_response, NOT_SERVED),
+    METHOD("/latchkey.v1.Profiles/AckChanges", ack_profile_changes_request, ack_profile_changes_response,
+	   SERVED(profiles_ack_changes), MUTATING),
     METHOD("/latchkey.v1.Sessions/RevokeUser", revoke_user_request, revoke_user_response, SERVED(sessions_revoke_user),
 	   MUTATING),
     METHOD("/latchkey.v1.Profiles/DeadChanges", dead_profile_changes_request, dead_profile_changes_response,
-	   NOT_SERVED),
+	   SERVED(profiles_dead_changes)),
     METHOD("/latchkey.v1.Sessions/RevokeRealm", revoke_realm_request, revoke_realm_response,
 	   SERVED(sessions_revoke_realm), MUTATING),
 };

@@ -10,6 +10,7 @@ struct method {
 	const ProtobufCMessageDescriptor *request;
 	const ProtobufCMessageDescriptor *response;
 	bool is_mutating; /* looks at the idempotency key */
+	bool is_open;	  /* whoever reaches the service may call it */
 	bool needs_all;	  /* one failed task fails the call */
 	/* Reads call->request. Makes call->response at once, or call_tasks with their plans. NULL: not served. */
 	enum status_code (*plan)(struct call *call, struct status *st);
@@ -63,6 +64,13 @@ METHOD_WITH_TASKS(limits_reset)
 METHOD_WITH_TASKS(locks_acquire)
 METHOD_WITH_TASKS(locks_extend)
 METHOD_WITH_TASKS(locks_release)
+METHOD_WITH_TASKS(profiles_put)
+METHOD_WITH_TASKS(profiles_get)
+METHOD_WITH_TASKS(profiles_update)
+METHOD_WITH_TASKS(profiles_delete)
+METHOD_WITH_TASKS(profiles_changes)
+METHOD_WITH_TASKS(profiles_ack_changes)
+METHOD_WITH_TASKS(profiles_dead_changes)
 METHOD_WITH_TASKS(auth_cache_lookup)
 METHOD_WITH_TASKS(auth_cache_fill)
 METHOD_WITH_TASKS(auth_cache_forget)

@@ -110,15 +110,17 @@ static const struct wire_channel_events *on_accepted(void *owner, wire_channel *
 
 static const struct wire_channel_listener_events listener_events = {.accepted = on_accepted};
 
-static enum status_code check_address(const char *url, struct status *st)
+static enum status_code check_address(const rpc_server *s, const char *url, struct status *st)
 {
 	switch (address_scope_of(url)) {
 	case ADDRESS_LOCAL:
 		return STATUS_OK;
 	case ADDRESS_REMOTE:
+		if (s->core->callers != NULL)
+			return STATUS_OK;
 		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "%s is not a loopback address, and no credentials are configured: listen on "
-				  "127.0.0.1, [::1] or ipc:///path",
+				  "%s is not a loopback address, and callers are not told apart: name a file "
+				  "of their credentials, or listen on 127.0.0.1, [::1] or ipc:///path",
 				  url);
 	case ADDRESS_BAD:
 		break;
@@ -150,7 +152,7 @@ enum status_code rpc_server_listen(rpc_server *s, const char *url, wire_tls *tls
 	enum wire_error err;
 
 	assert(!s->is_drained);
-	if (check_address(url, st) != STATUS_OK)
+	if (check_address(s, url, st) != STATUS_OK)
 		return st->code;
 	grown = reallocarray(s->listeners, s->listener_count + 1, sizeof(wire_channel_listener *));
 	if (grown == NULL)
@@ -172,6 +174,11 @@ const char *rpc_server_url(const rpc_server *s, size_t i)
 void rpc_server_use_keys(rpc_server *s, keyring *keys)
 {
 	core_use_keys(s->core, keys);
+}
+
+void rpc_server_use_callers(rpc_server *s, callers *who)
+{
+	core_use_callers(s->core, who);
 }
 
 void rpc_server_set_draining(rpc_server *s)
