@@ -10,9 +10,8 @@
 --         chunk that are dead now, 22 bytes each; the name spared, which is another when that session was rotated; 0 if
 --         the answers about the user have still to be forgotten, else 1. {-1}: what was to be there is not, and nothing
 --         was done
--- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk; one for each forward followed, for the
---         answers about the user, and for
---         each entry looked at behind the last one
+-- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk; one for each forward followed, for each
+--         entry looked at behind the last one, and for the answers about the user
 -- Again   Entries of those that this call has ended stay in the index until a list or a create meets them, so a second
 --         run, after a first whose answer was lost, finds them and tells their names and number again. Entries of those
 --         that had ended before leave it, so that a call that comes after one that did not get to the end gets further.
