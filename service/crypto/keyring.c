@@ -31,10 +31,8 @@ static const char name_contexts[NAME_PURPOSES][crypto_kdf_CONTEXTBYTES + 1] = {
     [NAME_IDEMPOTENCY] = "lkn-idem", [NAME_FINGERPRINT] = "lkn-fing",
 };
 static const char key_contexts[SUBKEYS][crypto_kdf_CONTEXTBYTES + 1] = {
-    [SUBKEY_TOKEN] = "lkk-tokn",
-    [SUBKEY_METADATA] = "lkk-meta",
-    [SUBKEY_DATA] = "lkk-data",
-    [SUBKEY_ANONYMOUS] = "lkk-anon",
+    [SUBKEY_TOKEN] = "lkk-tokn",     [SUBKEY_METADATA] = "lkk-meta",	  [SUBKEY_DATA] = "lkk-data",
+    [SUBKEY_ANONYMOUS] = "lkk-anon", [SUBKEY_PART_METADATA] = "lkk-pmet", [SUBKEY_PART_DATA] = "lkk-pdat",
 };
 
 struct secrets {

@@ -28,7 +28,7 @@ static void check_options(const struct rpc_options *o)
 
 static realm_polls *polls_of(const struct rpc_options *o)
 {
-	return o->not_before == NULL ? NULL : realm_polls_new(o->realms, o->keys, o->store, o->not_before);
+	return o->not_before == NULL ? NULL : realm_polls_new(o->realms, o->store, o->not_before);
 }
 
 enum status_code core_new(const struct rpc_options *options, struct core **ret, struct status *st)

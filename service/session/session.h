@@ -12,7 +12,7 @@
 /* "lka1_" and the sealed attributes in base64url: with the largest it still fits a cookie, which browsers cut at 4096. */
 #define ANONYMOUS_TOKEN_CHARS_MAX      3072
 #define ANONYMOUS_ATTRIBUTES_BYTES_MAX 2048 /* keys and values, and two bytes for the length of each */
-#define HANDLE_CHARS		       39   /* TAG (16 hex) "." NAME (22 base64url) */
+#define HANDLE_CHARS		       28   /* TAG (11 base64url) "." NAME (16 base64url) */
 #define ATTRIBUTES_MAX		       64   /* in a request */
 #define ATTRIBUTES_STORED_MAX	       256
 #define ATTRIBUTE_KEY_BYTES_MAX	       64
@@ -98,6 +98,7 @@ struct event_log; /* session/event_log.h */
 struct session_ears {
 	recent *recent;
 	not_before *not_before;
+	const struct realms *realms; /* that it knows of */
 	struct event_log *events;
 	uint64_t source; /* the connection that it came by, of several that may bring the same */
 	uint64_t now_ms; /* wall clock */

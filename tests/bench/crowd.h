@@ -6,7 +6,7 @@
 /* Many sessions, made as fast as it goes. */
 
 #define CROWD_TOKEN_BYTES  106
-#define CROWD_HANDLE_BYTES 40
+#define CROWD_HANDLE_BYTES 29
 #define CROWD_USER_BYTES   48
 
 struct crowd_policy {

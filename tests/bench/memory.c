@@ -11,8 +11,8 @@
 /* Commands sent before their replies are read: well below what a client's output buffer may hold. */
 #define PIPELINE 500
 /* As service/session/record.h has it. */
-#define RECORD_HEADER_BYTES 56
-#define LENGTHS_AT	    36
+#define RECORD_HEADER_BYTES 55
+#define LENGTHS_AT	    34
 
 struct sums {
 	double record_usage; /* MEMORY USAGE of the sessions' keys, */
@@ -59,8 +59,8 @@ static void ask_for(redisContext *c, const struct crowd *crowd, unsigned i, stru
 	char session[80];
 	char index[40];
 
-	sums->key_name += snprintf(session, sizeof(session), "lk1:s:{%.16s}:%s", handle, handle + 17);
-	(void)snprintf(index, sizeof(index), "lk1:u:{%.16s}", handle);
+	sums->key_name += snprintf(session, sizeof(session), "lk1:s:{%.11s}:%s", handle, handle + 12);
+	(void)snprintf(index, sizeof(index), "lk1:u:{%.11s}", handle);
 	(void)redisAppendCommand(c, "MEMORY USAGE %s", session);
 	(void)redisAppendCommand(c, "GETRANGE %s %d %d", session, LENGTHS_AT, LENGTHS_AT + 3);
 	if (i % crowd->per_user == 0)
