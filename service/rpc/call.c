@@ -54,6 +54,7 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 	call->env = (struct plan_env){.keys = group->keys, .arena = group->arena, .caller = SPAN_EMPTY};
 	if (sent->has_idempotency_key)
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
+	call->env.compressor = group->core->compressor;
 	call->env.recent = o->recent;
 	call->env.not_before = o->not_before;
 	call->env.young_ms = o->replay_window_ms;

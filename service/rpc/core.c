@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "compress/compress.h"
 
 static void make_instance(char out[static CORE_INSTANCE_CHARS + 1])
 {
@@ -39,13 +40,15 @@ enum status_code core_new(const struct rpc_options *options, struct core **ret, 
 	if (core != NULL) {
 		core->connections = registry_new(options->connections_max);
 		core->watchers = watchers_new(options->events);
+		core->compressor = compressor_new();
 		core->realm_polls = polls_of(options);
 	}
-	if (core == NULL || core->connections == NULL || core->watchers == NULL ||
+	if (core == NULL || core->connections == NULL || core->watchers == NULL || core->compressor == NULL ||
 	    (options->not_before != NULL && core->realm_polls == NULL)) {
 		if (core != NULL) {
 			registry_free(&core->connections);
 			watchers_free(&core->watchers);
+			compressor_free(&core->compressor);
 			realm_polls_free(&core->realm_polls);
 		}
 		free(core);
@@ -114,6 +117,7 @@ void core_release(struct core **core)
 	registry_free(&c->connections);
 	realm_polls_free(&c->realm_polls);
 	watchers_free(&c->watchers);
+	compressor_free(&c->compressor);
 	keyring_release(&c->keys);
 	(void)pthread_mutex_destroy(&c->keys_lock);
 	free(c);

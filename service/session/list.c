@@ -129,7 +129,7 @@ static enum status_code fill_entry(const struct plan_env *env, const struct sess
 				   const struct entry *e, struct session_info *ret, struct status *st)
 {
 	struct info_times times = {.idle_expires_ms = env->now_ms + e->left_ms, .expires_ms = e->expires_ms};
-	struct record_place place = {.keys = env->keys, .now_ms = env->now_ms};
+	struct record_place place = {.keys = env->keys, .compressor = env->compressor, .now_ms = env->now_ms};
 	struct metadata metadata = {.user = req->user};
 	struct record record = {0};
 	enum record_result result;

@@ -89,7 +89,8 @@ static enum record_result open_part(arena *a, const struct record_place *place, 
 		return RECORD_UNREADABLE;
 	}
 	keyring_note(place->keys, how->key_id, part == PART_METADATA ? KEY_USE_RECORD : KEY_USE_PART, place->now_ms);
-	return unpack_text(a, span_of(packed, sealed.len - PART_TAG_BYTES), PART_TEXT_BYTES_MAX, ret_text);
+	return unpack_text(place->compressor, a, span_of(packed, sealed.len - PART_TAG_BYTES), PART_TEXT_BYTES_MAX,
+			   ret_text);
 }
 
 /* A part of a base. */
@@ -309,7 +310,8 @@ bool record_write(arena *a, const struct record_place *place, const struct recor
 
 	h.key_id = keyring_first_id(place->keys);
 	h.base_version = h.version;
-	if (!pack_text(a, metadata_text, &metadata) || !pack_text(a, data_text, &data))
+	if (!pack_text(place->compressor, a, metadata_text, &metadata) ||
+	    !pack_text(place->compressor, a, data_text, &data))
 		return false;
 	len = RECORD_HEADER_BYTES + metadata.len + data.len + 2UL * PART_TAG_BYTES;
 	out = arena_alloc(a, len);
@@ -337,7 +339,7 @@ bool delta_write(arena *a, const struct record_place *place, uint64_t bound_vers
 	uint8_t *out;
 	size_t len;
 
-	if (!pack_text(a, changes_text, &packed))
+	if (!pack_text(place->compressor, a, changes_text, &packed))
 		return false;
 	len = DELTA_HEADER_BYTES + packed.len + PART_TAG_BYTES;
 	out = arena_alloc(a, len);

@@ -18,7 +18,7 @@
  *
  * A tombstone: 0 format u8 = 2 | 1 reason u8 | 2 at_ms u64.
  *
- * Sealed parts hold one byte, 0 for plain and 1 for zstd, and the text (session/attributes.h). Metadata opens under the
+ * Sealed parts hold one byte, 0 for plain or the number of zstd's dictionary, and the text (session/attributes.h). Metadata opens under the
  * service's key; data and deltas need the session id as well. All are bound to the Redis key and to their place. Metadata
  * and data share the nonce: their keys have nothing in common (crypto/seal.h). */
 
@@ -68,6 +68,7 @@ struct record {
 /* What all parts of a session are sealed with and bound to. */
 struct record_place {
 	const keyring *keys;
+	struct compressor *compressor;
 	span key;	    /* in Redis */
 	span id;	    /* of the session, TOKEN_ID_BYTES: a secret. Empty: only metadata can be opened */
 	uint64_t created_s; /* as in the token */

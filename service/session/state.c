@@ -57,6 +57,7 @@ struct record_place place_of(const struct plan_env *env, const struct session_st
 {
 	return (struct record_place){
 	    .keys = env->keys,
+	    .compressor = env->compressor,
 	    .key = s->key,
 	    .id = span_of(s->token.id, sizeof(s->token.id)),
 	    .created_s = s->token.created_s,

@@ -59,8 +59,11 @@ static int fresh(void **state)
 
 static struct record_place place(const struct shelf *s, span key, bool other_id)
 {
-	return (struct record_place){
-	    .keys = s->w.keys, .key = key, .id = span_of(other_id ? s->other_id : s->id, 32), .created_s = 1764000000};
+	return (struct record_place){.keys = s->w.keys,
+				     .compressor = s->w.env.compressor,
+				     .key = key,
+				     .id = span_of(other_id ? s->other_id : s->id, 32),
+				     .created_s = 1764000000};
 }
 
 static span text_of(const struct shelf *s, span key, span value)
