@@ -128,6 +128,8 @@ static bool fill_realm(arena *memory, const struct config_realm *from, struct re
 	to->wait_replicas = from->wait_replicas;
 	to->wait_ms = from->wait_ms;
 	to->has_events = from->events != 0;
+	to->visitors =
+	    (struct visitors_policy){.hour_retention_h = from->hour_retention_h, .day_retention_d = from->day_retention_d};
 	to->class_count = from->class_count;
 	to->classes = arena_array(memory, from->class_count, sizeof(*to->classes));
 	if (to->classes == NULL)

@@ -105,6 +105,42 @@ static void add(const char *name, const char **list, unsigned *count, unsigned m
 	list[(*count)++] = text;
 }
 
+/* The numbers of "bench". */
+static void take_bench(struct bench_line *bench, enum option_key key, const char *name, const char *arg)
+{
+	static const struct {
+		enum option_key key;
+		size_t at;
+		uint32_t min;
+		uint32_t max;
+	} numbers[] = {
+	    {OPT_CALLERS, offsetof(struct bench_line, callers), 1, BENCH_CALLERS_MAX},
+	    {OPT_RATE, offsetof(struct bench_line, rate), 1, BENCH_RATE_MAX},
+	    {OPT_CONNECTIONS, offsetof(struct bench_line, connections), 1, BENCH_CONNECTIONS_MAX},
+	    {OPT_SECONDS, offsetof(struct bench_line, seconds), 1, BENCH_SECONDS_MAX},
+	    {OPT_WARMUP, offsetof(struct bench_line, warmup_s), 0, BENCH_SECONDS_MAX},
+	    {OPT_SESSIONS, offsetof(struct bench_line, sessions), 1, BENCH_SESSIONS_MAX},
+	    {OPT_VALUE_BYTES, offsetof(struct bench_line, value_bytes), 0, BENCH_VALUE_BYTES_MAX},
+	    {OPT_USER_COUNT, offsetof(struct bench_line, user_count), 1, BENCH_SESSIONS_MAX},
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (numbers[i].key != key)
+			continue;
+		*(uint32_t *)(void *)((char *)bench + numbers[i].at) =
+		    (uint32_t)read_number(name, arg, numbers[i].min, numbers[i].max);
+		return;
+	}
+	abort();
+}
+
+static bool read_arrivals(const char *name, const char *text)
+{
+	if (strcmp(text, "poisson") != 0 && strcmp(text, "even") != 0)
+		FAIL("%s \"%s\": not poisson or even", name, text);
+	return strcmp(text, "even") == 0;
+}
+
 /* Options that are more than a word. */
 static void take_value(struct line *line, enum option_key key, const char *name, const char *arg)
 {
@@ -152,8 +188,12 @@ static void take_value(struct line *line, enum option_key key, const char *name,
 	case OPT_REASON:
 		line->reason = read_reason(name, arg);
 		break;
+	case OPT_ARRIVALS:
+		line->bench.has_arrivals = true;
+		line->bench.is_even = read_arrivals(name, arg);
+		break;
 	default:
-		abort();
+		take_bench(&line->bench, key, name, arg);
 	}
 }
 
@@ -172,6 +212,8 @@ static bool take_flag(struct line *line, enum option_key key)
 		return line->anonymous = true;
 	case OPT_PRIVILEGED:
 		return line->privileged = true;
+	case OPT_PROGRESS:
+		return line->bench.progress = true;
 	default:
 		return false;
 	}
@@ -208,6 +250,8 @@ static const char **word_of(struct line *line, enum option_key key)
 		return &line->promote;
 	case OPT_CURSOR:
 		return &line->cursor;
+	case OPT_MIX:
+		return &line->bench.mix;
 	default:
 		return NULL;
 	}
@@ -372,7 +416,7 @@ void line_read(int argc, char **argv, struct line *ret)
 {
 	struct parse parse = {.line = ret};
 
-	*ret = (struct line){.timeout_ms = TIMEOUT_MS_DEFAULT};
+	*ret = (struct line){.timeout_ms = TIMEOUT_MS_DEFAULT, .bench = BENCH_LINE_DEFAULT};
 	parse_line(argc, argv, &parse);
 	if (ret->version)
 		return;

@@ -27,6 +27,38 @@ enum exit_status {
 
 struct line;
 
+/* As many as a client may have in flight, in all. */
+#define BENCH_CALLERS_MAX 65536
+/* Each is a client, whose timer wakes a hundred times a second: with more than that the timers alone keep a processor busy. */
+#define BENCH_CONNECTIONS_MAX 256
+/* With a connection's part in the pool of sessions, 200 MB. */
+#define BENCH_SESSIONS_MAX 1000000
+#define BENCH_RATE_MAX	   10000000
+#define BENCH_SECONDS_MAX  86400
+/* An attribute's value. */
+#define BENCH_VALUE_BYTES_MAX 16384
+
+/* What "bench" is asked for. */
+struct bench_line {
+	uint32_t callers; /* in flight at once; 0: not given */
+	uint32_t rate;	  /* calls a second; 0: a closed loop */
+	bool has_arrivals;
+	bool is_even; /* arrivals; else Poisson's */
+	const char *mix;
+	uint32_t connections;
+	uint32_t seconds;
+	uint32_t warmup_s;
+	uint32_t sessions;
+	uint32_t value_bytes;
+	uint32_t user_count; /* 0: a session each */
+	bool progress;
+};
+
+#define BENCH_LINE_DEFAULT                                                                                             \
+	{                                                                                                              \
+		.mix = "get", .connections = 1, .seconds = 10, .warmup_s = 1, .sessions = 1000, .value_bytes = 256     \
+	}
+
 /* One row of the table of verbs. */
 struct verb {
 	const char *words; /* "session create" */
@@ -82,6 +114,7 @@ struct line {
 	const char *tokens[TOKENS_MAX];
 	const char *cursor;
 	uint64_t count; /* 0: without end */
+	struct bench_line bench;
 };
 
 extern const struct verb verbs[];

@@ -1,20 +1,14 @@
 /* The latchkey command: one call of the library, its result as text or JSON, and an exit status that a script can act
  * on. */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "connect.h"
 #include "line.h"
 #include "report.h"
 #include "verbs.h"
-
-/* What the library takes. */
-#define CREDENTIAL_BYTES_MAX 128
-/* One more, so that a longer one is refused and not cut, the two bytes of a line's end, and the NUL. */
-#define CREDENTIAL_ROOM (CREDENTIAL_BYTES_MAX + 4)
 
 #define TOKEN_NOTE                                                                                                     \
 	"A TOKEN of - is read from the standard input; on the line, ps shows it to every user of the machine."
@@ -81,89 +75,24 @@ const struct verb verbs[] = {
      "can go\n"
      "when no instance has used it for as long as sessions live.",
      0, 0, verb_keys},
+    {"bench", "",
+     "Put a load on the server, and print calls a second and latencies. Sessions of its own, which it ends.\n"
+     "Without --rate the loop is closed: --callers calls are always in flight. With --rate it is open: calls begin "
+     "when\n"
+     "they are due, and their latency counts from then on, whether or not the server keeps up.\n"
+     "Exit status: that of the first call that failed; 0 if none did.",
+     0, 0, verb_bench},
 };
 const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
 
-/* The first line of a file into `to`, empty where there is none. False: it cannot be read; errno says why. */
-static bool read_first_line(const char *path, char to[static CREDENTIAL_ROOM])
-{
-	FILE *file = fopen(path, "re");
-	bool read;
-
-	to[0] = '\0';
-	if (file == NULL)
-		return false;
-	read = fgets(to, CREDENTIAL_ROOM, file) != NULL || ferror(file) == 0;
-	(void)fclose(file);
-	to[strcspn(to, "\r\n")] = '\0';
-	return read;
-}
-
-static int read_credential(const char *path, char to[static CREDENTIAL_ROOM])
-{
-	if (!read_first_line(path, to))
-		return usage_error("cannot read the credential file %s: %s", path, strerror(errno));
-	if (to[0] == '\0')
-		return usage_error("the credential file %s is empty: its first line must be the credential, id.secret",
-				   path);
-	if (strlen(to) > CREDENTIAL_BYTES_MAX)
-		return usage_error("the credential in %s has over %d bytes: it is no id.secret", path,
-				   CREDENTIAL_BYTES_MAX);
-	return EXIT_DONE;
-}
-
-/* "a,b" into `urls`, which borrow from `list`. Returns how many. */
-static size_t split_servers(char *list, const char *urls[static LK_ENDPOINTS_MAX + 1])
-{
-	size_t count = 0;
-	char *save = NULL;
-
-	for (char *at = strtok_r(list, ",", &save); at != NULL; at = strtok_r(NULL, ",", &save)) {
-		urls[count++] = at;
-		/* One more than allowed is enough for the library to refuse it. */
-		if (count > LK_ENDPOINTS_MAX)
-			break;
-	}
-	return count;
-}
-
-static int open_client(const struct line *line, const char *credential, lk_client **ret_client)
-{
-	char *servers = line->servers != NULL ? strdup(line->servers) : NULL;
-	struct lk_options options = LK_OPTIONS_INIT;
-	const char *urls[LK_ENDPOINTS_MAX + 1];
-	struct lk_error error = LK_ERROR_INIT;
-	enum lk_err err;
-
-	if (servers != NULL) {
-		options.endpoint_count = split_servers(servers, urls);
-		options.endpoints = urls;
-	}
-	options.realm = line->realm;
-	options.credential = credential;
-	options.connect_timeout_ms = line->timeout_ms;
-	options.call_timeout_ms = line->timeout_ms;
-	options.fail_fast = true;
-	options.tls_ca_file = line->ca_file;
-	options.tls_cert_file = line->cert_file;
-	options.tls_key_file = line->key_file;
-	options.tls_server_name = line->server_name;
-	err = lk_client_open(&options, ret_client, &error);
-	free(servers);
-	return err == LK_OK ? EXIT_DONE : report(line, &error);
-}
-
 static int run(const struct line *line)
 {
-	char credential[CREDENTIAL_ROOM] = "";
-	int status = EXIT_DONE;
+	struct lk_options options = LK_OPTIONS_INIT;
 	lk_client *client;
+	int status;
 
-	if (line->credential_file != NULL)
-		status = read_credential(line->credential_file, credential);
-	if (status == EXIT_DONE)
-		status = open_client(line, credential, &client);
-	explicit_bzero(credential, sizeof(credential));
+	options.fail_fast = true;
+	status = connect_open(line, &options, &client);
 	if (status != EXIT_DONE)
 		return status;
 	status = line->verb->run(line, client);

@@ -8,7 +8,7 @@
 #include "line.h"
 
 #define REVOKE_USER "session revoke-user"
-#define VERBS_MAX   5
+#define VERBS_MAX   6
 
 enum option_key {
 	OPT_SERVER = 256,
@@ -45,6 +45,17 @@ enum option_key {
 	OPT_TOKEN,
 	OPT_CURSOR,
 	OPT_COUNT,
+	OPT_CALLERS,
+	OPT_RATE,
+	OPT_ARRIVALS,
+	OPT_MIX,
+	OPT_CONNECTIONS,
+	OPT_SECONDS,
+	OPT_WARMUP,
+	OPT_SESSIONS,
+	OPT_VALUE_BYTES,
+	OPT_USER_COUNT,
+	OPT_PROGRESS,
 };
 
 struct option_row {
@@ -57,7 +68,7 @@ struct option_row {
 };
 
 /* An option whose help differs from verb to verb has a row for each. */
-#define OPTION_COUNT 37
+#define OPTION_COUNT 48
 extern const struct option_row options[];
 
 bool option_goes_with(const struct option_row *row, const struct verb *verb);

@@ -23,5 +23,6 @@ int verb_stats(const struct line *line, lk_client *client);
 int verb_redis(const struct line *line, lk_client *client);
 int verb_policy(const struct line *line, lk_client *client);
 int verb_keys(const struct line *line, lk_client *client);
+int verb_bench(const struct line *line, lk_client *client);
 
 #endif

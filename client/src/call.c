@@ -15,6 +15,7 @@
 #include <sys/random.h>
 
 #include "client.h"
+#include "codec/codec.h"
 #include "error.h"
 #include "flow.h"
 
@@ -193,7 +194,7 @@ enum lk_err call_abandon(lk_call *call, enum lk_err err)
 
 enum lk_err call_pack(lk_call *call, const ProtobufCMessage *message)
 {
-	size_t bytes = protobuf_c_message_get_packed_size(message);
+	size_t bytes = codec_packed_bytes(message);
 
 	if (bytes > LK_REQUEST_BYTES_MAX)
 		return error_set(&call->error, LK_E_INVALID_ARGUMENT,
@@ -206,7 +207,8 @@ enum lk_err call_pack(lk_call *call, const ProtobufCMessage *message)
 		if (call->body == NULL)
 			return error_set(&call->error, LK_E_NO_MEMORY, "out of memory");
 	}
-	call->body_bytes = protobuf_c_message_pack(message, call->body);
+	codec_pack(message, call->body, bytes);
+	call->body_bytes = bytes;
 	return LK_OK;
 }
 

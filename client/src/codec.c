@@ -3,11 +3,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "codec/codec.h"
 #include "error.h"
 
 static enum lk_err pack(const Latchkey__V1__RequestFrame *message, struct frame **ret, struct lk_error *error)
 {
-	size_t len = latchkey__v1__request_frame__get_packed_size(message);
+	size_t len = codec_packed_bytes(&message->base);
 	struct frame *frame;
 
 	if (len > LK_REQUEST_BYTES_MAX)
@@ -18,7 +19,7 @@ static enum lk_err pack(const Latchkey__V1__RequestFrame *message, struct frame 
 		return error_set(error, LK_E_NO_MEMORY, "out of memory");
 	atomic_init(&frame->refs, 1);
 	frame->len = len;
-	latchkey__v1__request_frame__pack(message, frame->bytes);
+	codec_pack(&message->base, frame->bytes, len);
 	*ret = frame;
 	return LK_OK;
 }
@@ -72,7 +73,8 @@ void frame_release(struct frame **frame)
 
 bool reply_open(const uint8_t *bytes, size_t len, struct pool *pool, struct reply *ret)
 {
-	Latchkey__V1__ReplyFrame *frame = latchkey__v1__reply_frame__unpack(&pool->allocator, len, bytes);
+	const Latchkey__V1__ReplyFrame *frame =
+	    (const void *)pool_unpack(pool, &latchkey__v1__reply_frame__descriptor, bytes, len);
 	const Latchkey__V1__Reply *reply;
 
 	if (frame == NULL || !frame->has_protocol)

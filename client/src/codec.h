@@ -44,7 +44,7 @@ struct frame *frame_retain(struct frame *frame);
 /* Wipes with the last reference. Nulls *frame; accepts NULL in it. */
 void frame_release(struct frame **frame);
 
-/* The one reply of a frame. Lives in the pool. */
+/* The one reply of a frame. Points into the frame. */
 struct reply {
 	enum lk_err err;
 	bool is_refused; /* the frame as a whole: nothing was carried out */

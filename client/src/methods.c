@@ -326,8 +326,8 @@ bool method_is_long_poll(enum method method)
 /* With LK_E_CONFLICT the body says which version is stored. */
 static void read_conflict(const struct reply *reply, struct pool *pool, struct lk_error *error)
 {
-	const Latchkey__V1__UpdateSessionResponse *m =
-	    latchkey__v1__update_session_response__unpack(&pool->allocator, reply->body.len, reply->body.data);
+	const Latchkey__V1__UpdateSessionResponse *m = (const void *)pool_unpack(
+	    pool, &latchkey__v1__update_session_response__descriptor, reply->body.data, reply->body.len);
 
 	if (m != NULL)
 		error->version = m->version;
@@ -352,7 +352,7 @@ enum lk_err method_answer(enum method method, const struct reply *reply, struct 
 			read_conflict(reply, pool, error);
 		return reply->err;
 	}
-	message = protobuf_c_message_unpack(row->response, &pool->allocator, reply->body.len, reply->body.data);
+	message = pool_unpack(pool, row->response, reply->body.data, reply->body.len);
 	if (message == NULL)
 		return not_understood(error, row->response->name);
 	results->replicas = reply->replicas;

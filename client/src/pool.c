@@ -1,7 +1,10 @@
 #include "pool.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "codec/codec.h"
 
 #define ALIGNMENT	16U
 #define BLOCK_BYTES_MIN 16384U
@@ -73,4 +76,13 @@ void pool_clear(struct pool *pool)
 	}
 	/* Only what was used: this is on the path of every call. */
 	explicit_bzero(pool->first, first_used);
+}
+
+/* How much a message may hold is bounded by the pool; fields of a newer server are passed over. */
+ProtobufCMessage *pool_unpack(struct pool *pool, const ProtobufCMessageDescriptor *type, const uint8_t *bytes,
+			      size_t len)
+{
+	struct codec_reader reader = {.allocator = &pool->allocator, .unknown_max = UINT_MAX, .repeated_max = SIZE_MAX};
+
+	return codec_unpack(&reader, type, bytes, len);
 }

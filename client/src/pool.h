@@ -14,7 +14,7 @@
 struct pool_block;
 
 struct pool {
-	ProtobufCAllocator allocator; /* hand &pool.allocator to protobuf-c */
+	ProtobufCAllocator allocator;
 	struct pool_block *blocks;
 	uint8_t *at;
 	uint8_t *end;
@@ -25,5 +25,9 @@ struct pool {
 /* cap_bytes: of the blocks, the first on the stack not counted. */
 void pool_init(struct pool *pool, size_t cap_bytes);
 void pool_clear(struct pool *pool);
+
+/* The message's bytes fields point into `bytes`. NULL: they are no such message, or take more than the cap. */
+ProtobufCMessage *pool_unpack(struct pool *pool, const ProtobufCMessageDescriptor *type, const uint8_t *bytes,
+			      size_t len) __attribute__((warn_unused_result));
 
 #endif

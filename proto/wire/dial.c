@@ -22,8 +22,8 @@ static void opened_locked(wire_link *link)
 		link->deadline_ms = now + link->limits.connect_timeout_ms;
 	else if (!link->is_tls)
 		link->deadline_ms = 0;
-	link_send_more_locked(link);
 	link_receive_locked(link);
+	link_send_more_locked(link);
 }
 
 /* nng may take the poller's word about the socket as it was before connect() for the result of connect(), and report

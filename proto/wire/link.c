@@ -82,12 +82,14 @@ enum wire_error link_new(const struct wire_limits *limits, const char *peer, wir
 	pthread_mutex_init(&link->lock, NULL);
 	snprintf(link->peer, sizeof(link->peer), "%s", peer);
 	if (nng_aio_alloc(&link->receive_aio, link_on_received, link) != 0 ||
-	    nng_aio_alloc(&link->send_aio, link_on_sent, link) != 0) {
+	    nng_aio_alloc(&link->write_aio, NULL, NULL) != 0 ||
+	    nng_aio_alloc(&link->written_aio, link_on_sent, link) != 0) {
 		wire_link_release(&link);
 		return WIRE_NO_MEMORY;
 	}
 	nng_aio_set_timeout(link->receive_aio, NNG_DURATION_INFINITE);
-	nng_aio_set_timeout(link->send_aio, NNG_DURATION_INFINITE);
+	nng_aio_set_timeout(link->write_aio, NNG_DURATION_INFINITE);
+	nng_aio_set_timeout(link->written_aio, NNG_DURATION_INFINITE);
 	*ret = link;
 	return WIRE_OK;
 }
@@ -99,7 +101,8 @@ void link_free(wire_link *link)
 
 	/* The last reference may go from within one of these aios' callbacks: the reaper waits for it. */
 	nng_aio_reap(link->receive_aio);
-	nng_aio_reap(link->send_aio);
+	nng_aio_reap(link->write_aio);
+	nng_aio_reap(link->written_aio);
 	nng_aio_reap(link->dial_aio);
 	/* In this order nng's own reference to the dialer goes last, on the reaper's thread. */
 	nng_stream_dialer_free(link->dialer);

@@ -9,7 +9,9 @@
  *
  * Cork. While an event of any link runs, output sent from that thread, to whatever link, is only buffered; when the
  * event returns, each link written to gets one write. So the Redis commands of one read go out together, and so do the
- * replies of one Redis read. wire_cork and wire_uncork do the same around a loop outside events; they nest.
+ * replies of one Redis read. wire_cork and wire_uncork do the same around a loop outside events; they nest. An event
+ * that sends much has what it sent written after every WIRE_CORK_SENDS_MAX sends to a link: the peer works on it while
+ * the rest is being made.
  *
  * Life. wire_dial and the listener hand out links with one reference, the owner's; `closed` is the last event of a
  * link, comes exactly once, and only after it may the owner's state be freed. Nobody calls into the owner after that.
@@ -25,6 +27,10 @@
 #include "wire/tls.h"
 
 typedef struct wire_link wire_link;
+
+/* With 64 calls in flight, measured: of 8, 16, 32 and no bound, 32 is best by a little, and none is a third slower, for
+ * then client, service and Redis take turns. */
+#define WIRE_CORK_SENDS_MAX 32
 
 /* Every value is positive: nothing here is unlimited. */
 struct wire_limits {

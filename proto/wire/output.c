@@ -1,6 +1,11 @@
 /* A link's writing side: one buffer is filled while the other is written, and they change places when a write is
  * through and at a flush. At most one write is under way. nng writes short: each completion sends the rest.
  *
+ * Nearly every write is done when nng_stream_send returns, but nng would still have a task thread say so: a wake-up and
+ * two switches for each write. So the bytes go with `write_aio`, which has no callback and can be looked at at once. Only
+ * when the peer's window is full does `written_aio` queue up behind it with nothing to write: when its turn has come, so
+ * has the end of what is before it. A TLS stream takes no write of nothing: there `written_aio` carries the bytes.
+ *
  * The output bound makes an accepted link stop reading (input.c); it never drops bytes. Only a link's end does. */
 
 #include <assert.h>
@@ -19,7 +24,16 @@ size_t link_output_locked(const wire_link *link)
 	return wire_buffer_len(&link->out) + wire_buffer_len(&link->going);
 }
 
-static void write_locked(wire_link *link)
+/* Its completion is link_on_sent's. */
+static void send_written_locked(wire_link *link, const nng_iov *iov, unsigned count)
+{
+	wire_link_retain(link);
+	nng_aio_set_iov(link->written_aio, count, iov);
+	nng_stream_send(link->stream, link->written_aio);
+}
+
+/* True: the write is over, and finish_write_locked is next. False: link_on_sent will say so. */
+static bool write_locked(wire_link *link)
 {
 	nng_iov iov = {
 	    .iov_buf = link->going.data + link->going.start,
@@ -27,24 +41,37 @@ static void write_locked(wire_link *link)
 	};
 
 	link->sending = true;
+	link->held = 0;
 	link->send_ms = wire_now_ms();
-	wire_link_retain(link);
-	nng_aio_set_iov(link->send_aio, 1, &iov);
-	nng_stream_send(link->stream, link->send_aio);
+	if (link->is_tls) {
+		send_written_locked(link, &iov, 1);
+		return false;
+	}
+	nng_aio_set_iov(link->write_aio, 1, &iov);
+	nng_stream_send(link->stream, link->write_aio);
+	if (nng_aio_result(link->write_aio) == 0 && nng_aio_count(link->write_aio) == 0) {
+		send_written_locked(link, &iov, 0);
+		return false;
+	}
+	/* It may be nng's poller that has just written, and has not let go of the aio yet. */
+	nng_aio_wait(link->write_aio);
+	return true;
 }
 
-void link_send_more_locked(wire_link *link)
+/* True: there is something in `going`. */
+static bool take_output_locked(wire_link *link)
 {
 	struct wire_buffer swap = link->going;
 
-	if (link->sending || link->output_broken || wire_buffer_len(&link->out) == 0)
-		return;
-	if (link->state != LINK_OPEN && link->state != LINK_FLUSHING)
-		return;
-	assert(wire_buffer_len(&swap) == 0);
+	if (link->sending || link->output_broken || (link->state != LINK_OPEN && link->state != LINK_FLUSHING))
+		return false;
+	if (wire_buffer_len(&swap) > 0)
+		return true;
+	if (wire_buffer_len(&link->out) == 0)
+		return false;
 	link->going = link->out;
 	link->out = swap;
-	write_locked(link);
+	return true;
 }
 
 /* The peer does not take bytes any more, but may have sent some that tell why: reading goes on to its end. */
@@ -69,16 +96,9 @@ static void written_locked(wire_link *link, size_t n)
 	if (link->is_tls && !link->greeting && link->state == LINK_OPEN)
 		link->deadline_ms = 0;
 	wire_buffer_consume(&link->going, n);
-	if (wire_buffer_len(&link->going) > 0) {
-		write_locked(link);
-	} else {
-		if (link->going.cap > KEEP_BYTES)
-			wire_buffer_drop(&link->going);
-		/* A corked link is flushed soon enough, and then with more. */
-		if (link->corks == 0 || link->state == LINK_FLUSHING)
-			link_send_more_locked(link);
-	}
-	if (!link->sending && link->state == LINK_FLUSHING) {
+	if (wire_buffer_len(&link->going) == 0 && link->going.cap > KEEP_BYTES)
+		wire_buffer_drop(&link->going);
+	if (link->state == LINK_FLUSHING && link_output_locked(link) == 0) {
 		link_flushed_locked(link);
 	} else if (link->paused && link_output_locked(link) <= link->limits.output_bytes_max / 2) {
 		link->paused = false;
@@ -89,19 +109,35 @@ static void written_locked(wire_link *link, size_t n)
 	}
 }
 
-void link_on_sent(void *arg)
+static void finish_write_locked(wire_link *link)
 {
-	wire_link *link = arg;
-	int rv = nng_aio_result(link->send_aio);
+	nng_aio *aio = link->is_tls ? link->written_aio : link->write_aio;
+	int rv = nng_aio_result(aio);
 
-	pthread_mutex_lock(&link->lock);
 	link->sending = false;
 	if (link->state == LINK_DEAD || link->state == LINK_CLOSED)
 		wire_buffer_drop(&link->going);
 	else if (rv != 0)
 		output_failed_locked(link, link_stream_error(rv));
 	else
-		written_locked(link, nng_aio_count(link->send_aio));
+		written_locked(link, nng_aio_count(aio));
+}
+
+void link_send_more_locked(wire_link *link)
+{
+	while (take_output_locked(link) && write_locked(link))
+		finish_write_locked(link);
+}
+
+void link_on_sent(void *arg)
+{
+	wire_link *link = arg;
+
+	pthread_mutex_lock(&link->lock);
+	finish_write_locked(link);
+	/* A corked link is flushed soon enough, and then with more. */
+	if (link->corks == 0 || link->state == LINK_FLUSHING || wire_buffer_len(&link->going) > 0)
+		link_send_more_locked(link);
 	pthread_mutex_unlock(&link->lock);
 	wire_link_release(&link);
 }
@@ -140,7 +176,7 @@ void link_send_framed(wire_link *link, const struct iovec *head, const struct io
 	if ((link->state == LINK_OPEN || link->state == LINK_DIALING) && !link->output_broken) {
 		if (!append_locked(link, head, parts, count))
 			link_fail_locked(link, WIRE_NO_MEMORY);
-		else if (hold == CORK_NONE)
+		else if (hold == CORK_NONE || ++link->held >= WIRE_CORK_SENDS_MAX)
 			link_send_more_locked(link);
 	}
 	pthread_mutex_unlock(&link->lock);

@@ -41,7 +41,8 @@ struct wire_link {
 	bool is_ipc; /* of dialed links */
 	bool is_dialed;
 	nng_aio *receive_aio;
-	nng_aio *send_aio;
+	nng_aio *write_aio; /* without a callback: see output.c */
+	nng_aio *written_aio;
 	nng_aio *dial_aio;	   /* dialed links only */
 	nng_stream_dialer *dialer; /* dialed links only */
 	char peer[WIRE_URL_MAX];
@@ -66,6 +67,7 @@ struct wire_link {
 	bool paused;	    /* not reading because of output_bytes_max */
 	bool sending;
 	unsigned corks;		  /* threads that will flush when their event is over */
+	unsigned held;		  /* sends of corked threads since the last write began */
 	bool output_broken;	  /* writing failed; the reading side will say why */
 	bool greeting;		  /* the channel above waits for the peer's greeting */
 	bool heard;		  /* a byte has come */

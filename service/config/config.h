@@ -67,6 +67,8 @@ struct config_realm {
 	uint32_t wait_replicas;
 	uint32_t wait_ms;
 	uint32_t events;    /* 0 or 1 */
+	uint32_t hour_retention_h;
+	uint32_t day_retention_d;
 	size_t class_count; /* at least 1; the first is the default */
 	struct config_class *classes;
 };

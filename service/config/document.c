@@ -49,11 +49,18 @@ static const cyaml_schema_value_t listener_schema = {
 static const cyaml_schema_value_t class_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct document_class, class_fields)};
 
+static const cyaml_schema_field_t visitors_fields[] = {
+    FIELD_OF(document_realm, "hour_retention_h", REALM_VISITORS_HOURS),
+    FIELD_OF(document_realm, "day_retention_d", REALM_VISITORS_DAYS), CYAML_FIELD_END};
+
 static const cyaml_schema_field_t realm_fields[] = {
     CYAML_FIELD_STRING_PTR("name", OPTIONAL_TEXT, struct document_realm, name, 0, CYAML_UNLIMITED),
     FIELD_OF(document_realm, "wait_replicas", REALM_WAIT_REPLICAS),
     FIELD_OF(document_realm, "wait_ms", REALM_WAIT_MS),
     FIELD_OF(document_realm, "events", REALM_EVENTS),
+    {.key = "visitors",
+     .data_offset = 0,
+     .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, visitors_fields)}},
     CYAML_FIELD_SEQUENCE("classes", OPTIONAL_TEXT, struct document_realm, classes, &class_schema, 0, CYAML_UNLIMITED),
     CYAML_FIELD_END};
 

@@ -129,6 +129,9 @@ const struct config_key listener_keys[LISTENER_KEYS] = {
 	 .doc = "For ipc: permissions of the socket, octal. The default is for the service's own user only."},
 };
 
+/* Ten years. */
+#define VISITORS_DAYS_MAX 3660
+
 const struct config_key realm_keys[REALM_KEYS] = {
     [REALM_WAIT_REPLICAS] =
 	{.name = "wait_replicas",
@@ -157,6 +160,28 @@ const struct config_key realm_keys[REALM_KEYS] = {
 		      .words = booleans,
 		      .doc = "Whether creations, rotations and updates are announced to those who watch. What ends "
 			     "sessions always is: every instance must hear of it."},
+    [REALM_VISITORS_HOURS] =
+	{.section = "visitors",
+	 .name = "hour_retention_h",
+	 .path = "visitors.hour_retention_h",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, hour_retention_h),
+	 .default_text = "192",
+	 .max = VISITORS_DAYS_MAX * 24,
+	 .unit = "h",
+	 .doc = "How long a counter's hours are kept, 12 KiB each at most. The default is eight days: an hour and the same "
+		"of the week before. 0: only days are."},
+    [REALM_VISITORS_DAYS] =
+	{.section = "visitors",
+	 .name = "day_retention_d",
+	 .path = "visitors.day_retention_d",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, day_retention_d),
+	 .default_text = "400",
+	 .min = 1,
+	 .max = VISITORS_DAYS_MAX,
+	 .unit = "d",
+	 .doc = "How long its days are. The default is a year, and a month to compare with the year before."},
 };
 
 /* Sessions for ten years are no sessions: the longest "remember me" known to us is two. */

@@ -160,6 +160,22 @@ static void print_listeners(FILE *out, const struct config *c)
 	}
 }
 
+/* Keys of one section follow one another. */
+static void print_realm_keys(FILE *out, const struct config_realm *r)
+{
+	const char *section = NULL;
+
+	for (size_t k = 0; k < REALM_KEYS; k++) {
+		const struct config_key *key = &realm_keys[k];
+
+		if (key->section != NULL && (section == NULL || strcmp(section, key->section) != 0))
+			fprintf(out, "    %s:\n", key->section);
+		section = key->section;
+		print_field(out, key, r, section == NULL ? "    " : "      ");
+		fputs("\n", out);
+	}
+}
+
 static void print_realms(FILE *out, const struct config *c)
 {
 	fputs("realms:\n", out);
@@ -167,10 +183,7 @@ static void print_realms(FILE *out, const struct config *c)
 		const struct config_realm *r = &c->realms[i];
 
 		fprintf(out, "  - name: \"%s\"\n", r->name);
-		for (size_t k = 0; k < REALM_KEYS; k++) {
-			print_field(out, &realm_keys[k], r, "    ");
-			fputs("\n", out);
-		}
+		print_realm_keys(out, r);
 		fputs("    classes:\n", out);
 		for (size_t j = 0; j < r->class_count; j++)
 			for (size_t k = 0; k < CLASS_KEYS; k++) {

@@ -28,7 +28,9 @@ _Static_assert(KEYFILE_KEY_BYTES == crypto_kdf_KEYBYTES, "master keys feed crypt
 /* What crypto_kdf mixes in: a change makes all that is stored unreadable. */
 static const char name_contexts[NAME_PURPOSES][crypto_kdf_CONTEXTBYTES + 1] = {
     [NAME_USER_TAG] = "lkn-user",    [NAME_SESSION] = "lkn-sess",     [NAME_SCOPE] = "lkn-scop",
-    [NAME_IDEMPOTENCY] = "lkn-idem", [NAME_FINGERPRINT] = "lkn-fing",
+    [NAME_IDEMPOTENCY] = "lkn-idem", [NAME_FINGERPRINT] = "lkn-fing", [NAME_COUNTER] = "lkn-cntr",
+    [NAME_VISITOR] = "lkn-visi",     [NAME_LIMIT] = "lkn-limt",	      [NAME_LOCK] = "lkn-lock",
+    [NAME_LOCK_OWNER] = "lkn-ownr",
 };
 static const char key_contexts[SUBKEYS][crypto_kdf_CONTEXTBYTES + 1] = {
     [SUBKEY_TOKEN] = "lkk-tokn",     [SUBKEY_METADATA] = "lkk-meta",	  [SUBKEY_DATA] = "lkk-data",

@@ -9,8 +9,8 @@
  * REPLIED, the rpc layer answers from the outcome. Then X_answer(). If that says PLAN_AGAIN, plan.command holds a
  * further command (the header of X says when and why), and so on, at most PLAN_STEPS_MAX times.
  *
- * All commands are repeatable: carried out a second time, after a first whose reply was lost, late or not to be trusted,
- * they give the same answer; so X_answer is for a reply that is believed. What it acknowledges it leaves in plan.redos,
+ * All commands are repeatable, but for those that say that they are not: carried out a second time, after a first whose
+ * reply was lost, late or not to be trusted, they give the same answer; so X_answer is for a reply that is believed. What it acknowledges it leaves in plan.redos,
  * to be kept (store_keep) before the caller, or the next command, hears of it. */
 
 #include "base/arena.h"
@@ -65,6 +65,8 @@ struct plan_redo {
 struct session_state;
 struct profile_state;
 struct auth_state;
+struct visitors_state;
+struct lock_state;
 
 struct plan {
 	bool has_command;
@@ -73,6 +75,8 @@ struct plan {
 		struct session_state *session;
 		struct profile_state *profile;
 		struct auth_state *auth;
+		struct visitors_state *visitors;
+		struct lock_state *lock;
 	};
 	const struct plan_redo *redos; /* of the last answer; NULL: it has acknowledged no change */
 	span announcement;	       /* session_revoke_pend: for store_announce */

@@ -51,6 +51,12 @@ struct session_class {
 #define REALM_RTAG_BYTES 8
 #define REALM_RTAG_CHARS 11 /* base64url */
 
+/* How long buckets are kept after they have ended. */
+struct visitors_policy {
+	uint32_t hour_retention_h; /* 0: there are none */
+	uint32_t day_retention_d;
+};
+
 struct realm {
 	span name;
 	uint32_t tag;		     /* distinct within the service */
@@ -60,6 +66,7 @@ struct realm {
 	struct session_class *classes; /* the first is the default */
 	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
 	uint32_t wait_ms;	       /* but no longer than this; 0: WAIT_MS_DEFAULT */
+	struct visitors_policy visitors;
 	bool has_events;	       /* creations, rotations and updates are announced to those who watch */
 };
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "codec/codec.h"
 #include "rpc/methods.h"
 #include "rpc/outcome.h"
 #include "rpc/text.h"
@@ -20,7 +21,7 @@
  *                             any more: never DEADLINE_EXCEEDED
  *
  * A call fails when all of its tasks have failed. Where only some have (GetMany, with one of several nodes down), the
- * method has prepared the response to say UNKNOWN of theirs.
+ * method has prepared the response to say UNKNOWN of theirs; unless it needs them all.
  *
  * A task, when its command is replied to:
  *
@@ -80,7 +81,7 @@ static void count_answer(enum status_code code)
 
 static enum status_code pack_response(struct call *call, struct status *st)
 {
-	const size_t len = protobuf_c_message_get_packed_size(call->response);
+	const size_t len = codec_packed_bytes(call->response);
 	uint8_t *bytes;
 
 	if (len > call->group->body_bytes_left)
@@ -93,7 +94,8 @@ static enum status_code pack_response(struct call *call, struct status *st)
 		return call_no_memory(st);
 	call->group->body_bytes_left -= len;
 	call->reply.has_body = true;
-	call->reply.body = (ProtobufCBinaryData){protobuf_c_message_pack(call->response, bytes), bytes};
+	codec_pack(call->response, bytes, len);
+	call->reply.body = (ProtobufCBinaryData){len, bytes};
 	return STATUS_OK;
 }
 
@@ -273,7 +275,7 @@ static void settle(struct call *call, enum status_code code, const struct status
 	}
 	if (--call->tasks_left > 0)
 		return;
-	if (call->tasks_failed < call->task_count) {
+	if (call->tasks_failed < call->task_count && (!call->method->needs_all || call->tasks_failed == 0)) {
 		metric_add(METRIC_SESSIONS_UNKNOWN, call->tasks_failed);
 		answer(call, STATUS_OK, NULL);
 	} else if (call->failure.code == STATUS_ABORTED) {
@@ -460,7 +462,8 @@ static enum call_next take_failure(struct task *task, const struct store_result 
 enum call_next call_take(struct task *task, const struct store_result *result)
 {
 	assert(task->call->state == CALL_PENDING);
-	if (result->outcome == STORE_REPLIED && result->is_late)
+	/* What may not be repeated is answered as it was told: its domain promises no more of it over a failover. */
+	if (result->outcome == STORE_REPLIED && result->is_late && task->op.command.is_repeatable)
 		return ask_again(task);
 	if (result->outcome == STORE_REPLIED)
 		task->lates = 0;

@@ -61,6 +61,7 @@ struct call {
 	enum call_state state;
 	struct plan_env env;
 	const ProtobufCMessage *request;
+	void *shared; /* the method's own: what its tasks share */
 	ProtobufCMessage *response; /* the method's to make; NULL: none yet */
 	size_t task_count;
 	size_t tasks_left;

@@ -437,14 +437,17 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 {
 	const uint64_t now_ms = clock_mono_ms();
 	struct exchange *x = arena_alloc(a, sizeof(*x));
-	Latchkey__V1__RequestFrame *sent = frame_decode(a, frame, st);
+	Latchkey__V1__RequestFrame *sent;
+	span copy;
 
-	if (sent == NULL)
-		return NULL;
-	if (x == NULL) {
+	/* What came lies in the link's buffer only until the event is over. */
+	if (x == NULL || !arena_copy(a, frame, &copy)) {
 		(void)call_no_memory(st);
 		return NULL;
 	}
+	sent = frame_decode(a, copy, st);
+	if (sent == NULL)
+		return NULL;
 	x->route = *route;
 	x->group.core = connection_core(c);
 	x->group.arena = a;

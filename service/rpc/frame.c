@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "codec/codec.h"
+#include "latchkey/v1/visitors.pb-c.h"
 #include "rpc/server.h"
 
 /* Field numbers of RequestFrame, for the survey. */
@@ -86,7 +88,6 @@ struct arena_allocator {
 	ProtobufCAllocator callbacks;
 	arena *arena;
 	size_t left;
-	bool is_exhausted;
 };
 
 static void *allocate(void *data, size_t bytes)
@@ -94,9 +95,7 @@ static void *allocate(void *data, size_t bytes)
 	struct arena_allocator *self = data;
 	void *p = bytes <= self->left ? arena_alloc(self->arena, bytes) : NULL;
 
-	if (p == NULL)
-		self->is_exhausted = true;
-	else
+	if (p != NULL)
 		self->left -= bytes;
 	return p;
 }
@@ -107,45 +106,34 @@ static void leave_to_arena(void *data, void *p)
 	(void)p;
 }
 
-static enum status_code check_bounds(const ProtobufCMessage *m, unsigned *unknown_fields, struct status *st);
-
-static enum status_code check_field(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
-				    unsigned *unknown_fields, struct status *st)
+static size_t entries_max(const ProtobufCMessageDescriptor *type)
 {
-	const uint8_t *base = (const uint8_t *)m;
-	const void *value = base + f->offset;
-	size_t count;
-
-	if (f->label != PROTOBUF_C_LABEL_REPEATED) {
-		const ProtobufCMessage *inner =
-		    f->type == PROTOBUF_C_TYPE_MESSAGE ? *(const ProtobufCMessage *const *)value : NULL;
-
-		return inner == NULL ? STATUS_OK : check_bounds(inner, unknown_fields, st);
-	}
-	count = *(const size_t *)(const void *)(base + f->quantifier_offset);
-	if (count > FRAME_REPEATED_MAX)
-		return status_set(st, STATUS_INVALID_ARGUMENT, "%s.%s has %zu entries: send at most %d",
-				  m->descriptor->name, f->name, count, FRAME_REPEATED_MAX);
-	if (f->type != PROTOBUF_C_TYPE_MESSAGE)
-		return STATUS_OK;
-	for (size_t i = 0; i < count; i++)
-		if (check_bounds((*(const ProtobufCMessage *const *const *)value)[i], unknown_fields, st) != STATUS_OK)
-			return st->code;
-	return STATUS_OK;
+	return type == &latchkey__v1__record_visitors_request__descriptor ? FRAME_IDS_MAX : FRAME_REPEATED_MAX;
 }
 
-/* Recursion ends with the types: none of them contains itself. */
-static enum status_code check_bounds(const ProtobufCMessage *m, unsigned *unknown_fields, struct status *st)
+static void say_fault(const struct codec_reader *r, const ProtobufCMessageDescriptor *type, size_t len,
+		      struct status *st)
 {
-	*unknown_fields += m->n_unknown_fields;
-	if (*unknown_fields > FRAME_UNKNOWN_FIELDS_MAX)
-		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "%s has fields that this version does not know: it tolerates at most %d",
-				  m->descriptor->name, FRAME_UNKNOWN_FIELDS_MAX);
-	for (unsigned i = 0; i < m->descriptor->n_fields; i++)
-		if (check_field(m, &m->descriptor->fields[i], unknown_fields, st) != STATUS_OK)
-			return st->code;
-	return STATUS_OK;
+	switch (r->fault) {
+	case CODEC_UNKNOWN:
+		(void)status_set(st, STATUS_INVALID_ARGUMENT,
+				 "%s has fields that this version does not know: it tolerates at most %d",
+				 r->type->name, FRAME_UNKNOWN_FIELDS_MAX);
+		return;
+	case CODEC_REPEATED:
+		(void)status_set(st, STATUS_INVALID_ARGUMENT, "%s.%s has %zu entries: send at most %zu", r->type->name,
+				 r->field->name, r->count, r->repeated_max);
+		return;
+	case CODEC_NO_MEMORY:
+		(void)status_set(st, STATUS_INVALID_ARGUMENT,
+				 "%s: decoding %zu bytes takes more than %zu: too many small fields", type->name, len,
+				 frame_decode_bytes_max(len));
+		return;
+	case CODEC_MALFORMED:
+	case CODEC_OK:
+		(void)status_set(st, STATUS_INVALID_ARGUMENT, "the %zu bytes sent are no serialized %s", len,
+				 type->name);
+	}
 }
 
 ProtobufCMessage *frame_unpack(arena *a, const ProtobufCMessageDescriptor *type, span bytes, struct status *st)
@@ -155,20 +143,16 @@ ProtobufCMessage *frame_unpack(arena *a, const ProtobufCMessageDescriptor *type,
 	    .arena = a,
 	    .left = frame_decode_bytes_max(bytes.len),
 	};
-	unsigned unknown_fields = 0;
-	ProtobufCMessage *m;
+	struct codec_reader reader = {
+	    .allocator = &allocator.callbacks,
+	    .unknown_max = FRAME_UNKNOWN_FIELDS_MAX,
+	    .repeated_max = entries_max(type),
+	};
+	ProtobufCMessage *m = codec_unpack(&reader, type, bytes.ptr, bytes.len);
 
-	m = protobuf_c_message_unpack(type, &allocator.callbacks, bytes.len, bytes.ptr);
-	if (m != NULL)
-		return check_bounds(m, &unknown_fields, st) == STATUS_OK ? m : NULL;
-	if (allocator.is_exhausted)
-		(void)status_set(st, STATUS_INVALID_ARGUMENT,
-				 "%s: decoding %zu bytes takes more than %zu: too many small or unknown fields",
-				 type->name, bytes.len, frame_decode_bytes_max(bytes.len));
-	else
-		(void)status_set(st, STATUS_INVALID_ARGUMENT, "the %zu bytes sent are no serialized %s", bytes.len,
-				 type->name);
-	return NULL;
+	if (m == NULL)
+		say_fault(&reader, type, bytes.len, st);
+	return m;
 }
 
 static enum status_code check_frame(const Latchkey__V1__RequestFrame *f, struct status *st)
@@ -203,12 +187,13 @@ bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, span *r
 	frame.code = LATCHKEY__V1__CODE__OK;
 	frame.n_replies = count;
 	frame.replies = replies;
-	len = latchkey__v1__reply_frame__get_packed_size(&frame);
+	len = codec_packed_bytes(&frame.base);
 	assert(len <= RPC_REPLY_BYTES_MAX);
 	bytes = arena_alloc(a, len);
 	if (bytes == NULL)
 		return false;
-	*ret = span_of(bytes, latchkey__v1__reply_frame__pack(&frame, bytes));
+	codec_pack(&frame.base, bytes, len);
+	*ret = span_of(bytes, len);
 	return true;
 }
 
@@ -217,6 +202,7 @@ size_t frame_encode_refusal(const struct status *st, uint8_t out[static FRAME_RE
 	uint8_t text[STATUS_TEXT_BYTES];
 	const size_t len = strlen(st->text);
 	Latchkey__V1__ReplyFrame frame = LATCHKEY__V1__REPLY_FRAME__INIT;
+	size_t bytes;
 
 	assert(st->code != STATUS_OK);
 	memcpy(text, st->text, len);
@@ -228,6 +214,8 @@ size_t frame_encode_refusal(const struct status *st, uint8_t out[static FRAME_RE
 	frame.message = (ProtobufCBinaryData){.len = len, .data = text};
 	frame.has_retry_after_ms = st->retry_after_ms > 0;
 	frame.retry_after_ms = st->retry_after_ms;
-	assert(latchkey__v1__reply_frame__get_packed_size(&frame) <= FRAME_REFUSAL_BYTES_MAX);
-	return latchkey__v1__reply_frame__pack(&frame, out);
+	bytes = codec_packed_bytes(&frame.base);
+	assert(bytes <= FRAME_REFUSAL_BYTES_MAX);
+	codec_pack(&frame.base, out, bytes);
+	return bytes;
 }

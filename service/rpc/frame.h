@@ -13,8 +13,10 @@
 /* Fields that a message, with all inside it, may have and this version not know: room for newer callers, and too few
  * to make the decoder work for nothing. */
 #define FRAME_UNKNOWN_FIELDS_MAX 16
-/* Entries of any repeated field: calls, attributes, tokens, keys to remove. None of them is ever allowed more. */
+/* Entries of any repeated field: calls, attributes, tokens, keys to remove. None of them is ever allowed more, */
 #define FRAME_REPEATED_MAX 64
+/* but the ids of visitors, which are no more than bytes. */
+#define FRAME_IDS_MAX 1024
 
 /* What decoding `len` bytes may take from the arena. Honest messages were measured at two to five times their size,
  * small ones at a few hundred bytes more; a message of nothing but empty fields would take 64 times. */
@@ -27,12 +29,12 @@ static inline size_t frame_decode_bytes_max(size_t len)
  * INVALID_ARGUMENT when the bytes are no protobuf message, or the calls are none or too many. */
 enum status_code frame_survey(span frame, size_t *ret_calls, struct status *st) MUST_CHECK;
 
-/* Unpacks one message into the arena, all bytes copied, and bounds what protobuf-c does not: memory, unknown fields,
- * entries of repeated fields. NULL: *st says what is wrong, INVALID_ARGUMENT. */
+/* Unpacks one message into the arena, and bounds memory, unknown fields and entries of repeated fields. The message's
+ * bytes fields point into `bytes`. NULL: *st says what is wrong, INVALID_ARGUMENT. */
 ProtobufCMessage *frame_unpack(arena *a, const ProtobufCMessageDescriptor *type, span bytes,
 			       struct status *st) MUST_CHECK;
 
-/* A frame that frame_survey let through. NULL: INVALID_ARGUMENT, FAILED_PRECONDITION (protocol version). */
+/* A frame that frame_survey let through; as with frame_unpack its bytes are pointed to. NULL: INVALID_ARGUMENT, FAILED_PRECONDITION (protocol version). */
 Latchkey__V1__RequestFrame *frame_decode(arena *a, span frame, struct status *st) MUST_CHECK;
 
 /* Bytes of a Reply around its body: code 2, message 3 + STATUS_TEXT_BYTES, body's tag and length 5, retry_after_ms 6,

@@ -10,6 +10,7 @@ struct method {
 	const ProtobufCMessageDescriptor *request;
 	const ProtobufCMessageDescriptor *response;
 	bool is_mutating; /* looks at the idempotency key */
+	bool needs_all;	  /* one failed task fails the call */
 	/* Reads call->request. Makes call->response at once, or call_tasks with their plans. NULL: not served. */
 	enum status_code (*plan)(struct call *call, struct status *st);
 	/* Takes one task's reply (NULL: its plan had no command) and makes call->response of it, or its part of it. With
@@ -41,21 +42,28 @@ enum status_code server_methods_plan(struct call *call, struct status *st) MUST_
 enum status_code server_redis_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_keys_plan(struct call *call, struct status *st) MUST_CHECK;
 
-#define METHOD_OF_SESSIONS(name)                                                                                       \
+#define METHOD_WITH_TASKS(name)                                                                                       \
 	enum status_code name##_plan(struct call *call, struct status *st) MUST_CHECK;                                 \
 	enum status_code name##_answer(struct call *call, struct task *task, const struct store_reply *reply,          \
 				       enum plan_next *ret_next, struct status *st) MUST_CHECK;
-METHOD_OF_SESSIONS(sessions_create)
-METHOD_OF_SESSIONS(sessions_get)
-METHOD_OF_SESSIONS(sessions_get_many)
-METHOD_OF_SESSIONS(sessions_update)
-METHOD_OF_SESSIONS(sessions_rotate)
-METHOD_OF_SESSIONS(sessions_revoke)
-METHOD_OF_SESSIONS(sessions_revoke_user)
-METHOD_OF_SESSIONS(sessions_revoke_realm)
-METHOD_OF_SESSIONS(sessions_list)
-METHOD_OF_SESSIONS(sessions_verify)
-#undef METHOD_OF_SESSIONS
+METHOD_WITH_TASKS(sessions_create)
+METHOD_WITH_TASKS(sessions_get)
+METHOD_WITH_TASKS(sessions_get_many)
+METHOD_WITH_TASKS(sessions_update)
+METHOD_WITH_TASKS(sessions_rotate)
+METHOD_WITH_TASKS(sessions_revoke)
+METHOD_WITH_TASKS(sessions_revoke_user)
+METHOD_WITH_TASKS(sessions_revoke_realm)
+METHOD_WITH_TASKS(sessions_list)
+METHOD_WITH_TASKS(sessions_verify)
+METHOD_WITH_TASKS(visitors_record)
+METHOD_WITH_TASKS(visitors_count)
+METHOD_WITH_TASKS(limits_check)
+METHOD_WITH_TASKS(limits_reset)
+METHOD_WITH_TASKS(locks_acquire)
+METHOD_WITH_TASKS(locks_extend)
+METHOD_WITH_TASKS(locks_release)
+#undef METHOD_WITH_TASKS
 enum status_code sessions_watch_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code sessions_watch_poll(struct call *call, bool is_last, struct status *st) MUST_CHECK;
 bool sessions_get_read_only(struct call *call, struct task *task) MUST_CHECK;

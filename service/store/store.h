@@ -27,7 +27,17 @@
 	X(SESSION_LIST, "session_list")                                                                                \
 	X(SESSION_RESTORE, "session_restore")                                                                          \
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \
-	X(SESSION_BURY, "session_bury")
+	X(SESSION_BURY, "session_bury")                                                                                \
+	X(VISITORS_RECORD, "visitors_record")                                                                          \
+	X(VISITORS_MERGE, "visitors_merge")                                                                            \
+	X(LIMIT_GCRA, "limit_gcra")                                                                                    \
+	X(LIMIT_SLIDING, "limit_sliding")                                                                              \
+	X(LIMIT_FIXED, "limit_fixed")                                                                                  \
+	X(LIMIT_RESET, "limit_reset")                                                                                  \
+	X(LOCK_ACQUIRE, "lock_acquire")                                                                                \
+	X(LOCK_EXTEND, "lock_extend")                                                                                  \
+	X(LOCK_RELEASE, "lock_release")                                                                                \
+	X(LOCK_RESTORE, "lock_restore")
 
 enum store_script {
 	STORE_NO_SCRIPT, /* argv[0] names a command */
@@ -54,6 +64,9 @@ struct store_command {
 	 * not have brought back yet what they had acknowledged: it waits, as a command does whose primary is lost. 0: never.
 	 * The first primary that this instance finds is not held for one that took over. */
 	uint32_t settling_ms;
+	/* Not sent before so long after it was submitted, and within the deadline: for what is tried again and again. 0: at
+	 * once. */
+	uint32_t delay_ms;
 	uint8_t key_count; /* scripts: argv starts with this many keys */
 	uint8_t argc;
 	span key;		   /* decides the slot: all keys of a command share one hash tag */

@@ -3,52 +3,32 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include <latchkey/latchkey.h>
+#include "bench/report.h"
+#include "bench/stage.h"
 
-#include "support/latchkeyd.h"
-#include "support/redis_server.h"
-
-#define ROUNDS_MAX	15
-#define ATTRIBUTE_BYTES 256
+#define ROUNDS_MAX 15
 
 struct settings {
-	unsigned seconds; /* of a measurement of calls a second */
+	double seconds; /* of a measurement of calls a second */
 	unsigned rounds;
+	bool is_full; /* with what takes many minutes and gigabytes */
 };
 
-/* A Redis and a service of its own, and where the rows go. */
+/* What the lines are measured on, and what has come of them. */
 struct bench {
 	struct settings settings;
-	struct redis_server redis;
-	struct latchkeyd service;
-	lk_client *client;
-	FILE *json; /* NULL: not wanted */
-	bool has_rows;
+	struct stage stage;
+	struct report report;
 };
 
-/* Of the default realm, besides its default class: a cap of 10,000. */
-#define CLASS_MANY "many"
-/* A realm whose sessions slide their idle timeout at most so often. The others' Gets are another command. */
-#define REALM_POLLED   "polled"
-#define POLLED_TOUCH_S "5"
+/* A measurement of a line, or of what it is compared with. */
+typedef double bench_measure(struct bench *b, void *arg);
 
-/* What is measured: each prints a table of its own. */
-void bench_get(struct bench *b);
-void bench_revoke_user(struct bench *b);
-void bench_memory(struct bench *b);
-void bench_touch(struct bench *b);
+/* Ours, the baseline, ours, the baseline, ...: what else the machine does meets both. Reports the medians. */
+void bench_in_turn(struct bench *b, const char *line, bench_measure *ours, bench_measure *baseline, void *arg);
 
-_Noreturn void bench_die(const char *what, const struct lk_error *error);
-
-/* An attribute whose value has ATTRIBUTE_BYTES and does not compress, as an identity provider's tokens do not. */
-struct lk_attribute bench_attribute(void);
-
-uint64_t bench_now_us(void);
-double bench_median(double *values, unsigned count);
-
-/* One object of the JSON array: the members, without braces. */
-void bench_row(struct bench *b, const char *members, ...) __attribute__((format(printf, 2, 3)));
+/* For this long of the settings' time. */
+void bench_nap(double seconds);
 
 #endif

@@ -1,103 +1,276 @@
-/* Get beside redis-benchmark on the same Redis. Each round measures ours, then the baseline; medians of the rounds are
- * compared. */
+/* Get of one session beside each baseline. */
 
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "bench/crowd.h"
+#include "bench/baseline.h"
+#include "bench/frames.h"
 #include "bench/load.h"
+#include "bench/peer.h"
+#include "bench/pump.h"
+#include "bench/sections.h"
 #include "support/wait.h"
 
-/* A record around ATTRIBUTE_BYTES of attributes: what a GETEX of the baseline fetches. */
-#define RECORD_BYTES "420"
+#define CONNECTIONS 64
 
-struct line {
-	const char *name;
+struct get {
+	struct crowd crowd;
 	unsigned in_flight;
-	const char *clients; /* redis-benchmark's -c and -P */
-	const char *pipeline;
+	struct baseline baseline;
+	struct peer peer;
+	const struct frames *frames;
+	struct stage tls;
+	struct crowd tls_crowd;
+	lk_client *clients[CONNECTIONS];
 };
 
-static const struct line lines[] = {
-    {"get, 64 in flight", 64, "64", "1"},
-    {"get, 512 in flight", 512, "64", "16"},
-    {"get, alone", 1, "1", "1"},
-};
-
-static double measure_ours(struct bench *b, const struct crowd *crowd, unsigned in_flight)
+static void open_get(struct bench *b, struct get *g, unsigned in_flight)
 {
-	struct load *load = calloc(1, sizeof(*load));
-	uint64_t start_us, took_us, done;
-
-	if (load == NULL)
-		bench_die("out of memory", NULL);
-	start_us = bench_now_us();
-	load_start(b, load, crowd->tokens, crowd->count, in_flight);
-	nap_ms(b->settings.seconds * 1000);
-	done = atomic_load(&load->done);
-	took_us = bench_now_us() - start_us;
-	load_stop(load);
-	free(load);
-	return (double)done * 1e6 / (double)took_us;
+	*g = (struct get){.in_flight = in_flight};
+	(void)crowd_make(b->stage.client, "get", NULL, BASELINE_KEYS, 1, &g->crowd);
+	baseline_fill(&b->stage.redis, crowd_record_bytes(&g->crowd, &b->stage.redis));
 }
 
-/* redis-benchmark counts requests, not seconds: a short run tells how many fill the time. */
-static double redis_benchmark(struct bench *b, const struct line *l, unsigned long requests)
+static void close_get(struct get *g)
 {
-	char count[24];
-	char port[8];
-	const char *argv[] = {
-	    "redis-benchmark", "-p", port,	"-c", l->clients, "-P", l->pipeline, "-n", count, "--csv", "GETEX",
-	    "bench:baseline",  "PX", "1800000", NULL};
-	struct run_result run;
-	double rate = 0;
-	char *row;
+	crowd_free(&g->crowd);
+}
 
-	(void)snprintf(port, sizeof(port), "%u", b->redis.port);
-	(void)snprintf(count, sizeof(count), "%lu", requests);
-	run_capture(argv, NULL, NULL, 120000, &run);
-	/* "test","rps",... and then a row whose second field is the rate. */
-	row = strchr(run.out, '\n');
-	row = row != NULL ? strstr(row, "\",\"") : NULL;
-	if (run.status != 0 || row == NULL)
-		bench_die("redis-benchmark failed", NULL);
-	rate = strtod(row + 3, NULL);
-	run_result_free(&run);
+static double ours(struct bench *b, void *arg)
+{
+	struct get *g = arg;
+
+	return load_rate(b, &b->stage.client, 1, &g->crowd, g->in_flight);
+}
+
+static double baseline(struct bench *b, void *arg)
+{
+	return baseline_run(b, &((struct get *)arg)->baseline).per_s;
+}
+
+static struct baseline sliding(const struct bench *b, const char *clients, const char *pipeline)
+{
+	return (struct baseline){.port = b->stage.redis.port,
+				 .clients = clients,
+				 .pipeline = pipeline,
+				 .keyspace = BASELINE_KEYS_TEXT,
+				 .command = {"GETEX", BASELINE_KEY, "PX", BASELINE_EXPIRY_MS}};
+}
+
+static void beside_redis(struct bench *b, const char *line, unsigned in_flight, const char *clients,
+			 const char *pipeline)
+{
+	struct get g;
+
+	open_get(b, &g, in_flight);
+	g.baseline = sliding(b, clients, pipeline);
+	bench_in_turn(b, line, ours, baseline, &g);
+	close_get(&g);
+}
+
+void bench_get_64(struct bench *b)
+{
+	beside_redis(b, "get-64", 64, "64", "1");
+}
+
+void bench_get_512(struct bench *b)
+{
+	beside_redis(b, "get-512", 512, "64", "16");
+}
+
+static double alone_p50(struct bench *b, void *arg)
+{
+	struct get *g = arg;
+	struct load *load = load_new();
+	double p50;
+
+	load->calm = latencies_new();
+	load_start(load, &b->stage.client, 1, &g->crowd, 1);
+	bench_nap(b->settings.seconds / 10);
+	atomic_store(&load->moment, LOAD_CALM);
+	bench_nap(b->settings.seconds);
+	load_stop(load);
+	p50 = latencies_at(load->calm, 0.5);
+	free(load->calm);
+	free(load);
+	return p50;
+}
+
+/* By the call that blocks: the caller's thread is woken besides. */
+static double blocking_p50(struct bench *b, void *arg)
+{
+	struct lk_session_get_request request = LK_SESSION_GET_REQUEST_INIT;
+	struct get *g = arg;
+	struct latencies *latencies = latencies_new();
+	const uint64_t until_us = bench_now_us() + (uint64_t)(b->settings.seconds * 1e6);
+	double p50;
+
+	for (unsigned i = 0; bench_now_us() < until_us; i++) {
+		const uint64_t start_us = bench_now_us();
+		enum lk_verdict verdict;
+		uint64_t took_us;
+
+		request.token = lk_text(g->crowd.tokens[i % g->crowd.count]);
+		if (lk_session_get(b->stage.client, &request, &verdict, NULL, NULL) != LK_OK || verdict != LK_VALID)
+			bench_die("a session is not valid", NULL);
+		took_us = bench_now_us() - start_us;
+		atomic_fetch_add(&latencies->of[took_us < LATENCY_US_MAX ? took_us : LATENCY_US_MAX], 1);
+	}
+	p50 = latencies_at(latencies, 0.5);
+	free(latencies);
+	return p50;
+}
+
+static double proxied_p50(struct bench *b, void *arg)
+{
+	return baseline_run(b, &((struct get *)arg)->baseline).p50_us;
+}
+
+static struct baseline proxied(const struct get *g, const char *clients)
+{
+	return (struct baseline){.port = g->peer.port,
+				 .clients = clients,
+				 .pipeline = "1",
+				 .keyspace = BASELINE_KEYS_TEXT,
+				 .command = {"GET", BASELINE_KEY}};
+}
+
+void bench_get_alone(struct bench *b)
+{
+	const char *missing;
+	struct get g;
+
+	open_get(b, &g, 1);
+	missing = peer_open_twemproxy(&g.peer, b->stage.redis.port);
+	if (missing != NULL) {
+		report_skipped(&b->report, "get-alone-p50", "%s", missing);
+		report_skipped(&b->report, "get-blocking-p50", "%s", missing);
+	} else {
+		g.baseline = proxied(&g, "1");
+		bench_in_turn(b, "get-alone-p50", alone_p50, proxied_p50, &g);
+		bench_in_turn(b, "get-blocking-p50", blocking_p50, proxied_p50, &g);
+		peer_close(&g.peer);
+	}
+	close_get(&g);
+}
+
+static double many_clients(struct bench *b, void *arg)
+{
+	struct get *g = arg;
+
+	return load_rate(b, g->clients, CONNECTIONS, &g->crowd, CONNECTIONS);
+}
+
+static size_t put_frame(void *arg, uint64_t serial, uint8_t *out)
+{
+	const struct frames *frames = arg;
+	const struct frame *frame = &frames->of[serial % frames->count];
+
+	return framing_put_sp(out, (uint32_t)serial & 0x7fffffff, frame->bytes, frame->len);
+}
+
+static double pumped(struct bench *b, void *arg)
+{
+	const struct get *g = arg;
+	const struct pump pump = {.port = frames_port(b->stage.service.url),
+				  .connections = CONNECTIONS,
+				  .framing = &framing_sp,
+				  .ask = put_frame,
+				  .arg = (void *)(uintptr_t)g->frames,
+				  /* What is not VALID has no attributes. */
+				  .answer_bytes_min = ATTRIBUTE_BYTES};
+
+	return pump_run(b, &pump);
+}
+
+static void connections_beside_proxy(struct bench *b, struct get *g)
+{
+	struct frames frames;
+
+	frames_make(&frames, &g->crowd, 64, 1);
+	g->frames = &frames;
+	g->baseline = proxied(g, "64");
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		g->clients[i] = stage_client(&b->stage);
+	bench_in_turn(b, "get-connections-library", many_clients, baseline, g);
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		lk_client_close(&g->clients[i]);
+	bench_in_turn(b, "get-connections", pumped, baseline, g);
+	frames_drop(&frames);
+}
+
+void bench_get_connections(struct bench *b)
+{
+	const char *missing;
+	struct get g;
+
+	open_get(b, &g, CONNECTIONS);
+	missing = peer_open_twemproxy(&g.peer, b->stage.redis.port);
+	if (missing != NULL) {
+		report_skipped(&b->report, "get-connections", "%s", missing);
+		report_skipped(&b->report, "get-connections-library", "%s", missing);
+	} else {
+		connections_beside_proxy(b, &g);
+		peer_close(&g.peer);
+	}
+	close_get(&g);
+}
+
+static double encrypted(struct bench *b, void *arg)
+{
+	struct get *g = arg;
+
+	return load_rate(b, &g->tls.client, 1, &g->tls_crowd, g->in_flight);
+}
+
+void bench_get_tls(struct bench *b)
+{
+	struct get g;
+
+	open_get(b, &g, 64);
+	stage_open(&g.tls, true);
+	(void)crowd_make(g.tls.client, "get", NULL, BASELINE_KEYS, 1, &g.tls_crowd);
+	bench_in_turn(b, "get-tls", encrypted, ours, &g);
+	crowd_free(&g.tls_crowd);
+	stage_close(&g.tls);
+	close_get(&g);
+}
+
+/* The peer measures itself and prints its calls a second. */
+static double behind_grpc(struct bench *b, void *arg)
+{
+	const struct get *g = arg;
+	struct run_result result;
+	char path[512];
+	char port[8];
+	char seconds[16];
+	double rate;
+
+	peer_path("latchkey-peer-grpc", path, sizeof(path));
+	(void)snprintf(port, sizeof(port), "%u", g->peer.port);
+	(void)snprintf(seconds, sizeof(seconds), "%.3f", b->settings.seconds);
+	run_capture((const char *const[]){path, "load", port, "64", seconds, NULL}, NULL, NULL, 120000, &result);
+	rate = strtod(result.out, NULL);
+	if (result.status != 0 || rate <= 0) {
+		(void)fprintf(stderr, "latchkey-bench: the gRPC client says: %s\n", result.err);
+		bench_die("the gRPC client failed", NULL);
+	}
+	run_result_free(&result);
 	return rate;
 }
 
-static double measure_baseline(struct bench *b, const struct line *l)
+void bench_get_grpc(struct bench *b)
 {
-	double guess = redis_benchmark(b, l, 20000);
+	const char *missing;
+	struct get g;
 
-	return redis_benchmark(b, l, (unsigned long)(guess * b->settings.seconds) + 1000);
-}
-
-static void measure_line(struct bench *b, const struct crowd *crowd, const struct line *line)
-{
-	double ours[ROUNDS_MAX], baseline[ROUNDS_MAX];
-	double mine, theirs;
-
-	for (unsigned round = 0; round < b->settings.rounds; round++) {
-		ours[round] = measure_ours(b, crowd, line->in_flight);
-		baseline[round] = measure_baseline(b, line);
+	open_get(b, &g, 64);
+	missing = peer_open_grpc(&g.peer, b->stage.redis.port);
+	if (missing != NULL) {
+		report_skipped(&b->report, "get-grpc", "%s", missing);
+	} else {
+		bench_in_turn(b, "get-grpc", ours, behind_grpc, &g);
+		peer_close(&g.peer);
 	}
-	mine = bench_median(ours, b->settings.rounds);
-	theirs = bench_median(baseline, b->settings.rounds);
-	(void)printf("%-20s %12.0f %12.0f %8.2f\n", line->name, mine, theirs, mine / theirs);
-	(void)fflush(stdout);
-	bench_row(b, "\"name\": \"%s\", \"ours\": %.0f, \"baseline\": %.0f, \"ratio\": %.3f", line->name, mine, theirs,
-		  mine / theirs);
-}
-
-void bench_get(struct bench *b)
-{
-	struct crowd crowd;
-
-	freeReplyObject(redis_server_command(&b->redis, "SETRANGE bench:baseline " RECORD_BYTES " x"));
-	crowd_make(b, "get", NULL, 1, 1, &crowd);
-	(void)printf("%-20s %12s %12s %8s\n", "line", "ours/s", "baseline/s", "ratio");
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		measure_line(b, &crowd, &lines[i]);
-	crowd_free(&crowd);
+	close_get(&g);
 }

@@ -50,10 +50,9 @@ function name_of(space, text,   id) {
 function place_of(object, file) {
 	sub(/.*\//, "", object)
 	if (object ~ /^(latchkeyd|liblatchkey\.so.*)$/) {
-		if (index(file, root "/") == 1)
-			return substr(file, length(root) + 2)
-		sub(/.*\//, "", file)
-		return file ~ /\.pb-c\.c$/ ? "proto/" file : "system headers"
+		if (file ~ /\.pb-c\.c$/)
+			return "generated messages"
+		return index(file, root "/") == 1 ? substr(file, length(root) + 2) : "system headers"
 	}
 	sub(/\.so.*/, "", object)
 	sub(/-[0-9.]+$/, "", object)
@@ -130,7 +129,7 @@ function module_of(node,   place) {
 	place = node
 	sub(/:.*/, "", place)
 	if (place ~ /^proto\/wire\//) return "wire"
-	if (place ~ /^proto\//) return "generated messages"
+	if (place ~ /^proto\/codec\//) return "codec"
 	if (place ~ /^service\/[a-z]*\//) { sub(/^service\//, "", place); sub(/\/.*/, "", place); return place }
 	if (place ~ /^service\//) return "main"
 	if (place ~ /^client\//) return "client"

@@ -21,11 +21,21 @@ static void note_latency(struct lane *lane, enum load_moment moment)
 					  memory_order_relaxed);
 }
 
+/* xorshift64: so that a large crowd is not walked in the order in which it was stored. */
+static unsigned pick(struct lane *lane)
+{
+	lane->random ^= lane->random << 13;
+	lane->random ^= lane->random >> 7;
+	lane->random ^= lane->random << 17;
+	return (unsigned)(lane->random % lane->load->crowd->count);
+}
+
 static bool ask(struct lane *lane, enum load_moment moment)
 {
 	if (moment != LOAD_UNMEASURED)
 		lane->start_us = bench_now_us();
 	lane->moment = moment;
+	lane->request.token = lk_text(lane->load->crowd->tokens[pick(lane)]);
 	return lk_session_get_async(lane->call, &lane->request) == LK_OK;
 }
 
@@ -45,16 +55,26 @@ static void on_got(lk_call *call, enum lk_err err, void *arg)
 		atomic_fetch_sub(&load->running, 1);
 }
 
-void load_start(struct bench *b, struct load *load, char (*tokens)[106], unsigned token_count, unsigned in_flight)
+struct load *load_new(void)
 {
+	struct load *load = calloc(1, sizeof(*load));
+
+	if (load == NULL)
+		bench_die("out of memory", NULL);
+	return load;
+}
+
+void load_start(struct load *load, lk_client *const *clients, unsigned client_count, const struct crowd *crowd,
+		unsigned in_flight)
+{
+	load->crowd = crowd;
 	load->in_flight = in_flight;
 	atomic_store(&load->running, in_flight);
 	for (unsigned i = 0; i < in_flight; i++) {
 		struct lane *lane = &load->lanes[i];
 
-		*lane = (struct lane){.load = load, .request = LK_SESSION_GET_REQUEST_INIT};
-		lane->request.token = lk_text(tokens[i % token_count]);
-		if (lk_call_new(b->client, on_got, lane, &lane->call) != LK_OK)
+		*lane = (struct lane){.load = load, .request = LK_SESSION_GET_REQUEST_INIT, .random = i + 1};
+		if (lk_call_new(clients[i % client_count], on_got, lane, &lane->call) != LK_OK)
 			bench_die("out of memory", NULL);
 	}
 	for (unsigned i = 0; i < in_flight; i++)
@@ -75,6 +95,24 @@ void load_stop(struct load *load)
 			      lk_err_name((enum lk_err)atomic_load(&load->first_error)));
 		bench_die("figures of failures mean nothing", NULL);
 	}
+}
+
+double load_rate(const struct bench *b, lk_client *const *clients, unsigned client_count, const struct crowd *crowd,
+		 unsigned in_flight)
+{
+	struct load *load = load_new();
+	uint64_t start_us, took_us, before, done;
+
+	load_start(load, clients, client_count, crowd, in_flight);
+	bench_nap(b->settings.seconds / 10);
+	before = atomic_load(&load->done);
+	start_us = bench_now_us();
+	bench_nap(b->settings.seconds);
+	done = atomic_load(&load->done) - before;
+	took_us = bench_now_us() - start_us;
+	load_stop(load);
+	free(load);
+	return (double)done * 1e6 / (double)took_us;
 }
 
 struct latencies *latencies_new(void)

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "bench/bench.h"
+#include "bench/crowd.h"
 
 /* Gets that each start themselves again until the load is stopped. */
 
@@ -22,12 +23,14 @@ struct lane {
 	struct load *load;
 	lk_call *call;
 	struct lk_session_get_request request;
+	uint64_t random;
 	uint64_t start_us;
 	enum load_moment moment;
 };
 
 struct load {
 	struct lane lanes[LOAD_IN_FLIGHT_MAX];
+	const struct crowd *crowd;
 	unsigned in_flight;
 	_Atomic int moment; /* enum load_moment */
 	_Atomic bool is_over;
@@ -40,10 +43,17 @@ struct load {
 	struct latencies *hard;
 };
 
-/* Lane i asks for token i modulo token_count. The rest of *load is zeroed by the caller. */
-void load_start(struct bench *b, struct load *load, char (*tokens)[106], unsigned token_count, unsigned in_flight);
+/* Zeroed; freed with free. */
+struct load *load_new(void);
+/* Each Get is of a random session of the crowd. Lane i calls by client i modulo client_count. */
+void load_start(struct load *load, lk_client *const *clients, unsigned client_count, const struct crowd *crowd,
+		unsigned in_flight);
 /* Ends the program when a Get was not VALID. */
 void load_stop(struct load *load);
+
+/* Gets a second of a load for the settings' time, after a tenth of it to warm up. */
+double load_rate(const struct bench *b, lk_client *const *clients, unsigned client_count, const struct crowd *crowd,
+		 unsigned in_flight);
 
 struct latencies *latencies_new(void);
 /* us; share: 0.5 is the median. 0 when nothing was counted. */

@@ -2,11 +2,12 @@
  * twice: alone, and beside a steady load of Gets. Only Gets that were under way during the call count as "meanwhile", so
  * the short calls are repeated more often. */
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/crowd.h"
 #include "bench/load.h"
+#include "bench/sections.h"
 #include "support/wait.h"
 
 #define IN_FLIGHT 16
@@ -34,7 +35,7 @@ struct figures {
 /* Time in which Redis ran scripts. */
 static double script_ms(struct bench *b)
 {
-	redisReply *info = redis_server_command(&b->redis, "INFO commandstats");
+	redisReply *info = redis_server_command(&b->stage.redis, "INFO commandstats");
 	const char *row = strstr(info->str, "cmdstat_evalsha:");
 	const char *usec = row != NULL ? strstr(row, ",usec=") : NULL;
 	double ms = usec != NULL ? strtod(usec + 6, NULL) / 1000 : 0;
@@ -54,7 +55,7 @@ static double revoke_all(struct bench *b, const struct crowd *crowd)
 	crowd_user(crowd, 0, user);
 	request.user = lk_text(user);
 	start_us = bench_now_us();
-	if (lk_session_revoke_user(b->client, &request, &revoked, &error) != LK_OK)
+	if (lk_session_revoke_user(b->stage.client, &request, &revoked, &error) != LK_OK)
 		bench_die("revoke-user", &error);
 	if (revoked != crowd->count)
 		bench_die("revoke-user ended another number of sessions than there were", NULL);
@@ -67,7 +68,8 @@ static void make_user(struct bench *b, unsigned sessions, struct crowd *ret)
 	char name[24];
 
 	(void)snprintf(name, sizeof(name), "leaver%u", number++);
-	crowd_make(b, name, &(struct crowd_policy){.session_class = CLASS_MANY}, sessions, sessions, ret);
+	(void)crowd_make(b->stage.client, name, &(struct crowd_policy){.session_class = CLASS_MANY}, sessions, sessions,
+			 ret);
 }
 
 static void measure_alone(struct bench *b, unsigned sessions, struct figures *f)
@@ -84,15 +86,13 @@ static void measure_alone(struct bench *b, unsigned sessions, struct figures *f)
 
 static void measure_loaded(struct bench *b, const struct crowd *others, unsigned sessions, struct figures *f)
 {
-	struct load *load = calloc(1, sizeof(*load));
+	struct load *load = load_new();
 	struct crowd crowd;
 
-	if (load == NULL)
-		bench_die("out of memory", NULL);
 	make_user(b, sessions, &crowd);
 	load->calm = f->calm;
 	load->hard = f->hard;
-	load_start(b, load, others->tokens, others->count, IN_FLIGHT);
+	load_start(load, &b->stage.client, 1, others, IN_FLIGHT);
 	atomic_store(&load->moment, LOAD_CALM);
 	nap_ms(CALM_MS);
 	atomic_store(&load->moment, LOAD_HARD);
@@ -103,29 +103,40 @@ static void measure_loaded(struct bench *b, const struct crowd *others, unsigned
 	crowd_free(&crowd);
 }
 
+static void report_sized(struct bench *b, unsigned sessions, const char *what, double ours, double baseline)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "revoke-user-%u%s", sessions, what);
+	report_result(&b->report, name, ours, baseline);
+}
+
 static void print_size(struct bench *b, unsigned sessions, struct figures *f)
 {
 	const double alone = bench_median(f->alone_ms, f->count);
 	const double loaded = bench_median(f->loaded_ms, f->count);
 	const double redis = bench_median(f->redis_ms, f->count);
 	const double calm50 = latencies_at(f->calm, 0.5), calm99 = latencies_at(f->calm, 0.99);
+	char name[32];
 	const double hard50 = latencies_at(f->hard, 0.5), hard99 = latencies_at(f->hard, 0.99);
 
 	(void)printf("%-20u %9.2f %9.2f %9.2f %8.0f %9.0f %6.2f %8.0f %9.0f %6.2f\n", sessions, alone, redis, loaded,
 		     calm50, hard50, hard50 / calm50, calm99, hard99, hard99 / calm99);
 	(void)fflush(stdout);
-	bench_row(b,
-		  "\"name\": \"revoke-user, %u\", \"sessions\": %u, \"alone_ms\": %.3f, \"redis_ms\": %.3f, "
-		  "\"loaded_ms\": %.3f, \"p50_us\": %.0f, \"p50_meanwhile_us\": %.0f, \"p99_us\": %.0f, "
-		  "\"p99_meanwhile_us\": %.0f",
-		  sessions, sessions, alone, redis, loaded, calm50, hard50, calm99, hard99);
+	report_sized(b, sessions, "", loaded, NAN);
+	report_sized(b, sessions, "-p99", hard99, calm99);
+	(void)snprintf(name, sizeof(name), "revoke-user-%u", sessions);
+	report_detail(&b->report, name, "alone ms", alone);
+	report_detail(&b->report, name, "in Redis ms", redis);
+	report_detail(&b->report, name, "p50 us", calm50);
+	report_detail(&b->report, name, "p50 meanwhile us", hard50);
 }
 
 void bench_revoke_user(struct bench *b)
 {
 	struct crowd others;
 
-	crowd_make(b, "stayer", NULL, IN_FLIGHT, 1, &others);
+	(void)crowd_make(b->stage.client, "stayer", NULL, IN_FLIGHT, 1, &others);
 	(void)printf("%-20s %9s %9s %9s %8s %9s %6s %8s %9s %6s\n", "revoke-user, of", "alone ms", "in Redis",
 		     "loaded ms", "p50 us", "meanwhile", "ratio", "p99 us", "meanwhile", "ratio");
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

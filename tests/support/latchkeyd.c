@@ -53,14 +53,17 @@ static void spawn(struct latchkeyd *d)
 	char state[PATH_BYTES];
 	char keyring[PATH_BYTES];
 	const char *argv[] = {binary, "--config", d->config, NULL};
-	const char *env[LATCHKEYD_ENV_MAX + 5] = {listen, state, redis};
-	size_t count = 3;
+	const char *env[LATCHKEYD_ENV_MAX + 5] = {state, redis};
+	size_t count = 2;
 	struct process_spec spec = {.argv = argv, .env = env, .output_path = d->log};
 
 	if (d->options.host != NULL)
 		spec.netns_fd = d->options.host->fd;
 	binary_path("latchkeyd", binary, sizeof(binary));
-	snprintf(listen, sizeof(listen), "LATCHKEY_LISTEN=%s", d->url);
+	if (d->options.listen_url == NULL || d->options.listen_url[0] != '\0') {
+		snprintf(listen, sizeof(listen), "LATCHKEY_LISTEN=%s", d->url);
+		env[count++] = listen;
+	}
 	snprintf(state, sizeof(state), "LATCHKEY_STATE_DIR=%s", d->state);
 	snprintf(redis, sizeof(redis), "LATCHKEY_REDIS_URL=%s",
 		 d->options.redis_url == NULL ? "embedded:" : d->options.redis_url);

@@ -12,7 +12,7 @@ struct latchkeyd;
 struct latchkeyd_options {
 	const char *redis_url;		    /* NULL: embedded: */
 	const char *config;		    /* YAML; NULL: all defaults */
-	const char *listen_url;		    /* NULL: a free port on loopback */
+	const char *listen_url;		    /* NULL: a free port on loopback; "": what config says */
 	const char *env[LATCHKEYD_ENV_MAX]; /* "LATCHKEY_X=value" */
 	const struct netns_host *host;	    /* where it runs; must live as long; NULL: here */
 	const struct latchkeyd

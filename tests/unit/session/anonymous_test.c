@@ -237,7 +237,7 @@ static void sizes_are_limited(void **state)
 {
 	static uint8_t bytes[ANONYMOUS_ATTRIBUTES_BYTES_MAX + 1];
 	struct stage *s = *state;
-	struct session_attribute most = noise(bytes, ANONYMOUS_ATTRIBUTES_BYTES_MAX - 5);
+	struct session_attribute most = noise(bytes, ANONYMOUS_ATTRIBUTES_BYTES_MAX - 4);
 	struct session_create_request req = {.is_anonymous = true, .attribute_count = 1, .attributes = &most};
 	struct session_create_result result = {0};
 	const struct kept largest = make(s, &most, 1);

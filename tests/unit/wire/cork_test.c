@@ -40,7 +40,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-#define LINES 500
+/* As many as one write holds. */
+#define LINES WIRE_CORK_SENDS_MAX
 
 static void the_replies_of_one_read_go_out_in_one_write(void **state)
 {
@@ -73,16 +74,35 @@ static void a_loop_outside_events_can_cork(void **state)
 	fd = peer_connect(s->url);
 	assert_becomes(atomic_load(&s->hall.count) == 1, BOUND_MS);
 	wire_cork();
-	for (int i = 0; i < LINES; i++) {
+	for (int i = 0; i < LINES - 1; i++) {
 		/* Inner pairs change nothing. */
 		wire_cork();
 		end_send(&s->hall.ends[0], "x", 1);
 		wire_uncork();
 	}
-	assert_int_equal(wire_link_output_bytes(s->hall.ends[0].link), LINES);
+	assert_int_equal(wire_link_output_bytes(s->hall.ends[0].link), LINES - 1);
 	wire_uncork();
-	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), LINES);
+	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), LINES - 1);
 	end_send(&s->hall.ends[0], "y", 1);
+	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), 1);
+	peer_close(fd);
+}
+
+static void what_is_much_does_not_wait_for_the_end(void **state)
+{
+	struct stage *s = *state;
+	char back[2 * LINES];
+	int fd;
+
+	hall_open(&s->hall, s->url, &end_limits, NULL);
+	fd = peer_connect(s->url);
+	assert_becomes(atomic_load(&s->hall.count) == 1, BOUND_MS);
+	wire_cork();
+	for (int i = 0; i < LINES + 1; i++)
+		end_send(&s->hall.ends[0], "x", 1);
+	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), LINES);
+	assert_int_equal(wire_link_output_bytes(s->hall.ends[0].link), 1);
+	wire_uncork();
 	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), 1);
 	peer_close(fd);
 }
@@ -156,6 +176,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	    T(the_replies_of_one_read_go_out_in_one_write),
 	    T(a_loop_outside_events_can_cork),
+	    T(what_is_much_does_not_wait_for_the_end),
 	    T(another_thread_is_not_corked),
 	    T(more_links_than_the_list_holds_are_all_written),
 #undef T

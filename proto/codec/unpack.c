@@ -1,0 +1,258 @@
+/* Bytes to a message, in one pass. protobuf-c's own function first lists all fields, then copies each; it stores what it
+ * does not know, and believes every count.
+ *
+ * A repeated field's entries are counted when the first is met, by skimming what is left of the message, so that the
+ * array is allocated once and an excess is refused before anything is. A message field that comes twice is read into the
+ * same struct, which is what merging means. */
+
+#include <assert.h>
+#include <string.h>
+
+#include "codec/bytes.h"
+#include "codec/codec.h"
+
+struct input {
+	const uint8_t *at;
+	const uint8_t *end;
+};
+
+/* One field's place and number, and its value: a number or the bytes. */
+struct value {
+	uint64_t number;
+	const uint8_t *bytes;
+	size_t len;
+};
+
+static bool fail(struct codec_reader *r, enum codec_fault fault, const ProtobufCMessageDescriptor *type)
+{
+	r->fault = fault;
+	r->type = type;
+	return false;
+}
+
+static bool read_long_varint(struct input *in, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	for (unsigned shift = 0; shift < 64 && in->at < in->end; shift += 7) {
+		const uint8_t byte = *in->at++;
+
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte & 0x80)
+			continue;
+		*ret = value;
+		return true;
+	}
+	return false;
+}
+
+static inline bool read_varint(struct input *in, uint64_t *ret)
+{
+	if (in->at < in->end && *in->at < 0x80) {
+		*ret = *in->at++;
+		return true;
+	}
+	return read_long_varint(in, ret);
+}
+
+static bool take_bytes(struct input *in, uint64_t len, struct value *ret)
+{
+	if (len > (uint64_t)(in->end - in->at))
+		return false;
+	ret->bytes = in->at;
+	ret->len = (size_t)len;
+	in->at += len;
+	return true;
+}
+
+static inline bool read_value(struct input *in, unsigned wire_type, struct value *ret)
+{
+	switch (wire_type) {
+	case PROTOBUF_C_WIRE_TYPE_VARINT:
+		return read_varint(in, &ret->number);
+	case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
+		return read_varint(in, &ret->number) && take_bytes(in, ret->number, ret);
+	case PROTOBUF_C_WIRE_TYPE_64BIT:
+		return take_bytes(in, 8, ret);
+	case PROTOBUF_C_WIRE_TYPE_32BIT:
+		return take_bytes(in, 4, ret);
+	default:
+		return false; /* groups: no message of ours has one, and they nest */
+	}
+}
+
+/* Field numbers are 1 to 2^29 - 1. */
+static inline bool read_tag(struct input *in, uint32_t *ret_id, unsigned *ret_wire_type)
+{
+	uint64_t tag;
+
+	if (!read_varint(in, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
+		return false;
+	*ret_id = (uint32_t)(tag >> 3);
+	*ret_wire_type = (unsigned)(tag & 7);
+	return true;
+}
+
+static inline const ProtobufCFieldDescriptor *find(const ProtobufCMessageDescriptor *type, uint32_t id)
+{
+	/* Most types number their fields from 1 without gaps. */
+	if (id <= type->n_fields && type->fields[id - 1].id == id)
+		return &type->fields[id - 1];
+	return protobuf_c_message_descriptor_get_field(type, id);
+}
+
+/* Entries of the field in what is left. What is malformed there is met again when it is read. */
+static size_t count_entries(struct input rest, uint32_t id)
+{
+	struct value ignored;
+	size_t count = 0;
+	unsigned wire_type;
+	uint32_t other;
+
+	while (rest.at < rest.end && read_tag(&rest, &other, &wire_type) && read_value(&rest, wire_type, &ignored))
+		count += other == id;
+	return count;
+}
+
+static bool read_message(struct codec_reader *r, ProtobufCMessage *m, struct input in);
+
+static ProtobufCMessage *new_message(const struct codec_reader *r, const ProtobufCMessageDescriptor *type)
+{
+	ProtobufCMessage *m = r->allocator->alloc(r->allocator->allocator_data, type->sizeof_message);
+
+	if (m != NULL)
+		type->message_init(m);
+	return m;
+}
+
+/* place: where the message's pointer is. */
+static bool read_inner(struct codec_reader *r, const ProtobufCFieldDescriptor *f, const struct value *v,
+		       ProtobufCMessage **place)
+{
+	const struct input in = {.at = v->bytes, .end = v->bytes + v->len};
+
+	if (*place == NULL)
+		*place = new_message(r, f->descriptor);
+	if (*place == NULL)
+		return fail(r, CODEC_NO_MEMORY, f->descriptor);
+	return read_message(r, *place, in);
+}
+
+static void put_bytes(const struct value *v, ProtobufCBinaryData *to)
+{
+	to->len = v->len;
+	to->data = v->len == 0 ? NULL : (uint8_t *)(uintptr_t)v->bytes;
+}
+
+static bool store(struct codec_reader *r, const ProtobufCFieldDescriptor *f, const struct value *v, void *place)
+{
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_UINT32:
+	case PROTOBUF_C_TYPE_ENUM:
+		*(uint32_t *)place = (uint32_t)v->number;
+		return true;
+	case PROTOBUF_C_TYPE_BOOL:
+		*(protobuf_c_boolean *)place = v->number != 0;
+		return true;
+	case PROTOBUF_C_TYPE_UINT64:
+		*(uint64_t *)place = v->number;
+		return true;
+	case PROTOBUF_C_TYPE_SINT64:
+		*(int64_t *)place = codec_unzigzag(v->number);
+		return true;
+	case PROTOBUF_C_TYPE_BYTES:
+		put_bytes(v, place);
+		return true;
+	case PROTOBUF_C_TYPE_MESSAGE:
+		return read_inner(r, f, v, place);
+	default:
+		assert(false && "codec_serves");
+		return false;
+	}
+}
+
+static size_t entry_bytes(const ProtobufCFieldDescriptor *f)
+{
+	return codec_is_message(f) ? sizeof(ProtobufCMessage *) : sizeof(ProtobufCBinaryData);
+}
+
+/* rest begins behind the first entry. */
+static bool new_array(struct codec_reader *r, const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *f,
+		      struct input rest, void **place)
+{
+	const size_t count = 1 + count_entries(rest, f->id);
+
+	if (count > r->repeated_max) {
+		r->field = f;
+		r->count = count;
+		return fail(r, CODEC_REPEATED, type);
+	}
+	*place = r->allocator->alloc(r->allocator->allocator_data, count * entry_bytes(f));
+	if (*place == NULL)
+		return fail(r, CODEC_NO_MEMORY, type);
+	memset(*place, 0, count * entry_bytes(f));
+	return true;
+}
+
+static bool add_entry(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+		      const struct value *v, struct input rest)
+{
+	uint8_t *base = (uint8_t *)m;
+	size_t *count = (size_t *)(void *)(base + f->quantifier_offset);
+	void **array = (void **)(void *)(base + f->offset);
+
+	if (*count == 0 && !new_array(r, m->descriptor, f, rest, array))
+		return false;
+	return store(r, f, v, (uint8_t *)*array + (*count)++ * entry_bytes(f));
+}
+
+static bool set(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const struct value *v)
+{
+	uint8_t *base = (uint8_t *)m;
+
+	if (!codec_is_message(f))
+		*(protobuf_c_boolean *)(void *)(base + f->quantifier_offset) = 1;
+	return store(r, f, v, base + f->offset);
+}
+
+static bool read_message(struct codec_reader *r, ProtobufCMessage *m, struct input in)
+{
+	const ProtobufCMessageDescriptor *type = m->descriptor;
+
+	while (in.at < in.end) {
+		const ProtobufCFieldDescriptor *f;
+		unsigned wire_type;
+		struct value v;
+		uint32_t id;
+		bool ok;
+
+		if (!read_tag(&in, &id, &wire_type) || !read_value(&in, wire_type, &v))
+			return fail(r, CODEC_MALFORMED, type);
+		f = find(type, id);
+		if (f == NULL) {
+			if (++r->unknown > r->unknown_max)
+				return fail(r, CODEC_UNKNOWN, type);
+			continue;
+		}
+		if (wire_type != codec_wire_type(f))
+			return fail(r, CODEC_MALFORMED, type);
+		ok = f->label == PROTOBUF_C_LABEL_REPEATED ? add_entry(r, m, f, &v, in) : set(r, m, f, &v);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+ProtobufCMessage *codec_unpack(struct codec_reader *r, const ProtobufCMessageDescriptor *type, const uint8_t *data,
+			       size_t len)
+{
+	const uint8_t *start = len == 0 ? (const uint8_t *)"" : data;
+	const struct input in = {.at = start, .end = start + len};
+	ProtobufCMessage *m = new_message(r, type);
+
+	if (m == NULL) {
+		(void)fail(r, CODEC_NO_MEMORY, type);
+		return NULL;
+	}
+	return read_message(r, m, in) ? m : NULL;
+}

@@ -1,0 +1,126 @@
+/* The Locks service. */
+
+#include "latchkey/v1/locks.pb-c.h"
+
+#include "base/metrics.h"
+#include "locks/locks.h"
+#include "rpc/messages.h"
+#include "rpc/methods.h"
+
+/* Who waits for the whole of the call's time is to have the answer before it is over: an eighth of it is left. */
+static uint32_t wait_of(const struct call *call, const Latchkey__V1__AcquireLockRequest *m)
+{
+	const uint32_t most_ms = call->timeout_ms - call->timeout_ms / 8;
+	const uint32_t wanted_ms = m->has_wait_ms ? m->wait_ms : 0;
+
+	return wanted_ms < most_ms ? wanted_ms : most_ms;
+}
+
+enum status_code locks_acquire_plan(struct call *call, struct status *st)
+{
+	const Latchkey__V1__AcquireLockRequest *m = (const Latchkey__V1__AcquireLockRequest *)call->request;
+	const struct lock_acquire_request req = {
+	    .name = MESSAGE_SPAN(m, name),
+	    .ttl_ms = m->has_ttl_ms ? m->ttl_ms : 0,
+	    .wait_ms = wait_of(call, m),
+	};
+	struct task *task = call_tasks(call, 1);
+
+	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+		return st->code;
+	return task == NULL ? call_no_memory(st) : lock_acquire_plan(&call->env, &req, &task->plan, st);
+}
+
+enum status_code locks_acquire_answer(struct call *call, struct task *task, const struct store_reply *reply,
+				      enum plan_next *ret_next, struct status *st)
+{
+	Latchkey__V1__AcquireLockResponse *m = arena_alloc(call->env.arena, sizeof(*m));
+	struct lock_acquire_result result = {0};
+
+	if (m == NULL)
+		return call_no_memory(st);
+	if (lock_acquire_answer(&call->env, &task->plan, reply, ret_next, &result, st) != STATUS_OK)
+		return st->code;
+	if (*ret_next == PLAN_AGAIN) {
+		metric_add(METRIC_LOCKS_WAITED, 1);
+		return STATUS_OK;
+	}
+	metric_add(result.acquired ? METRIC_LOCKS_ACQUIRED : METRIC_LOCKS_BUSY, 1);
+	latchkey__v1__acquire_lock_response__init(m);
+	MESSAGE_SET(m, acquired, result.acquired);
+	MESSAGE_SET(m, expires_at_ms, result.expires_at_ms);
+	if (result.acquired) {
+		MESSAGE_SET(m, owner, message_bytes(result.owner));
+		MESSAGE_SET(m, fencing_token, result.fencing_token);
+	} else {
+		MESSAGE_SET(m, retry_after_ms, result.retry_after_ms);
+	}
+	call->response = &m->base;
+	return STATUS_OK;
+}
+
+enum status_code locks_extend_plan(struct call *call, struct status *st)
+{
+	const Latchkey__V1__ExtendLockRequest *m = (const Latchkey__V1__ExtendLockRequest *)call->request;
+	const struct lock_extend_request req = {
+	    .name = MESSAGE_SPAN(m, name),
+	    .owner = MESSAGE_SPAN(m, owner),
+	    .ttl_ms = m->has_ttl_ms ? m->ttl_ms : 0,
+	};
+	struct task *task = call_tasks(call, 1);
+
+	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+		return st->code;
+	return task == NULL ? call_no_memory(st) : lock_extend_plan(&call->env, &req, &task->plan, st);
+}
+
+enum status_code locks_extend_answer(struct call *call, struct task *task, const struct store_reply *reply,
+				     enum plan_next *ret_next, struct status *st)
+{
+	Latchkey__V1__ExtendLockResponse *m = arena_alloc(call->env.arena, sizeof(*m));
+	struct lock_extend_result result = {0};
+
+	(void)ret_next;
+	if (m == NULL)
+		return call_no_memory(st);
+	if (lock_extend_answer(&call->env, &task->plan, reply, &result, st) != STATUS_OK)
+		return st->code;
+	metric_add(METRIC_LOCKS_LOST, result.held ? 0 : 1);
+	latchkey__v1__extend_lock_response__init(m);
+	MESSAGE_SET(m, held, result.held);
+	if (result.held) {
+		MESSAGE_SET(m, expires_at_ms, result.expires_at_ms);
+		MESSAGE_SET(m, fencing_token, result.fencing_token);
+	}
+	call->response = &m->base;
+	return STATUS_OK;
+}
+
+enum status_code locks_release_plan(struct call *call, struct status *st)
+{
+	const Latchkey__V1__ReleaseLockRequest *m = (const Latchkey__V1__ReleaseLockRequest *)call->request;
+	const struct lock_release_request req = {.name = MESSAGE_SPAN(m, name), .owner = MESSAGE_SPAN(m, owner)};
+	struct task *task = call_tasks(call, 1);
+
+	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+		return st->code;
+	return task == NULL ? call_no_memory(st) : lock_release_plan(&call->env, &req, &task->plan, st);
+}
+
+enum status_code locks_release_answer(struct call *call, struct task *task, const struct store_reply *reply,
+				      enum plan_next *ret_next, struct status *st)
+{
+	Latchkey__V1__ReleaseLockResponse *m = arena_alloc(call->env.arena, sizeof(*m));
+	struct lock_release_result result = {0};
+
+	(void)ret_next;
+	if (m == NULL)
+		return call_no_memory(st);
+	if (lock_release_answer(&call->env, &task->plan, reply, &result, st) != STATUS_OK)
+		return st->code;
+	metric_add(result.released ? METRIC_LOCKS_RELEASED : METRIC_LOCKS_LOST, 1);
+	latchkey__v1__release_lock_response__init(m);
+	MESSAGE_SET(m, released, result.released);
+	call->response = &m->base;
+	return STATUS_OK;
+}
