@@ -261,6 +261,25 @@ static void base64_of_every_length_comes_back(void **state)
 	}
 }
 
+/* Sixteen characters are read at once: what is wrong is found wherever it stands. */
+static void base64_is_strict_everywhere(void **state)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	char text[BASE64_CHARS(75)];
+	uint8_t out[75];
+
+	(void)state;
+	memset(text, '_', sizeof(text));
+	for (size_t at = 0; at < sizeof(text); at++) {
+		for (int c = 0; c < 256; c++) {
+			text[at] = (char)c;
+			assert_int_equal(base64_decode(span_of(text, sizeof(text)), out, sizeof(out)),
+					 c != 0 && strchr(letters, c) != NULL);
+		}
+		text[at] = '_';
+	}
+}
+
 static void base64_is_strict(void **state)
 {
 	static const char *const bad[] = {"AA=", "A A", "AA\n", "A+A", "A/A", "AAB", "AA.", "\0AA"};
@@ -339,6 +358,7 @@ int main(void)
 	    cmocka_unit_test(seals_open_whole_and_in_place_only),
 	    cmocka_unit_test(an_empty_text_seals),
 	    cmocka_unit_test(base64_of_every_length_comes_back),
+	    cmocka_unit_test(base64_is_strict_everywhere),
 	    cmocka_unit_test(base64_is_strict),
 	    cmocka_unit_test(no_byte_but_the_alphabets_is_read),
 	    cmocka_unit_test(hex_is_strict),
