@@ -245,7 +245,7 @@ static void as_many_realms_as_there_may_be_are_sealed(void **state)
 	const struct world *w = *state;
 	struct session_class class = {SPAN_LIT("x"), 0, POLICY(1, 1, 1, 1)};
 	struct realm *list = calloc(MANY, sizeof(*list));
-	char(*names)[16] = calloc(MANY, sizeof(*names));
+	char(*names)[24] = calloc(MANY, sizeof(*names));
 	struct realms realms = {MANY, list};
 	struct status st;
 
