@@ -60,6 +60,7 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 		call->env.caller = caller_id(group->caller);
 	if (sent->has_idempotency_key)
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
+	call->env.compressor = group->core->compressor;
 	call->env.recent = o->recent;
 	call->env.not_before = o->not_before;
 	call->env.auth_news = o->auth_news;
