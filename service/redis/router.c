@@ -455,6 +455,7 @@ static void route_all(struct router *r, struct store_op *op, uint64_t now_ms)
 		struct store_op *next = op->next;
 
 		route(r, op, now_ms);
+		wire_cork_relieve();
 		op = next;
 	}
 	wire_uncork();
