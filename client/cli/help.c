@@ -55,7 +55,9 @@ static void print_statuses(void)
 	(void)puts(
 	    "Exit status:\n"
 	    "  0  the session is valid, or it is done\n"
-	    "  1  the session is invalid; of \"redis\": some slots have no serving primary\n"
+	    "  1  the session is invalid; of \"redis\": some slots have no serving primary; of profile, auth, limit "
+	    "and\n"
+	    "     lock: no: it is not there, refused, or not held\n"
 	    "  2  the line makes no sense, or names a realm, class, handle or file that is not there\n"
 	    "  3  no server could tell, or the result could not be written: try again; never take it for invalid\n"
 	    "  4  refused by the server: a conflict, a cap or another limit, not allowed, not supported;\n"
@@ -69,7 +71,7 @@ void line_print_help(const struct verb *verb)
 		return;
 	}
 	(void)puts("Usage: latchkey VERB [ARGUMENT...] [OPTION...]\n\n"
-		   "Login sessions kept by latchkeyd.\n\nVerbs:");
+		   "Login sessions, and what belongs to them, kept by latchkeyd.\n\nVerbs:");
 	for (unsigned i = 0; i < verb_count; i++) {
 		char usage[USAGE_BYTES];
 

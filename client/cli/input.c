@@ -50,6 +50,63 @@ void free_token(char **token)
 	*token = NULL;
 }
 
+static int digit_of(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c != '\0' ? strchr(digits, c) : NULL;
+
+	return at != NULL ? (int)(at - digits) : -1;
+}
+
+static bool read_hex(const char *text, struct secret *to)
+{
+	size_t chars = strlen(text);
+
+	if (chars == 0 || chars % 2 != 0 || chars / 2 > SECRET_BYTES_MAX)
+		return false;
+	for (size_t i = 0; i < chars / 2; i++) {
+		int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		to->bytes[i] = (char)(high << 4 | low);
+	}
+	to->len = chars / 2;
+	return true;
+}
+
+bool take_secret(const char *word, const char *what, struct secret *ret)
+{
+	char *text = take_token(word);
+	bool is_hex;
+
+	if (text == NULL)
+		return false;
+	is_hex = read_hex(text, ret);
+	free_token(&text);
+	if (!is_hex)
+		(void)usage_error("this is no %s: it is in hex, as the command has printed it", what);
+	return is_hex;
+}
+
+void secret_wipe(struct secret *secret)
+{
+	explicit_bzero(secret, sizeof(*secret));
+}
+
+const char *secret_text(struct lk_bytes bytes, char to[static SECRET_TEXT_BYTES])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len = bytes.len < SECRET_BYTES_MAX ? bytes.len : SECRET_BYTES_MAX;
+
+	for (size_t i = 0; i < len; i++) {
+		to[2 * i] = digits[(unsigned char)bytes.data[i] >> 4];
+		to[2 * i + 1] = digits[(unsigned char)bytes.data[i] & 15];
+	}
+	to[2 * len] = '\0';
+	return to;
+}
+
 /* True, and a sentence said: it is a handle, which is in sight in every list and will not do. */
 static bool is_wrong(const char *token, const char *who)
 {

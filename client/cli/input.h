@@ -14,6 +14,25 @@ char *take_token_only(const char *word, const char *who);
 /* Wipes and frees. */
 void free_token(char **token);
 
+/* A secret that the command has printed as hex: the owner of a lock, a lease. */
+#define SECRET_BYTES_MAX 128
+
+struct secret {
+	char bytes[SECRET_BYTES_MAX];
+	size_t len;
+};
+
+/* From the line, or, for "-", from the standard input. False, and a sentence said: it is none. `what`: "owner". */
+bool take_secret(const char *word, const char *what, struct secret *ret);
+void secret_wipe(struct secret *secret);
+static inline struct lk_bytes secret_bytes(const struct secret *secret)
+{
+	return lk_bytes_of(secret->bytes, secret->len);
+}
+/* As hex, of two characters a byte. */
+#define SECRET_TEXT_BYTES (2 * SECRET_BYTES_MAX + 1)
+const char *secret_text(struct lk_bytes bytes, char to[static SECRET_TEXT_BYTES]);
+
 struct tokens {
 	unsigned count;
 	char *words[TOKENS_MAX];

@@ -6,12 +6,15 @@
 #include <stdbool.h>
 
 #include <latchkey/latchkey.h>
+#include <latchkey/limit.h>
 
 /* As many attributes as a request takes, with TOKEN in front. */
 #define WORDS_MAX      80
 #define ATTRIBUTES_MAX 64
 #define TOKENS_MAX     64
 #define AMR_MAX	       8
+#define GROUPS_MAX     4
+#define COUNTERS_MAX   16
 /* Room for the words and arguments of a verb. */
 #define USAGE_BYTES 64
 
@@ -20,6 +23,7 @@ enum exit_status {
 	EXIT_DONE = 0,
 	EXIT_INVALID = 1,
 	EXIT_UNSERVED = 1, /* redis: some slots have no serving primary */
+	EXIT_NO = 1,	   /* refused by a limit, not held, not there */
 	EXIT_USAGE = 2,
 	EXIT_UNKNOWN = 3,
 	EXIT_REFUSED = 4,
@@ -113,8 +117,31 @@ struct line {
 	unsigned token_count;
 	const char *tokens[TOKENS_MAX];
 	const char *cursor;
-	uint64_t count; /* 0: without end */
+	uint64_t count; /* 0: without end, or the server's */
 	const char *role;
+	bool replace;
+	bool expect_none;
+	const char *tier;
+	const char *consumer;
+	uint32_t redeliver_ms;
+	uint32_t deliveries_max;
+	const char *after;
+	uint64_t at_ms;
+	uint64_t from_ms;
+	uint64_t to_ms;
+	bool by_hour;
+	unsigned group_count;
+	const char *groups[GROUPS_MAX];
+	uint32_t wait_ms;
+	uint32_t lease_ms;
+	bool no_lease;
+	bool negative;
+	uint32_t ttl_ms;
+	enum lk_limit_algorithm algorithm;
+	uint32_t limit;
+	uint32_t per_ms;
+	uint32_t burst;
+	uint32_t cost;
 	struct bench_line bench;
 };
 
@@ -133,5 +160,6 @@ void line_print_help(const struct verb *verb);
 
 /* "latchkey: ..." on stderr. Returns EXIT_USAGE. */
 int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define FAIL(...) exit(usage_error(__VA_ARGS__))
 
 #endif

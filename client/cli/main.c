@@ -61,6 +61,66 @@ const struct verb verbs[] = {
      "Creations, rotations and updates are told only if the realm's configuration has events on. Lines: when, what,\n"
      "the handle, the reason. With --json an object for each, with a cursor to go on from.",
      0, 0, verb_session_watch},
+    {"profile set", "USER K=V...",
+     "Set fields of a user's profile. All or none. Prints the profile's new version.\n"
+     "With --replace these are all that it has.",
+     1, 1 + ATTRIBUTES_MAX, verb_profile_set},
+    {"profile get", "USER [K...]",
+     "Print a user's profile, or fields of it, as JSON.\n"
+     "Exit status: 0 there is one, 1 there is none.",
+     1, 1 + ATTRIBUTES_MAX, verb_profile_get},
+    {"profile incr", "USER K[=N]...",
+     "Add to counters of a user's profile. 1, unless N, which may be negative. Prints what they are now.", 2,
+     1 + ATTRIBUTES_MAX, verb_profile_incr},
+    {"profile unset", "USER K...", "Remove fields of a user's profile. Prints the profile's new version.", 2,
+     1 + ATTRIBUTES_MAX, verb_profile_unset},
+    {"profile delete", "USER", "Delete a user's profile.", 1, 1, verb_profile_delete},
+    {"profile changes", "GROUP",
+     "Take changes of the realm's profiles, for a group of consumers. The oldest first; a line for each, with --json "
+     "an\n"
+     "object. Without profile ack they are handed out again. The realm must keep changes (realms.profiles.changes).",
+     1, 1, verb_profile_changes},
+    {"profile ack", "GROUP ID...", "Acknowledge changes. Of profile changes, or of profile dead.", 2,
+     1 + ATTRIBUTES_MAX, verb_profile_ack},
+    {"profile dead", "GROUP", "List changes that no delivery got acknowledged. As profile changes shows them.", 1, 1,
+     verb_profile_dead},
+    {"visitors record", "COUNTER ID...",
+     "Record visitors. In the buckets of the day and of the hour, UTC. An ID of - stands for all lines of the standard "
+     "input.",
+     2, 1 + ATTRIBUTES_MAX, verb_visitors_record},
+    {"visitors count", "COUNTER...",
+     "Estimate how many different visitors there were. In all buckets and all counters together; standard error 0.81 "
+     "%.",
+     1, COUNTERS_MAX, verb_visitors_count},
+    {"auth lookup", "SUBJECT KEY",
+     "Look for an answer of the auth cache. Prints JSON: the state, the answer, and the lease where one is given.\n"
+     "Exit status: 0 HIT or STALE, 1 NEGATIVE, MISS or WAIT.",
+     2, 2, verb_auth_lookup},
+    {"auth fill", "SUBJECT KEY LEASE [ANSWER]",
+     "Put an answer into the auth cache. With the lease of a lookup; - reads the lease from the standard input.\n"
+     "Exit status: 0 it is kept; 1 it is not: it was forgotten, or the lease ended, since loading began.",
+     3, 4, verb_auth_fill},
+    {"auth forget", "[SUBJECT [KEY]]",
+     "Forget an answer, all of a subject, or, with --group, all of a group. They are never served again.", 0, 2,
+     verb_auth_forget},
+    {"limit check", "NAME",
+     "Take from a rate limit, of --limit in each --per.\n"
+     "Exit status: 0 allowed, 1 refused, 3 no server could tell.",
+     1, 1, verb_limit_check},
+    {"limit reset", "NAME", "Forget what was taken from a rate limit. It must be of the same --algorithm.", 1, 1,
+     verb_limit_reset},
+    {"lock acquire", "NAME",
+     "Acquire a lock, for --ttl. Prints the owner, which is a secret, and the fencing token.\n"
+     "Exit status: 0 acquired, 1 another has it.",
+     1, 1, verb_lock_acquire},
+    {"lock extend", "NAME OWNER",
+     "Hold a lock for --ttl from now. An OWNER of - is read from the standard input.\n"
+     "Exit status: 0 it is held, 1 it is not: it has ended, or another has it.",
+     2, 2, verb_lock_extend},
+    {"lock release", "NAME OWNER",
+     "Release a lock. An OWNER of - is read from the standard input.\n"
+     "Exit status: 0 released, 1 it had ended, or another has it.",
+     2, 2, verb_lock_release},
     {"info", "", "What the server says of itself.", 0, 0, verb_info},
     {"health", "", "Whether the server serves. Exit status 0 if it does, 3 if not.", 0, 0, verb_health},
     {"stats", "", "The server's counters.", 0, 0, verb_stats},

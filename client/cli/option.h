@@ -46,6 +46,28 @@ enum option_key {
 	OPT_CURSOR,
 	OPT_COUNT,
 	OPT_ROLE,
+	OPT_REPLACE,
+	OPT_EXPECT_NONE,
+	OPT_TIER,
+	OPT_CONSUMER,
+	OPT_REDELIVER,
+	OPT_DELIVERIES,
+	OPT_AFTER,
+	OPT_AT,
+	OPT_FROM,
+	OPT_TO,
+	OPT_HOURLY,
+	OPT_GROUP,
+	OPT_WAIT,
+	OPT_LEASE,
+	OPT_NO_LEASE,
+	OPT_NEGATIVE,
+	OPT_TTL,
+	OPT_ALGORITHM,
+	OPT_LIMIT,
+	OPT_PER,
+	OPT_BURST,
+	OPT_COST,
 	OPT_CALLERS,
 	OPT_RATE,
 	OPT_ARRIVALS,
@@ -69,7 +91,7 @@ struct option_row {
 };
 
 /* An option whose help differs from verb to verb has a row for each. */
-#define OPTION_COUNT 49
+#define OPTION_COUNT 77
 extern const struct option_row options[];
 
 bool option_goes_with(const struct option_row *row, const struct verb *verb);

@@ -131,21 +131,27 @@ json_t *json_of_time(uint64_t at_ms)
 	return at_ms > 0 ? json_string(text_of_time(at_ms, text)) : json_null();
 }
 
+void json_set_named(json_t *object, struct lk_bytes name, json_t *value)
+{
+	char *base64;
+
+	/* It takes the value over even where it fails. */
+	if (json_object_setn_new(object, name.data, name.len, json_incref(value)) != 0) {
+		base64 = base64_of(name);
+		(void)json_object_set(object, base64, value);
+		free(base64);
+	}
+	json_decref(value);
+}
+
 static json_t *json_of_attributes(const lk_session *session)
 {
 	json_t *json = json_object();
 
 	for (size_t i = 0; i < lk_session_attribute_count(session); i++) {
 		struct lk_attribute attribute = lk_session_attribute_at(session, i);
-		char *base64;
 
-		if (json_object_setn_new(json, attribute.key.data, attribute.key.len, json_of_bytes(attribute.value)) ==
-		    0)
-			continue;
-		/* A key that is not UTF-8 can be no key in JSON. */
-		base64 = base64_of(attribute.key);
-		(void)json_object_set_new(json, base64, json_of_bytes(attribute.value));
-		free(base64);
+		json_set_named(json, attribute.key, json_of_bytes(attribute.value));
 	}
 	return json;
 }

@@ -22,6 +22,8 @@ int text_columns(struct lk_bytes bytes);
 
 /* A string; {"base64": "..."} where the bytes are not UTF-8. */
 json_t *json_of_bytes(struct lk_bytes bytes);
+/* Into an object, under a name that may be any bytes: base64 of it where it is not UTF-8. Takes `value` over. */
+void json_set_named(json_t *object, struct lk_bytes name, json_t *value);
 /* A sentence, as text_print has it: always a string. */
 json_t *json_of_message(const char *message);
 /* null for 0. */

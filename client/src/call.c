@@ -47,6 +47,19 @@ bool call_in_callback(void)
 	return in_callback;
 }
 
+bool call_enter_callback(void)
+{
+	bool before = in_callback;
+
+	in_callback = true;
+	return before;
+}
+
+void call_leave_callback(bool before)
+{
+	in_callback = before;
+}
+
 enum lk_err lk_call_new(lk_client *client, lk_call_fn fn, void *arg, lk_call **ret_call)
 {
 	lk_call *call;
@@ -295,11 +308,10 @@ enum lk_err call_submit(lk_call *call, enum method method, const struct call_ter
 
 static void run_callback(lk_call *call, enum lk_err err)
 {
-	bool before = in_callback;
+	bool before = call_enter_callback();
 
-	in_callback = true;
 	call->fn(call, err, call->arg);
-	in_callback = before;
+	call_leave_callback(before);
 }
 
 void call_notify(lk_call *call)

@@ -79,6 +79,9 @@ void call_move(lk_call *call, enum call_state to);
 
 /* True on a thread that is within a callback, of any client. */
 bool call_in_callback(void);
+/* Around a function of the user's that a thread of the library calls. */
+bool call_enter_callback(void);
+void call_leave_callback(bool before);
 
 /* Starting a call: begin, then call_pack, then call_submit; or call_abandon, which hands err through. */
 enum lk_err call_begin(lk_call *call) __attribute__((warn_unused_result));

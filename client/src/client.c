@@ -31,6 +31,9 @@ static void destroy(lk_client *client)
 	options_clear(&client->options);
 	(void)pthread_cond_destroy(&client->settled);
 	(void)pthread_mutex_destroy(&client->lock);
+	flights_clear(&client->flights);
+	(void)pthread_mutex_destroy(&client->breaker_lock);
+	holds_clear(&client->holds);
 	free(client);
 }
 
@@ -46,6 +49,7 @@ void client_release(lk_client **client)
 static void tick(void *owner)
 {
 	flow_tick(owner);
+	holds_tick(&((lk_client *)owner)->holds);
 }
 
 static enum lk_err load_tls(const struct lk_options *given, wire_tls **ret, struct lk_error *error)
@@ -88,9 +92,12 @@ static lk_client *client_new(struct options *options, wire_tls *tls)
 	if (getrandom(&client->random, sizeof(client->random), 0) != (ssize_t)sizeof(client->random))
 		client->random = wire_now_ms();
 	retry_budget_init(&client->budget, client->options.retry_budget_percent, wire_now_ms());
-	/* With the default attributes neither can fail. */
+	/* With the default attributes none of these can fail. */
 	(void)pthread_mutex_init(&client->lock, NULL);
 	(void)pthread_cond_init(&client->settled, NULL);
+	flights_init(&client->flights);
+	(void)pthread_mutex_init(&client->breaker_lock, NULL);
+	holds_init(&client->holds);
 	for (size_t i = 0; i < client->options.endpoint_count; i++) {
 		client->endpoints[i].client = client;
 		client->endpoints[i].url = client->options.endpoints[i];

@@ -4,7 +4,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "breaker.h"
 #include "endpoint.h"
+#include "flight.h"
+#include "hold.h"
 #include "options.h"
 #include "retry.h"
 #include "slots.h"
@@ -18,6 +21,12 @@ struct lk_client {
 	struct options options;
 	wire_tls *tls;
 	wire_ticker *ticker;
+
+	/* Each with a lock of its own, under which no other is taken. */
+	struct flights flights;
+	struct holds holds;
+	pthread_mutex_t breaker_lock;
+	struct breaker breaker; /* of lookups that a loader stands in for */
 
 	pthread_mutex_t lock;	/* of all that follows, of calls and of endpoints. No other is taken under it */
 	pthread_cond_t settled; /* `busy` or `channels` fell to zero */

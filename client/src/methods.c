@@ -2,25 +2,31 @@
 
 #include <assert.h>
 
+#include "answers.h"
 #include "error.h"
+#include "latchkey/v1/auth_cache.pb-c.h"
 #include "latchkey/v1/health.pb-c.h"
+#include "latchkey/v1/limits.pb-c.h"
+#include "latchkey/v1/locks.pb-c.h"
+#include "latchkey/v1/profiles.pb-c.h"
+#include "latchkey/v1/visitors.pb-c.h"
 #include "result.h"
-
-typedef enum lk_err (*answer_fn)(const ProtobufCMessage *message, struct results *results, struct lk_error *error);
 
 struct method_row {
 	const char *path;
 	const ProtobufCMessageDescriptor *response;
 	answer_fn answer;
 	bool mutating;
+	/* With LK_E_CONFLICT the body says which version is stored. NULL: it does not. */
+	uint64_t (*stored_version)(const ProtobufCMessage *message);
 };
 
-static enum lk_err not_understood(struct lk_error *error, const char *what)
+enum lk_err not_understood(struct lk_error *error, const char *what)
 {
 	return error_set(error, LK_E_PROTOCOL, "the server's answer cannot be understood: %s", what);
 }
 
-static enum lk_err out_of_memory(struct lk_error *error)
+enum lk_err out_of_memory(struct lk_error *error)
 {
 	return error_set(error, LK_E_NO_MEMORY, "out of memory for the answer");
 }
@@ -148,6 +154,11 @@ static enum lk_err answer_update(const ProtobufCMessage *message, struct results
 	results->version = m->version;
 	results->idle_expires_at_ms = m->idle_expires_at_ms;
 	return LK_OK;
+}
+
+static uint64_t version_of_update(const ProtobufCMessage *message)
+{
+	return ((const Latchkey__V1__UpdateSessionResponse *)message)->version;
 }
 
 static enum lk_err answer_rotate(const ProtobufCMessage *message, struct results *results, struct lk_error *error)
@@ -292,7 +303,7 @@ static const struct method_row methods[METHODS] = {
 		       false},
     [METHOD_KEYS] = {"/latchkey.v1.Server/Keys", &latchkey__v1__server_keys_response__descriptor, answer_keys, false},
     [METHOD_UPDATE] = {"/latchkey.v1.Sessions/Update", &latchkey__v1__update_session_response__descriptor,
-		       answer_update, true},
+		       answer_update, true, version_of_update},
     [METHOD_REVOKE] = {"/latchkey.v1.Sessions/Revoke", &latchkey__v1__revoke_session_response__descriptor,
 		       answer_revoke, true},
     [METHOD_REVOKE_USER] = {"/latchkey.v1.Sessions/RevokeUser", &latchkey__v1__revoke_user_response__descriptor,
@@ -306,6 +317,41 @@ static const struct method_row methods[METHODS] = {
 		      false},
     [METHOD_REDIS] = {"/latchkey.v1.Server/Redis", &latchkey__v1__server_redis_response__descriptor, answer_redis,
 		      false},
+    [METHOD_PROFILE_PUT] = {"/latchkey.v1.Profiles/Put", &latchkey__v1__put_profile_response__descriptor,
+			    answer_profile_put, true, version_of_profile_put},
+    [METHOD_PROFILE_GET] = {"/latchkey.v1.Profiles/Get", &latchkey__v1__get_profile_response__descriptor,
+			    answer_profile_get, false},
+    [METHOD_PROFILE_UPDATE] = {"/latchkey.v1.Profiles/Update", &latchkey__v1__update_profile_response__descriptor,
+			       answer_profile_update, true, version_of_profile_update},
+    [METHOD_PROFILE_DELETE] = {"/latchkey.v1.Profiles/Delete", &latchkey__v1__delete_profile_response__descriptor,
+			       answer_profile_delete, true},
+    [METHOD_PROFILE_CHANGES] = {"/latchkey.v1.Profiles/Changes", &latchkey__v1__profile_changes_response__descriptor,
+				answer_profile_changes, false},
+    [METHOD_PROFILE_ACK] = {"/latchkey.v1.Profiles/AckChanges", &latchkey__v1__ack_profile_changes_response__descriptor,
+			    answer_profile_ack, true},
+    [METHOD_PROFILE_DEAD] = {"/latchkey.v1.Profiles/DeadChanges",
+			     &latchkey__v1__dead_profile_changes_response__descriptor, answer_profile_dead, false},
+    /* Repeating it changes nothing: it needs no key. */
+    [METHOD_VISITORS_RECORD] = {"/latchkey.v1.Visitors/Record", &latchkey__v1__record_visitors_response__descriptor,
+				answer_visitors_record, false},
+    [METHOD_VISITORS_COUNT] = {"/latchkey.v1.Visitors/Count", &latchkey__v1__count_visitors_response__descriptor,
+			       answer_visitors_count, false},
+    [METHOD_AUTH_LOOKUP] = {"/latchkey.v1.AuthCache/Lookup", &latchkey__v1__lookup_auth_response__descriptor,
+			    answer_auth_lookup, false},
+    [METHOD_AUTH_FILL] = {"/latchkey.v1.AuthCache/Fill", &latchkey__v1__fill_auth_response__descriptor,
+			  answer_auth_fill, true},
+    [METHOD_AUTH_FORGET] = {"/latchkey.v1.AuthCache/Forget", &latchkey__v1__forget_auth_response__descriptor,
+			    answer_auth_forget, true},
+    [METHOD_LIMIT_CHECK] = {"/latchkey.v1.Limits/Check", &latchkey__v1__check_limit_response__descriptor,
+			    answer_limit_check, true},
+    [METHOD_LIMIT_RESET] = {"/latchkey.v1.Limits/Reset", &latchkey__v1__reset_limit_response__descriptor,
+			    answer_limit_reset, true},
+    [METHOD_LOCK_ACQUIRE] = {"/latchkey.v1.Locks/Acquire", &latchkey__v1__acquire_lock_response__descriptor,
+			     answer_lock_acquire, true},
+    [METHOD_LOCK_EXTEND] = {"/latchkey.v1.Locks/Extend", &latchkey__v1__extend_lock_response__descriptor,
+			    answer_lock_extend, true},
+    [METHOD_LOCK_RELEASE] = {"/latchkey.v1.Locks/Release", &latchkey__v1__release_lock_response__descriptor,
+			     answer_lock_release, true},
 };
 
 const char *method_path(enum method method)
@@ -323,14 +369,13 @@ bool method_is_long_poll(enum method method)
 	return method == METHOD_WATCH;
 }
 
-/* With LK_E_CONFLICT the body says which version is stored. */
-static void read_conflict(const struct reply *reply, struct pool *pool, struct lk_error *error)
+static void read_conflict(const struct method_row *row, const struct reply *reply, struct pool *pool,
+			  struct lk_error *error)
 {
-	const Latchkey__V1__UpdateSessionResponse *m = (const void *)pool_unpack(
-	    pool, &latchkey__v1__update_session_response__descriptor, reply->body.data, reply->body.len);
+	const ProtobufCMessage *message = pool_unpack(pool, row->response, reply->body.data, reply->body.len);
 
-	if (m != NULL)
-		error->version = m->version;
+	if (message != NULL)
+		error->version = row->stored_version(message);
 }
 
 enum lk_err method_answer(enum method method, const struct reply *reply, struct pool *pool, struct results *results,
@@ -348,8 +393,8 @@ enum lk_err method_answer(enum method method, const struct reply *reply, struct 
 		else
 			(void)error_set(error, reply->err, "%s", lk_err_message(reply->err));
 		error->retry_after_ms = reply->retry_after_ms;
-		if (reply->err == LK_E_CONFLICT && method == METHOD_UPDATE)
-			read_conflict(reply, pool, error);
+		if (reply->err == LK_E_CONFLICT && row->stored_version != NULL)
+			read_conflict(row, reply, pool, error);
 		return reply->err;
 	}
 	message = pool_unpack(pool, row->response, reply->body.data, reply->body.len);
@@ -369,5 +414,9 @@ void results_clear(struct results *results)
 	lk_events_free(&results->events);
 	lk_policy_free(&results->policy);
 	lk_keys_free(&results->keys);
+	lk_profile_free(&results->profile);
+	lk_changes_free(&results->changes);
+	lk_auth_answer_free(&results->auth);
+	explicit_bzero(&results->lock, sizeof(results->lock));
 	*results = (struct results){0};
 }

@@ -5,6 +5,10 @@
 
 #include "codec.h"
 #include "latchkey/admin.h"
+#include "latchkey/auth.h"
+#include "latchkey/limit.h"
+#include "latchkey/lock.h"
+#include "latchkey/profile.h"
 #include "latchkey/watch.h"
 
 enum method {
@@ -25,6 +29,23 @@ enum method {
 	METHOD_REDIS,
 	METHOD_POLICY,
 	METHOD_KEYS,
+	METHOD_PROFILE_PUT,
+	METHOD_PROFILE_GET,
+	METHOD_PROFILE_UPDATE,
+	METHOD_PROFILE_DELETE,
+	METHOD_PROFILE_CHANGES,
+	METHOD_PROFILE_ACK,
+	METHOD_PROFILE_DEAD,
+	METHOD_VISITORS_RECORD,
+	METHOD_VISITORS_COUNT,
+	METHOD_AUTH_LOOKUP,
+	METHOD_AUTH_FILL,
+	METHOD_AUTH_FORGET,
+	METHOD_LIMIT_CHECK,
+	METHOD_LIMIT_RESET,
+	METHOD_LOCK_ACQUIRE,
+	METHOD_LOCK_EXTEND,
+	METHOD_LOCK_RELEASE,
 	METHODS
 };
 
@@ -49,6 +70,18 @@ struct results {
 	lk_events *events;
 	lk_policy *policy;
 	lk_keys *keys;
+	lk_profile *profile;
+	lk_changes *changes;
+	lk_auth_answer *auth;
+	struct lk_limit_state limit;
+	struct lk_lock_state lock;
+	/* Of a change: whether there was something to change, or it was made. What it is called differs from method to
+	 * method. */
+	bool had_effect;
+	uint32_t acknowledged;
+	uint64_t visitors;
+	uint32_t buckets;
+	uint64_t expires_at_ms;
 };
 
 const char *method_path(enum method method);

@@ -28,6 +28,12 @@
 		.idempotency_key = (request).idempotency_key, .wait_replicas = (request).wait_replicas,                \
 		.wait_ms = (request).wait_ms                                                                           \
 	}
+/* Of a change for which replicas are not waited. */
+#define KEYED_TERMS(request)                                                                                           \
+	{                                                                                                              \
+		.timeout_ms = (request).timeout_ms, .traceparent = (request).traceparent,                              \
+		.idempotency_key = (request).idempotency_key                                                           \
+	}
 #define SET(message, field, bytes)	   ((message).has_##field = ((message).field = binary_of(bytes)).len > 0)
 #define SET_NUMBER(message, field, number) ((message).has_##field = ((message).field = (number)) != 0)
 
@@ -80,5 +86,42 @@ static inline enum lk_err request_submit(lk_call *call, enum method method, cons
 
 	return err == LK_OK ? call_submit(call, method, terms) : call_abandon(call, err);
 }
+
+/* What a server is given to answer late on purpose, on top of what any answer may take. */
+static inline uint32_t request_timeout(const lk_call *call, uint32_t given_ms, uint32_t wait_ms)
+{
+	uint64_t sum_ms = (uint64_t)call->client->options.call_timeout_ms + wait_ms;
+
+	if (given_ms > 0 || wait_ms == 0)
+		return given_ms;
+	return sum_ms < LK_TIMEOUT_MS_MAX ? (uint32_t)sum_ms : LK_TIMEOUT_MS_MAX;
+}
+
+/* ---- The way of every request, for those that have a form ---- */
+
+/* As much as any request struct has. */
+#define REQUEST_BYTES_MAX 256
+
+/* A request struct, and what turns it into a message. */
+struct request_form {
+	const char *name;
+	size_t bytes;	    /* as this library knows it */
+	size_t bytes_first; /* of its first version, which any program's has */
+	/* The request is whole. Ends with request_submit or call_abandon. */
+	enum lk_err (*start)(lk_call *call, const void *request);
+};
+/* `last`: as for TAKE. */
+#define FORM(type, last, start)                                                                                        \
+	{                                                                                                              \
+#type, sizeof(struct type), offsetof(struct type, last) + sizeof(((struct type *)NULL)->last), start   \
+	}
+
+/* An `_async` function. */
+enum lk_err request_start(lk_call *call, const struct request_form *form, const void *request)
+    __attribute__((warn_unused_result));
+
+/* A synchronous function, up to its results. LK_OK: the call has them, and the caller frees it. */
+enum lk_err request_run(lk_client *client, const struct request_form *form, const void *request, struct lk_error *error,
+			lk_call **ret_call) __attribute__((warn_unused_result));
 
 #endif

@@ -187,6 +187,26 @@ static bool check_class(const struct check *k, size_t realm, size_t i)
 	       check_touch(k, path, class);
 }
 
+static bool check_tiers(const struct check *k, size_t realm)
+{
+	const struct config_realm *r = &k->c->realms[realm];
+	char path[ORIGIN_PATH_BYTES];
+
+	for (size_t i = 0; i < r->profiles.tier_count; i++) {
+		const char *name = r->profiles.tiers[i].name;
+
+		snprintf(path, sizeof(path), "realms[%zu].profiles.tiers[%zu].name", realm, i);
+		if (!check_name(k, path, name, CONFIG_TIER_NAME_BYTES_MAX))
+			return false;
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(r->profiles.tiers[j].name, name) == 0)
+				return origin_fail(k->o, k->error, path,
+						   "tier \"%s\" is already there in realm \"%s\"; rename one", name,
+						   r->name);
+	}
+	return true;
+}
+
 /* Told at the largest, which is where most is to be had. */
 static bool check_sessions_sum(const struct check *k, size_t realm)
 {
@@ -224,7 +244,7 @@ static bool check_realm(const struct check *k, size_t i)
 	for (size_t j = 0; j < r->class_count; j++)
 		if (!check_class(k, i, j))
 			return false;
-	return check_sessions_sum(k, i);
+	return check_tiers(k, i) && check_sessions_sum(k, i);
 }
 
 /* The service keeps them while it runs; a relative one would depend on where it was started. */

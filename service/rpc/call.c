@@ -27,7 +27,7 @@
  *
  *   late write ──────────────> the same command again, a few times at most: the server that replied may not be the
  *                              primary any more, and all commands are repeatable
- *   answer, no redos ────────> settled, or the plan's next command
+ *   answer, no redos ────────> settled, or the plan's next command, or the same one after a pause (rpc/sleepers.c)
  *   answer with redos ───────> all kept ──> settled, or the plan's next command
  *                                 └ one not, the primary has changed since: it and those behind it are carried out on
  *                                   the new one, each is kept, then the same
@@ -62,6 +62,7 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
 	call->env.recent = o->recent;
 	call->env.not_before = o->not_before;
+	call->env.auth_news = o->auth_news;
 	call->env.young_ms = o->replay_window_ms;
 	latchkey__v1__reply__init(&call->reply);
 }
@@ -347,9 +348,10 @@ static enum status_code ask_method(struct task *task, const struct store_reply *
 	code = call->method->answer(call, task, reply, &next, st);
 	if (code != STATUS_OK || next == PLAN_DONE)
 		return code;
-	if (step(task, st) != STATUS_OK)
+	/* Pauses are bounded by the time that the call has. */
+	if (next == PLAN_AGAIN && step(task, st) != STATUS_OK)
 		return st->code;
-	*ret_next = PLAN_AGAIN;
+	*ret_next = next;
 	return STATUS_OK;
 }
 
@@ -415,6 +417,8 @@ static enum call_next go_on(struct task *task)
 	task->redo = NULL;
 	if (task->after == PLAN_AGAIN)
 		return CALL_SUBMIT;
+	if (task->after == PLAN_LATER)
+		return CALL_SLEEP;
 	settle(task->call, STATUS_OK, NULL);
 	return CALL_NOTHING;
 }

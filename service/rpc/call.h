@@ -34,9 +34,10 @@ struct call_wait {
 	size_t slot;	 /* the exchange's, in core->watchers */
 };
 
-/* A plan under way, with its one store operation at a time. All methods but GetMany have one. */
+/* A plan under way, with its one store operation at a time. Most methods have one. */
 struct task {
 	struct store_op op;
+	struct sleeper sleeper; /* while it pauses */
 	struct call *call;
 	size_t index;
 	unsigned steps;
@@ -51,6 +52,7 @@ enum call_next {
 	CALL_NOTHING,
 	CALL_SUBMIT, /* carry out task_command */
 	CALL_KEEP,   /* store_keep from task_first_redo on, then call_kept */
+	CALL_SLEEP,  /* carry out task_command after plan.pause_ms, or when there is news */
 	CALL_PEND,   /* store_pend for all of plan.redos; if it took them, store_announce; then call_pended */
 };
 

@@ -39,13 +39,15 @@ enum status_code core_new(const struct rpc_options *options, struct core **ret, 
 	if (core != NULL) {
 		core->connections = registry_new(options->connections_max);
 		core->watchers = watchers_new(options->events);
+		core->sleepers = sleepers_new();
 		core->realm_polls = polls_of(options);
 	}
-	if (core == NULL || core->connections == NULL || core->watchers == NULL ||
+	if (core == NULL || core->connections == NULL || core->watchers == NULL || core->sleepers == NULL ||
 	    (options->not_before != NULL && core->realm_polls == NULL)) {
 		if (core != NULL) {
 			registry_free(&core->connections);
 			watchers_free(&core->watchers);
+			sleepers_free(&core->sleepers);
 			realm_polls_free(&core->realm_polls);
 		}
 		free(core);
@@ -138,6 +140,7 @@ void core_release(struct core **core)
 	registry_free(&c->connections);
 	realm_polls_free(&c->realm_polls);
 	watchers_free(&c->watchers);
+	sleepers_free(&c->sleepers);
 	keyring_release(&c->keys);
 	callers_release(&c->callers);
 	(void)pthread_mutex_destroy(&c->keys_lock);

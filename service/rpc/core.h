@@ -11,6 +11,7 @@
 #include "rpc/realm_poll.h"
 #include "rpc/registry.h"
 #include "rpc/server.h"
+#include "rpc/sleepers.h"
 #include "rpc/watchers.h"
 
 #define CORE_INSTANCE_CHARS 16
@@ -33,6 +34,7 @@ struct core {
 	registry *connections;
 	realm_polls *realm_polls; /* NULL: nothing is asked */
 	watchers *watchers;	  /* parked calls */
+	sleepers *sleepers;	  /* tasks that pause */
 	_Atomic uint32_t refs;
 	_Atomic uint32_t frames_held; /* in memory, */
 	_Atomic uint64_t bytes_held;  /* with what their calls were seen to need */

@@ -64,6 +64,16 @@ METHOD_WITH_TASKS(limits_reset)
 METHOD_WITH_TASKS(locks_acquire)
 METHOD_WITH_TASKS(locks_extend)
 METHOD_WITH_TASKS(locks_release)
+METHOD_WITH_TASKS(profiles_put)
+METHOD_WITH_TASKS(profiles_get)
+METHOD_WITH_TASKS(profiles_update)
+METHOD_WITH_TASKS(profiles_delete)
+METHOD_WITH_TASKS(profiles_changes)
+METHOD_WITH_TASKS(profiles_ack_changes)
+METHOD_WITH_TASKS(profiles_dead_changes)
+METHOD_WITH_TASKS(auth_cache_lookup)
+METHOD_WITH_TASKS(auth_cache_fill)
+METHOD_WITH_TASKS(auth_cache_forget)
 #undef METHOD_WITH_TASKS
 enum status_code sessions_watch_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code sessions_watch_poll(struct call *call, bool is_last, struct status *st) MUST_CHECK;

@@ -23,6 +23,7 @@
  *   registry.lock    the slots of connections (registry.c); a leaf
  *   core.keys_lock   which keyring is in force (core.c); a leaf, taken with exchange.lock held by Server/Keys only
  *   watchers.lock    the slots of parked calls (watchers.c); a leaf
+ *   sleepers.lock    the list of tasks that pause (sleepers.c); a leaf, taken with none held
  * Under exchange.lock the store may be asked for its state, the memory of recent revocations be read and added to, and
  * the log of events be read: their own locks come after.
  *
@@ -64,6 +65,7 @@ static void on_tick(void *owner)
 	realm_polls_tick(core->realm_polls, core, cutoff.now_ms);
 	cutoff.is_parked_only = true;
 	watchers_visit(core->watchers, cutoff.now_ms, poll_one, &cutoff);
+	sleepers_wake(core->sleepers, core->options.auth_news, cutoff.now_ms, exchange_wake);
 }
 
 enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **ret, struct status *st)
@@ -226,6 +228,7 @@ bool rpc_server_drain(rpc_server *s, uint32_t timeout_ms)
 	s->listener_count = 0;
 	atomic_store(&core->is_stopping, true);
 	watchers_visit(core->watchers, UINT64_MAX, poll_one, &parked);
+	sleepers_wake(core->sleepers, core->options.auth_news, UINT64_MAX, exchange_wake);
 	wait_answered(core, timeout_ms);
 	registry_visit_due(core->connections, UINT64_MAX, cut_off_one, &cut);
 	/* Answers that other threads are just sending; then frames that they had just begun. */
@@ -247,6 +250,8 @@ void rpc_server_free(rpc_server **s)
 	if (!old->is_drained)
 		(void)rpc_server_drain(old, 0);
 	wire_ticker_stop(&old->ticker);
+	/* All calls are answered: only their references are given back. */
+	sleepers_wake(old->core->sleepers, NULL, UINT64_MAX, exchange_wake);
 	core_release(&old->core);
 	free(old->listeners);
 	free(old);

@@ -4,6 +4,7 @@
 /* The callers' side: accepts SP request frames, dispatches their calls over the method table, answers each by its
  * deadline. */
 
+#include "auth/news.h"
 #include "base/status.h"
 #include "callers/callers.h"
 #include "crypto/keyring.h"
@@ -31,6 +32,7 @@ struct rpc_options {
 	const struct store *store;   /* lives as long as the server */
 	recent *recent;		     /* of revocations; lives until the store is closed. NULL: none is remembered */
 	not_before *not_before;	     /* of realms; lives as long. NULL: none is known, and the store is not asked */
+	auth_news *auth_news;	     /* of answers; lives as long. NULL: none is heard */
 	event_log *events;	     /* for those who watch; lives until the store is closed */
 	uint32_t replay_window_ms;   /* the store's: how young a session is whose absence proves nothing */
 	uint32_t timeout_default_ms; /* of a call that names none */

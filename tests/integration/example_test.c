@@ -5,12 +5,19 @@
 #include "support/scene.h"
 #include "support/wait.h"
 
+/* One of them writes behind. */
+static const char config[] = "realms:\n"
+			     "  - name: default\n"
+			     "    profiles: { changes: true }\n"
+			     "    classes:\n"
+			     "      - { name: default }\n";
+
 static void run_example(const char *program)
 {
 	struct run_result r;
 	struct scene scene;
 
-	scene_open(&scene, NULL, NULL);
+	scene_open(&scene, config, NULL);
 	run_capture((const char *const[]){program, scene.service.url, NULL}, NULL, NULL, BOUND_MS, &r);
 	if (r.status != 0)
 		fail_msg("status %d\nout: %s\nerr: %s", r.status, r.out, r.err);
@@ -30,10 +37,26 @@ static void test_step_up_example(void **state)
 	run_example(EXAMPLE_STEP_UP);
 }
 
+static void test_patterns_of_reading(void **state)
+{
+	(void)state;
+	run_example(EXAMPLE_PATTERNS_READ);
+}
+
+static void test_patterns_of_writing(void **state)
+{
+	(void)state;
+	run_example(EXAMPLE_PATTERNS_WRITE);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_login_example),
-					   cmocka_unit_test(test_step_up_example)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_login_example),
+	    cmocka_unit_test(test_step_up_example),
+	    cmocka_unit_test(test_patterns_of_reading),
+	    cmocka_unit_test(test_patterns_of_writing),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

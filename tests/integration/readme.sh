@@ -28,7 +28,7 @@ export LATCHKEY_SERVER
 
 # What the README shows between each ```console and ```: the lines after "$ " run, in one shell, the others expected.
 sed -n '/^```console$/,/^```$/p' README.md | grep -v '^```' >"$temp/console"
-grep -c '^\$ ' "$temp/console" | grep -qx 10 || fail "the README has ten console lines"
+grep -c '^\$ ' "$temp/console" | grep -qx 13 || fail "the README has thirteen console lines"
 normal() {
   sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3})?Z/TIME/g; s/[0-9a-f]{16}\.[A-Za-z0-9_-]{22}/HANDLE/g; s/ +$//'
 }

@@ -2,7 +2,8 @@
 #define LATCHKEY_LATCHKEY_H
 
 /* liblatchkey: login sessions kept by latchkeyd. This header is the manual; latchkey/watch.h has the events of a realm,
- * latchkey/admin.h what administrators' tools call.
+ * latchkey/auth.h answers that are dear to find, latchkey/profile.h what is kept about users, latchkey/visitors.h,
+ * latchkey/limit.h and latchkey/lock.h what their names say, latchkey/admin.h what administrators' tools call.
  *
  *	struct lk_options options = LK_OPTIONS_INIT;
  *	struct lk_session_get_request get = LK_SESSION_GET_REQUEST_INIT;
@@ -38,8 +39,8 @@
  * or a required output, or a struct lk_error without its size, is a defect of the caller and ends the program. The
  * library never logs.
  *
- * Blocking. Only lk_session_..., lk_server_... and lk_health without `_async`, lk_call_wait, lk_call_free and
- * lk_client_close block: calls for no longer than their timeout (kept to 10 ms).
+ * Blocking. Only the functions that make calls and have no `_async` in their names, lk_call_wait, lk_call_free,
+ * lk_lock_drop and lk_client_close block: calls for no longer than their timeout (kept to 10 ms).
  *
  * Time. Names say the unit. `_at_ms` is Unix time in milliseconds; other `_ms` and `_s` are durations. 0: not stated.
  *
@@ -130,7 +131,7 @@ struct lk_attribute {
 	X(LK_E_UNAVAILABLE, 5, "no server, or its store, can be reached now", true)                                    \
 	X(LK_E_TIMED_OUT, 6, "no answer in time; a mutating call may have been carried out", true)                     \
 	X(LK_E_LIMIT, 7, "a limit was reached", true)                                                                  \
-	X(LK_E_CONFLICT, 8, "the session has another version than the one expected", false)                            \
+	X(LK_E_CONFLICT, 8, "another version is stored than the one expected", false)                                  \
 	X(LK_E_SESSION_INVALID, 9, "the session has ended: nothing was written", false)                                \
 	X(LK_E_NOT_FOUND, 10, "no such realm, class or handle", false)                                                 \
 	X(LK_E_ALREADY_EXISTS, 11, "the idempotency key was used for another request", false)                          \

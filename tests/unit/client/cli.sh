@@ -124,6 +124,41 @@ refuse 'this is a handle; revoke takes it, --except needs the token' session rev
 hundred=$(for i in $(seq 60); do echo "--attr k$i=v"; done)
 refuse '--peek does not go with' session create ann $hundred --peek
 
+refuse 'profile: say what to do' profile
+refuse 'unknown verb "lock frob"' lock frob
+refuse 'nothing to set: give K=V' profile set ann $nowhere
+refuse '"x" is not an attribute of the form K=V' profile set ann x $nowhere
+for counter in =1 n= n=1x n=x 'n= 1' n=9223372036854775808; do
+	refuse "\"$counter\" is not a counter of the form K or K=N" profile incr ann "$counter" $nowhere
+done
+refuse '--replace does not go with "profile incr"' profile incr ann n --replace
+refuse '--count "257": at most 256 at once' profile changes mail --count 257 $nowhere
+refuse '--deliveries "101": not a number from 1 to 100' profile changes mail --deliveries 101
+refuse 'an id has 0 bytes' visitors record home '' $nowhere
+refuse 'is one word too many' visitors count $(seq 17)
+refuse '--from "yesterday": not a time in UTC' visitors count home --from yesterday
+refuse '--group is given more than 4 times' auth lookup ann may $(seq -f '--group=%g' 5)
+refuse '--lease "0.005": not a number of seconds from 0.01 to 60' auth lookup ann may --lease 0.005
+refuse 'this is no lease: it is in hex' auth fill ann may XY yes $nowhere
+refuse 'this is no lease: it is in hex' auth fill ann may abc yes $nowhere
+refuse 'give either an ANSWER or --negative' auth fill ann may ab $nowhere
+refuse 'give either an ANSWER or --negative' auth fill ann may ab yes --negative $nowhere
+refuse 'give either a SUBJECT' auth forget $nowhere
+refuse 'give either a SUBJECT' auth forget ann --group editors $nowhere
+refuse 'give either a SUBJECT' auth forget --group editors --group owners $nowhere
+refuse 'the KEY must not be empty' auth forget ann '' $nowhere
+refuse '--group "": must not be empty' auth forget --group '' $nowhere
+refuse 'needs --limit and --per' limit check login --limit 5 $nowhere
+refuse 'needs --limit and --per' limit check login --per 5 $nowhere
+refuse '--limit "0": not a number' limit check login --limit 0 --per 1
+refuse '--per "2592001": not a number of seconds from 0.001 to 2592000' limit check login --limit 1 --per 2592001
+refuse '--algorithm "leaky": not gcra, sliding-window, fixed-window or token-bucket' limit reset login --algorithm leaky
+refuse '--cost does not go with --peek' limit check login --limit 1 --per 1 --peek --cost 2 $nowhere
+refuse 'lock acquire needs --ttl' lock acquire report $nowhere
+refuse 'lock extend needs --ttl' lock extend report ab $nowhere
+refuse 'this is no owner: it is in hex' lock release report owner $nowhere
+refuse 'no token on the standard input' lock release report - $nowhere
+
 refuse 'cannot read the credential file /nowhere: No such file' --credential-file /nowhere health
 refuse 'cannot read the credential file /: Is a directory' --credential-file / health
 : > "$dir/credential"
@@ -147,6 +182,11 @@ expect 0 'session revoke-user USER' --help
 out_has 'session create USER|--anonymous'
 out_has 'session get-many TOKEN...'
 out_has 'session watch '
+out_has 'profile incr USER K[=N]...'
+out_has 'lock release NAME OWNER'
+out_has 'lock: no: it is not there, refused, or not held'
+expect 0 'wait for whoever loads it' auth lookup --help
+expect 0 'wait for the lock' lock acquire --help
 expect 0 '--aal N                  INVALID below' session get --help
 expect 0 '--aal N                  assurance level of the login' session rotate --help
 expect 0 'Usage: latchkey session promote TOKEN USER [OPTION...]' session promote --help
@@ -172,7 +212,11 @@ expect 3 'LK_E_UNAVAILABLE' session $nowhere revoke --timeout 0.3 whatever
 for verb in 'session create ann' 'session list ann' 'session update token a=1' 'session revoke token' \
 	'session revoke-user ann' 'session create --anonymous' 'session promote token ann' 'session rotate token' \
 	'session revoke-realm --realm shop --before 2026-01-31T12:00:00.5Z' 'session verify ann --token t' \
-	policy keys info health stats redis; do
+	'profile set ann a=1' 'profile set ann --replace' 'profile get ann a' 'profile incr ann n=-2' 'profile unset ann a' \
+	'profile delete ann' 'profile changes mail' 'profile ack mail 1-0' 'profile dead mail' 'visitors record home a' \
+	'visitors count home' 'auth lookup ann may' 'auth fill ann may ab yes' 'auth forget --group editors' \
+	'limit check login --limit 1 --per 1' 'limit reset login' 'lock acquire report --ttl 1' \
+	'lock extend report ab --ttl 1' 'lock release report ab' policy keys info health stats redis; do
 	run 3 $verb --json $nowhere
 	out_has '"error": "LK_E_UNAVAILABLE"'
 	out_has '"message": "no connection to'

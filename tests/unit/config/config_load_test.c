@@ -43,6 +43,12 @@ static void test_defaults(void **state)
 	assert_int_equal(c->realms[0].day_retention_d, 400);
 	assert_int_equal(c->realms[0].wait_replicas, 0);
 	assert_int_equal(c->realms[0].wait_ms, 100);
+	assert_int_equal(c->realms[0].profiles.jitter_percent, 10);
+	assert_int_equal(c->realms[0].profiles.changes, 0);
+	assert_int_equal(c->realms[0].profiles.changes_max, 100000);
+	assert_int_equal(c->realms[0].profiles.tier_count, 1);
+	assert_string_equal(c->realms[0].profiles.tiers[0].name, "default");
+	assert_int_equal(c->realms[0].profiles.tiers[0].ttl_s, 2592000);
 	config_free(&c);
 	assert_null(c);
 	config_free(&c);
