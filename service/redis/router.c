@@ -436,6 +436,7 @@ void router_pump(struct router *r)
 		struct store_op *next = op->next;
 
 		route(r, op, m.now_ms);
+		wire_cork_relieve();
 		op = next;
 	}
 	wire_uncork();
