@@ -13,6 +13,20 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -D_FORTIFY_SOURCE=2")
 set(CMAKE_C_FLAGS_MINSIZEREL "-Os -D_FORTIFY_SOURCE=2")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 
+# Optimized as a whole, which spares a Get about a twentieth: those that lk_link_whole names. gcc keeps ordinary code in the
+# objects besides, so that the many test programs link as fast as ever.
+set(LK_LINK_WHOLE OFF)
+if(CMAKE_C_COMPILER_ID STREQUAL GNU AND NOT LK_SANITIZE AND NOT LK_FUZZ)
+  set(LK_LINK_WHOLE $<OR:$<CONFIG:Release>,$<CONFIG:RelWithDebInfo>>)
+  target_compile_options(lk_flags INTERFACE $<${LK_LINK_WHOLE}:-flto=auto> $<${LK_LINK_WHOLE}:-ffat-lto-objects>)
+endif()
+
+function(lk_link_whole target)
+  if(LK_LINK_WHOLE)
+    target_link_options(${target} PRIVATE $<${LK_LINK_WHOLE}:-flto=auto> $<${LK_LINK_WHOLE}:-O2>)
+  endif()
+endfunction()
+
 if(LK_SANITIZE)
   # -fno-sanitize-recover: an undefined operation fails the test that did it.
   target_compile_options(lk_flags INTERFACE -fsanitize=${LK_SANITIZE} -fno-sanitize-recover=all)
@@ -52,6 +66,9 @@ function(lk_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE lk_flags ${ARG_LIBS} PkgConfig::CMOCKA)
+  if(LK_LINK_WHOLE)
+    target_link_options(${name} PRIVATE $<${LK_LINK_WHOLE}:-fno-lto>)
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES

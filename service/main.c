@@ -13,8 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
+#include "auth/news.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "callers/callers.h"
+#include "base/metrics.h"
 #include "config/config.h"
 #include "config/url.h"
 #include "crypto/keyring.h"
@@ -54,19 +58,28 @@ _Static_assert(CONFIG_REALM_SESSIONS_MAX_MAX == REALM_SESSIONS_MAX_MAX, "config 
 _Static_assert((int)CONFIG_EVICT_OLDEST == (int)AT_CAP_EVICT_OLDEST, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_REFUSE == (int)AT_CAP_REFUSE, "at_cap is handed over as it is");
 _Static_assert((int)CONFIG_EVICT_LRU == (int)AT_CAP_EVICT_LRU, "at_cap is handed over as it is");
+_Static_assert(CONFIG_REALMS_MAX == METRIC_REALMS_MAX, "each realm has its counters");
+_Static_assert(CONFIG_AUTH_LEASE_MS_MIN == AUTH_LEASE_MS_MIN && CONFIG_AUTH_LEASE_MS_MAX == AUTH_LEASE_MS_MAX,
+	       "config lets through what the domain takes");
 _Static_assert(CONFIG_GRACE_S_MAX == GRACE_S_MAX, "config lets through what the domain takes");
-_Static_assert(sizeof(struct session_class) * CONFIG_REALMS_MAX * CONFIG_CLASSES_MAX < REALMS_ARENA_BYTES,
+_Static_assert(CONFIG_TIER_NAME_BYTES_MAX == PROFILE_TIER_BYTES_MAX, "config lets through what the domain takes");
+_Static_assert((sizeof(struct session_class) * CONFIG_CLASSES_MAX + sizeof(struct profile_tier) * CONFIG_TIERS_MAX +
+		sizeof(struct realm)) *
+		       CONFIG_REALMS_MAX <
+		   REALMS_ARENA_BYTES,
 	       "the largest configuration fits");
 
 struct service {
 	struct config *config;
 	keyring *keys;
-	arena *memory; /* of realms */
+	callers *callers; /* NULL: callers are not told apart */
+	arena *memory;	  /* of realms */
 	struct realms realms;
 	wire_tls *redis_tls;
 	recent *recent;
 	not_before *not_before;
 	event_log *events;
+	auth_news *auth_news;
 	redis *redis;
 	rpc_server *rpc;
 };
@@ -122,12 +135,35 @@ static enum status_code prepare_state_dir(const struct config *c, struct status 
 	return is_used ? state_dir_prepare(c->state_dir, st) : STATUS_OK;
 }
 
+static bool fill_profiles(arena *memory, const struct config_realm *from, struct profile_policy *to)
+{
+	to->jitter_percent = from->profiles.jitter_percent;
+	to->has_changes = from->profiles.changes != 0;
+	to->changes_max = from->profiles.changes_max;
+	to->tier_count = from->profiles.tier_count;
+	to->tiers = arena_array(memory, to->tier_count, sizeof(*to->tiers));
+	if (to->tiers == NULL)
+		return false;
+	for (size_t i = 0; i < to->tier_count; i++)
+		to->tiers[i] = (struct profile_tier){.name = span_str(from->profiles.tiers[i].name),
+						     .ttl_s = from->profiles.tiers[i].ttl_s};
+	return true;
+}
+
 static bool fill_realm(arena *memory, const struct config_realm *from, struct realm *to)
 {
 	to->name = span_str(from->name);
 	to->wait_replicas = from->wait_replicas;
 	to->wait_ms = from->wait_ms;
 	to->has_events = from->events != 0;
+	to->visitors = (struct visitors_policy){.hour_retention_h = from->hour_retention_h,
+						.day_retention_d = from->day_retention_d};
+	to->auth = (struct auth_policy){.ttl_s = from->auth.ttl_s,
+					.negative_ttl_s = from->auth.negative_ttl_s,
+					.stale_s = from->auth.stale_s,
+					.jitter_percent = from->auth.jitter_percent,
+					.lease_ms = from->auth.lease_ms,
+					.early_percent = from->auth.early_percent};
 	to->visitors =
 	    (struct visitors_policy){.hour_retention_h = from->hour_retention_h, .day_retention_d = from->day_retention_d};
 	to->class_count = from->class_count;
@@ -147,7 +183,7 @@ static bool fill_realm(arena *memory, const struct config_realm *from, struct re
 								.grace_s = class->grace_s,
 								.privileged_s = class->privileged_s};
 	}
-	return true;
+	return fill_profiles(memory, from, &to->profiles);
 }
 
 static enum status_code make_realms(struct service *s, struct status *st)
@@ -221,6 +257,7 @@ static void hear(void *owner, uint64_t source, span message)
 	};
 
 	session_hear(&ears, message, clock_mono_ms());
+	auth_news_hear(s->auth_news, message, clock_mono_ms());
 }
 
 static void hear_nothing(void *owner)
@@ -260,7 +297,8 @@ static enum status_code open_redis(struct service *s, struct status *st)
 	s->recent = recent_new(c->redis.replay_window_ms);
 	s->not_before = not_before_new();
 	s->events = event_log_new();
-	if (s->recent == NULL || s->not_before == NULL || s->events == NULL)
+	s->auth_news = auth_news_new();
+	if (s->recent == NULL || s->not_before == NULL || s->events == NULL || s->auth_news == NULL)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	o.heard_owner = s;
 	if (!read_passwords(c, &secret, &error))
@@ -277,10 +315,12 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 	const struct config *c = s->config;
 	const struct rpc_options o = {.realms = &s->realms,
 				      .keys = s->keys,
+				      .callers = s->callers,
 				      .store = redis_store(s->redis),
 				      .recent = s->recent,
 				      .not_before = s->not_before,
 				      .events = s->events,
+				      .auth_news = s->auth_news,
 				      .replay_window_ms = c->redis.replay_window_ms,
 				      .timeout_default_ms = c->calls.timeout_default_ms,
 				      .timeout_max_ms = c->calls.timeout_max_ms,
@@ -340,6 +380,11 @@ static void await_redis(struct service *s)
 			  LOG_STR("text", "not known yet whether they were revoked; until then Get is UNAVAILABLE"));
 }
 
+static enum status_code load_callers(struct service *s, struct status *st)
+{
+	return s->config->credentials == NULL ? STATUS_OK : callers_load(s->config->credentials, &s->callers, st);
+}
+
 static enum status_code service_start(struct service *s, struct status *st)
 {
 	enum status_code code;
@@ -347,8 +392,9 @@ static enum status_code service_start(struct service *s, struct status *st)
 	if ((code = harden_process(st)) != STATUS_OK || (code = allow_files(s->config, st)) != STATUS_OK ||
 	    (code = prepare_state_dir(s->config, st)) != STATUS_OK ||
 	    (code = keyring_file_load(s->config, &s->keys, st)) != STATUS_OK ||
-	    (code = make_realms(s, st)) != STATUS_OK || (code = make_redis_tls(s, st)) != STATUS_OK ||
-	    (code = open_redis(s, st)) != STATUS_OK || (code = open_rpc(s, st)) != STATUS_OK)
+	    (code = load_callers(s, st)) != STATUS_OK || (code = make_realms(s, st)) != STATUS_OK ||
+	    (code = make_redis_tls(s, st)) != STATUS_OK || (code = open_redis(s, st)) != STATUS_OK ||
+	    (code = open_rpc(s, st)) != STATUS_OK)
 		return code;
 	await_redis(s);
 	for (size_t i = 0; i < s->config->listener_count && code == STATUS_OK; i++)
@@ -395,11 +441,31 @@ static void reload_config(struct service *s)
 	config_free(&new);
 }
 
+static void reload_callers(struct service *s)
+{
+	callers *new = NULL;
+	struct status st;
+
+	if (s->callers == NULL)
+		return;
+	if (callers_load(s->config->credentials, &new, &st) != STATUS_OK) {
+		log_event(LOG_ERROR, "credentials_refused", LOG_STR("text", st.text),
+			  LOG_STR("advice", "those that were read before stay in force"));
+		return;
+	}
+	rpc_server_use_callers(s->rpc, new);
+	log_event(LOG_INFO, "credentials_reloaded", LOG_STR("file", s->config->credentials),
+		  LOG_UINT("callers", callers_count(new)));
+	callers_release(&s->callers);
+	s->callers = new;
+}
+
 /* The keyring even when the configuration is refused: its file is the one that was named at the start. */
 static void reload(struct service *s)
 {
 	reload_config(s);
 	keyring_file_reload(s->config, &s->keys, s->rpc);
+	reload_callers(s);
 }
 
 static void sleep_ms(uint32_t ms)
@@ -433,10 +499,12 @@ static void service_free(struct service *s)
 	recent_free(&s->recent);
 	not_before_free(&s->not_before);
 	event_log_free(&s->events);
+	auth_news_free(&s->auth_news);
 	wire_tls_release(&s->redis_tls);
 	(void)wire_drain(LINKS_GONE_MS);
 	arena_free(&s->memory);
 	keyring_release(&s->keys);
+	callers_release(&s->callers);
 	config_free(&s->config);
 }
 
@@ -535,6 +603,10 @@ static enum exit_status check_config(struct config *c)
 	struct service s = {.config = c};
 	struct status st;
 
+	if (load_callers(&s, &st) != STATUS_OK) {
+		service_free(&s);
+		return fail(EXIT_USAGE, st.text);
+	}
 	if (keyring_file_is_readable(c) &&
 	    (keyring_file_load(c, &s.keys, &st) != STATUS_OK || make_realms(&s, &st) != STATUS_OK)) {
 		service_free(&s);

@@ -22,9 +22,9 @@
 #include "report.h"
 
 #define CALLERS_DEFAULT 64
-/* Calls that an open loop may have in flight, in all: what a client has by default. A server that is behind by more than
- * that is not helped by more. */
-#define OPEN_LANES 4096
+/* Calls that an open loop may have in flight, in all: half of what a client and a server's connection allow by default, for
+ * the server still counts a call for a moment when its answer is here. A server that is behind by more is not helped by more. */
+#define OPEN_LANES 2048
 /* At once, by each worker, where speed is not what is measured. */
 #define QUIET_LANES 64
 /* How often the main thread looks at what lanes that failed, the clock and interruptions want. */

@@ -35,6 +35,250 @@ int usage_error(const char *format, ...)
 	return EXIT_USAGE;
 }
 
+#define FAIL(...) exit(usage_error(__VA_ARGS__))
+
+/* In what follows, `name` is what the value comes from: "--timeout", or "LATCHKEY_TIMEOUT". */
+
+static uint64_t read_number(const char *name, const char *text, uint64_t min, uint64_t max)
+{
+	char *end;
+	unsigned long long number;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < min || number > max)
+		FAIL("%s \"%s\": not a number from %llu to %llu", name, text, (unsigned long long)min,
+		     (unsigned long long)max);
+	return number;
+}
+
+static uint32_t read_timeout(const char *name, const char *text)
+{
+	double max_s = LK_TIMEOUT_MS_MAX / 1000.0;
+	char *end;
+	double seconds = strtod(text, &end);
+
+	/* strtod reads more than people write: 0x5, inf, 1e2. */
+	if (text[strspn(text, "0123456789.")] != '\0' || *end != '\0' || !(seconds >= 0.001 && seconds <= max_s))
+		FAIL("%s \"%s\": not a number of seconds from 0.001 to %.0f", name, text, max_s);
+	return (uint32_t)(seconds * 1000.0 + 0.5);
+}
+
+static enum lk_reason read_reason(const char *name, const char *text)
+{
+	if (strcmp(text, "logout") == 0)
+		return LK_REASON_LOGOUT;
+	if (strcmp(text, "admin") == 0)
+		return LK_REASON_ADMIN;
+	if (strcmp(text, "credential-change") == 0)
+		return LK_REASON_CREDENTIAL_CHANGE;
+	FAIL("%s \"%s\": not logout, admin or credential-change", name, text);
+}
+
+/* "2026-01-31T12:00:00Z", as the command prints it, with or without a fraction. */
+static uint64_t read_time(const char *name, const char *text)
+{
+	struct tm parts = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+	const int day = parts.tm_mday;
+	unsigned ms = 0, unit = 100;
+	time_t seconds;
+
+	if (rest != NULL && *rest == '.' && isdigit((unsigned char)rest[1]))
+		for (rest++; isdigit((unsigned char)*rest); rest++, unit /= 10)
+			ms += unit * (unsigned)(*rest - '0');
+	seconds = rest != NULL ? timegm(&parts) : -1;
+	/* timegm would make the 2nd of March of the 30th of February. */
+	if (rest == NULL || strcmp(rest, "Z") != 0 || seconds <= 0 || parts.tm_mday != day)
+		FAIL("%s \"%s\": not a time in UTC such as 2026-01-31T12:00:00Z", name, text);
+	return (uint64_t)seconds * 1000 + ms;
+}
+
+static void add(const char *name, const char **list, unsigned *count, unsigned max, const char *text)
+{
+	if (*count == max)
+		FAIL("%s is given more than %u times", name, max);
+	list[(*count)++] = text;
+}
+
+/* The numbers of "bench". */
+static void take_bench(struct bench_line *bench, enum option_key key, const char *name, const char *arg)
+{
+	static const struct {
+		enum option_key key;
+		size_t at;
+		uint32_t min;
+		uint32_t max;
+	} numbers[] = {
+	    {OPT_CALLERS, offsetof(struct bench_line, callers), 1, BENCH_CALLERS_MAX},
+	    {OPT_RATE, offsetof(struct bench_line, rate), 1, BENCH_RATE_MAX},
+	    {OPT_CONNECTIONS, offsetof(struct bench_line, connections), 1, BENCH_CONNECTIONS_MAX},
+	    {OPT_SECONDS, offsetof(struct bench_line, seconds), 1, BENCH_SECONDS_MAX},
+	    {OPT_WARMUP, offsetof(struct bench_line, warmup_s), 0, BENCH_SECONDS_MAX},
+	    {OPT_SESSIONS, offsetof(struct bench_line, sessions), 1, BENCH_SESSIONS_MAX},
+	    {OPT_VALUE_BYTES, offsetof(struct bench_line, value_bytes), 0, BENCH_VALUE_BYTES_MAX},
+	    {OPT_USER_COUNT, offsetof(struct bench_line, user_count), 1, BENCH_SESSIONS_MAX},
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (numbers[i].key != key)
+			continue;
+		*(uint32_t *)(void *)((char *)bench + numbers[i].at) =
+		    (uint32_t)read_number(name, arg, numbers[i].min, numbers[i].max);
+		return;
+	}
+	abort();
+}
+
+static bool read_arrivals(const char *name, const char *text)
+{
+	if (strcmp(text, "poisson") != 0 && strcmp(text, "even") != 0)
+		FAIL("%s \"%s\": not poisson or even", name, text);
+	return strcmp(text, "even") == 0;
+}
+
+/* Options that are more than a word. */
+static void take_value(struct line *line, enum option_key key, const char *name, const char *arg)
+{
+	switch (key) {
+	case OPT_TIMEOUT:
+		line->timeout_ms = read_timeout(name, arg);
+		break;
+	case OPT_ATTR:
+		add(name, line->attributes, &line->attribute_count, ATTRIBUTES_MAX, arg);
+		break;
+	case OPT_REMOVE:
+		add(name, line->remove, &line->remove_count, ATTRIBUTES_MAX, arg);
+		break;
+	case OPT_IDLE:
+		line->idle_s = (uint32_t)read_number(name, arg, 1, UINT32_MAX);
+		break;
+	case OPT_MAX:
+		line->max_s = (uint32_t)read_number(name, arg, 1, UINT32_MAX);
+		break;
+	case OPT_EXPECT:
+		line->expected_version = read_number(name, arg, 1, UINT64_MAX);
+		break;
+	case OPT_AAL:
+		line->aal = (uint32_t)read_number(name, arg, 1, AAL_MAX);
+		break;
+	case OPT_AMR:
+		add(name, line->amr, &line->amr_count, AMR_MAX, arg);
+		break;
+	case OPT_WITHIN:
+		line->within_s = (uint32_t)read_number(name, arg, 1, UINT32_MAX);
+		break;
+	case OPT_GRACE:
+		line->has_grace = true;
+		line->grace_s = (uint32_t)read_number(name, arg, 0, UINT32_MAX);
+		break;
+	case OPT_BEFORE:
+		line->before_ms = read_time(name, arg);
+		break;
+	case OPT_TOKEN:
+		add(name, line->tokens, &line->token_count, TOKENS_MAX, arg);
+		break;
+	case OPT_COUNT:
+		line->count = read_number(name, arg, 1, UINT64_MAX);
+		break;
+	case OPT_REASON:
+		line->reason = read_reason(name, arg);
+		break;
+	case OPT_ARRIVALS:
+		line->bench.has_arrivals = true;
+		line->bench.is_even = read_arrivals(name, arg);
+		break;
+	default:
+		take_bench(&line->bench, key, name, arg);
+	}
+}
+
+static bool take_flag(struct line *line, enum option_key key)
+{
+	switch (key) {
+	case OPT_JSON:
+		return line->json = true;
+	case OPT_HELP:
+		return line->help = true;
+	case OPT_VERSION:
+		return line->version = true;
+	case OPT_PEEK:
+		return line->peek = true;
+	case OPT_ANONYMOUS:
+		return line->anonymous = true;
+	case OPT_PRIVILEGED:
+		return line->privileged = true;
+	case OPT_PROGRESS:
+		return line->bench.progress = true;
+	default:
+		return false;
+	}
+}
+
+static const char **word_of(struct line *line, enum option_key key)
+{
+	switch (key) {
+	case OPT_SERVER:
+		return &line->servers;
+	case OPT_REALM:
+		return &line->realm;
+	case OPT_CREDENTIAL:
+		return &line->credential_file;
+	case OPT_CA:
+		return &line->ca_file;
+	case OPT_CERT:
+		return &line->cert_file;
+	case OPT_KEY:
+		return &line->key_file;
+	case OPT_SERVER_NAME:
+		return &line->server_name;
+	case OPT_CLASS:
+		return &line->session_class;
+	case OPT_USER_AGENT:
+		return &line->user_agent;
+	case OPT_IP:
+		return &line->ip;
+	case OPT_LABEL:
+		return &line->label;
+	case OPT_EXCEPT:
+		return &line->except;
+	case OPT_PROMOTE:
+		return &line->promote;
+	case OPT_CURSOR:
+		return &line->cursor;
+	case OPT_ROLE:
+		return &line->role;
+	case OPT_MIX:
+		return &line->bench.mix;
+	default:
+		return NULL;
+	}
+}
+
+/* An empty word would mean the default: not what a script with an unset variable asks for, least of all where it says
+ * which sessions to end or to spare. What merely describes a device may be empty. */
+static void check_word(enum option_key key, const char *name, const char *arg)
+{
+	if (key == OPT_SERVER && arg[strspn(arg, ",")] == '\0')
+		FAIL("%s \"%s\": names no server", name, arg);
+	if (arg[0] == '\0' && key != OPT_USER_AGENT && key != OPT_IP && key != OPT_LABEL)
+		FAIL("%s \"\": must not be empty", name);
+}
+
+static void take_option(struct line *line, enum option_key key, const char *name, const char *arg)
+{
+	const char **word = word_of(line, key);
+
+	if (take_flag(line, key))
+		return;
+	if (word == NULL) {
+		take_value(line, key, name, arg);
+		return;
+	}
+	check_word(key, name, arg);
+	*word = arg;
+}
+
 static error_t parse_word(struct parse *parse, char *arg)
 {
 	if (parse->word_count == WORDS_MAX)

@@ -135,6 +135,10 @@ const struct verb verbs[] = {
      "can go\n"
      "when no instance has used it for as long as sessions live.",
      0, 0, verb_keys},
+    {"credential new", "ID",
+     "Make a credential for a caller, and print it with the line for the server's file of callers. Asks no server.\n"
+     "Nothing is stored: give the credential to the caller, by --credential-file, and the line to each server.",
+     1, 1, verb_credential_new},
     {"bench", "",
      "Put a load on the server, and print calls a second and latencies. Sessions of its own, which it ends.\n"
      "Without --rate the loop is closed: --callers calls are always in flight. With --rate it is open: calls begin "
@@ -151,6 +155,8 @@ static int run(const struct line *line)
 	lk_client *client;
 	int status;
 
+	if (line->verb->run == verb_credential_new)
+		return line->verb->run(line, NULL);
 	options.fail_fast = true;
 	status = connect_open(line, &options, &client);
 	if (status != EXIT_DONE)

@@ -117,6 +117,7 @@ const struct option_row options[] = {
      {"session verify"}},
     {"cursor", OPT_CURSOR, "CURSOR", "go on from there; --json shows it", NULL, {"session watch"}},
     {"count", OPT_COUNT, "N", "end after N events", NULL, {"session watch"}},
+    {"role", OPT_ROLE, "ROLE[,ROLE]", "the caller's roles, of the server's file; required", NULL, {"credential new"}},
     {"replace", OPT_REPLACE, NULL, "replace the whole profile", NULL, {"profile set"}},
     {"tier",
      OPT_TIER,

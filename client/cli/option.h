@@ -45,6 +45,7 @@ enum option_key {
 	OPT_TOKEN,
 	OPT_CURSOR,
 	OPT_COUNT,
+	OPT_ROLE,
 	OPT_REPLACE,
 	OPT_EXPECT_NONE,
 	OPT_TIER,
@@ -90,6 +91,7 @@ struct option_row {
 };
 
 /* An option whose help differs from verb to verb has a row for each. */
+#define OPTION_COUNT 49
 #define OPTION_COUNT 76
 extern const struct option_row options[];
 

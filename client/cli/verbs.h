@@ -40,6 +40,7 @@ int verb_health(const struct line *line, lk_client *client);
 int verb_stats(const struct line *line, lk_client *client);
 int verb_redis(const struct line *line, lk_client *client);
 int verb_policy(const struct line *line, lk_client *client);
+int verb_credential_new(const struct line *line, lk_client *client);
 int verb_keys(const struct line *line, lk_client *client);
 int verb_bench(const struct line *line, lk_client *client);
 

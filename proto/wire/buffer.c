@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Smallest allocation: holds a few small messages, and 10,000 quiet links cost 40 MB at most. */
-#define CAP_MIN 4096U
+/* Smallest allocation: holds a few small messages, and 10,000 quiet links cost 10 MB at most. */
+#define CAP_MIN 1024U
 
 static size_t round_up(size_t n)
 {

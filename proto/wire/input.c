@@ -13,8 +13,8 @@
 #include "wire/private.h"
 #include "wire/ticker.h"
 
-/* What a quiet link holds: 10,000 of them 40 MB. */
-#define READ_MIN 4096U
+/* What a quiet link holds: 10,000 of them 10 MB. A request or a few fit; whoever sends more at once soon has more. */
+#define READ_MIN 1024U
 
 /* Larger reads were measured to gain nothing up to 512 small messages in flight. 10,000 links that had a burst each and
  * fell silent hold 640 MB. */

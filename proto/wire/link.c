@@ -13,9 +13,10 @@
  * wire_link_close never delivers an event itself: closing the stream completes the read, whose callback does; when no
  * read is under way, an empty completion of the receive aio is posted to nng's task threads instead.
  *
- * Locks. `lock` is held across nng_stream_recv, _send and _close, never across an event. nng completes operations on
- * its task threads only, so its locks nest inside ours and never the other way round. An operation submitted to a
- * closed stream would never complete: hence each is submitted under the lock, in a state with an open stream.
+ * Locks. `lock` is held across nng_stream_recv and _close, never across an event. nng completes operations on its task
+ * threads only, so its locks nest inside ours and never the other way round. An operation submitted to a closed stream
+ * would never complete: hence each is submitted under the lock, in a state with an open stream. Writes of plain streams
+ * are not, so that nobody waits for a system call: while one is `writing` the stream is not closed.
  *
  * Time. nng's operations run without time-outs: on a TLS stream a timed-out read ends the stream, and on any stream
  * nng 1.5 may still be timing an operation out when its stream is freed. The watch looks at each link often enough and
@@ -148,6 +149,14 @@ static void kick_locked(wire_link *link)
 	nng_aio_finish(link->receive_aio, NNG_ECLOSED);
 }
 
+void link_close_stream_locked(wire_link *link)
+{
+	link->close_due = false;
+	nng_stream_close(link->stream);
+	if (!link->strand && !link->receiving && link->state != LINK_CLOSED)
+		kick_locked(link);
+}
+
 static void die_locked(wire_link *link)
 {
 	bool dialing = link->state == LINK_DIALING;
@@ -158,9 +167,10 @@ static void die_locked(wire_link *link)
 		nng_stream_dialer_close(link->dialer);
 		return;
 	}
-	nng_stream_close(link->stream);
-	if (!link->strand && !link->receiving)
-		kick_locked(link);
+	/* Whoever is writing closes it when he is back. */
+	link->close_due = link->writing;
+	if (!link->writing)
+		link_close_stream_locked(link);
 }
 
 /* Nothing is left to write. */

@@ -32,6 +32,29 @@ static void send_written_locked(wire_link *link, const nng_iov *iov, unsigned co
 	nng_stream_send(link->stream, link->written_aio);
 }
 
+/* Lets go of the lock: others can put in more meanwhile, which the next write takes along. True: all that is to be done
+ * now is done. */
+static bool write_unlocked(wire_link *link)
+{
+	bool is_done;
+
+	link->writing = true;
+	pthread_mutex_unlock(&link->lock);
+	nng_stream_send(link->stream, link->write_aio);
+	is_done = nng_aio_result(link->write_aio) != 0 || nng_aio_count(link->write_aio) > 0;
+	/* It may be nng's poller that has just written, and has not let go of the aio yet. */
+	if (is_done)
+		nng_aio_wait(link->write_aio);
+	pthread_mutex_lock(&link->lock);
+	link->writing = false;
+	if (link->close_due) {
+		link_close_stream_locked(link);
+		nng_aio_wait(link->write_aio);
+		is_done = true;
+	}
+	return is_done;
+}
+
 /* True: the write is over, and finish_write_locked is next. False: link_on_sent will say so. */
 static bool write_locked(wire_link *link)
 {
@@ -48,14 +71,10 @@ static bool write_locked(wire_link *link)
 		return false;
 	}
 	nng_aio_set_iov(link->write_aio, 1, &iov);
-	nng_stream_send(link->stream, link->write_aio);
-	if (nng_aio_result(link->write_aio) == 0 && nng_aio_count(link->write_aio) == 0) {
-		send_written_locked(link, &iov, 0);
-		return false;
-	}
-	/* It may be nng's poller that has just written, and has not let go of the aio yet. */
-	nng_aio_wait(link->write_aio);
-	return true;
+	if (write_unlocked(link))
+		return true;
+	send_written_locked(link, &iov, 0);
+	return false;
 }
 
 /* True: there is something in `going`. */

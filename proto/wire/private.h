@@ -61,11 +61,13 @@ struct wire_link {
 	bool strand;		/* some thread runs this link's events */
 	bool opened_due;
 	bool idle_due;
-	bool receive_done;  /* a read's result waits for the strand */
-	bool receiving;	    /* the receive aio is in nng's hands, or in its callback's */
-	bool input_running; /* the `input` event is looking at `in` */
-	bool paused;	    /* not reading because of output_bytes_max */
-	bool sending;
+	bool receive_done;	  /* a read's result waits for the strand */
+	bool receiving;		  /* the receive aio is in nng's hands, or in its callback's */
+	bool input_running;	  /* the `input` event is looking at `in` */
+	bool paused;		  /* not reading because of output_bytes_max */
+	bool sending;		  /* `going` is being written */
+	bool writing;		  /* some thread is submitting that write, without the lock */
+	bool close_due;		  /* by that thread */
 	unsigned corks;		  /* threads that will flush when their event is over */
 	unsigned held;		  /* sends of corked threads since the last write began */
 	bool output_broken;	  /* writing failed; the reading side will say why */
@@ -91,6 +93,7 @@ enum wire_error link_new(const struct wire_limits *limits, const char *peer, wir
 void link_free(wire_link *link);
 void link_end_locked(wire_link *link, enum wire_error reason, bool flush);
 void link_fail_locked(wire_link *link, enum wire_error reason);
+void link_close_stream_locked(wire_link *link);
 void link_move_locked(wire_link *link, enum link_state state);
 void link_flushed_locked(wire_link *link);
 void link_run_locked(wire_link *link);

@@ -22,12 +22,13 @@ static bool check_tls(const struct check *k, const struct config_listener *l, co
 	if (url->scheme != LISTEN_TLS && (l->tls.cert != NULL || l->tls.key != NULL || l->tls.client_ca != NULL))
 		return origin_fail(k->o, k->error, path, "has a tls section but is not tls+tcp://; change one of them");
 	/* Whoever can reach the service can log anybody in. */
-	if (!url->is_loopback)
-		return origin_fail(
-		    k->o, k->error, path,
-		    "found %s, which is reachable from other machines, whose callers nothing here can "
-		    "tell apart; allowed: a loopback address, such as tcp://127.0.0.1:7373, or ipc:///path",
-		    shown);
+	if (!url->is_loopback && k->c->credentials == NULL)
+		return origin_fail(k->o, k->error, path,
+				   "found %s, which is reachable from other machines, whose callers nothing here can "
+				   "tell apart: name a file of their credentials (credentials), or listen on a "
+				   "loopback address, such as "
+				   "tcp://127.0.0.1:7373, or ipc:///path",
+				   shown);
 	return true;
 }
 
@@ -186,6 +187,26 @@ static bool check_class(const struct check *k, size_t realm, size_t i)
 	       check_touch(k, path, class);
 }
 
+static bool check_tiers(const struct check *k, size_t realm)
+{
+	const struct config_realm *r = &k->c->realms[realm];
+	char path[ORIGIN_PATH_BYTES];
+
+	for (size_t i = 0; i < r->profiles.tier_count; i++) {
+		const char *name = r->profiles.tiers[i].name;
+
+		snprintf(path, sizeof(path), "realms[%zu].profiles.tiers[%zu].name", realm, i);
+		if (!check_name(k, path, name, CONFIG_TIER_NAME_BYTES_MAX))
+			return false;
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(r->profiles.tiers[j].name, name) == 0)
+				return origin_fail(k->o, k->error, path,
+						   "tier \"%s\" is already there in realm \"%s\"; rename one", name,
+						   r->name);
+	}
+	return true;
+}
+
 /* Told at the largest, which is where most is to be had. */
 static bool check_sessions_sum(const struct check *k, size_t realm)
 {
@@ -223,7 +244,7 @@ static bool check_realm(const struct check *k, size_t i)
 	for (size_t j = 0; j < r->class_count; j++)
 		if (!check_class(k, i, j))
 			return false;
-	return check_sessions_sum(k, i);
+	return check_tiers(k, i) && check_sessions_sum(k, i);
 }
 
 /* The service keeps them while it runs; a relative one would depend on where it was started. */

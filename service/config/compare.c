@@ -36,6 +36,11 @@ static bool realm_eq(const struct config_realm *a, const struct config_realm *b)
 {
 	if (a->class_count != b->class_count || strcmp(a->name, b->name) != 0 || !keys_eq(realm_keys, REALM_KEYS, a, b))
 		return false;
+	if (a->profiles.tier_count != b->profiles.tier_count)
+		return false;
+	for (size_t i = 0; i < a->profiles.tier_count; i++)
+		if (!keys_eq(tier_keys, TIER_KEYS, &a->profiles.tiers[i], &b->profiles.tiers[i]))
+			return false;
 	for (size_t i = 0; i < a->class_count; i++)
 		if (!keys_eq(class_keys, CLASS_KEYS, &a->classes[i], &b->classes[i]))
 			return false;

@@ -28,6 +28,11 @@
 /* Of all of a realm's classes together. */
 #define CONFIG_REALM_SESSIONS_MAX_MAX 12500
 #define CONFIG_GRACE_S_MAX	      300
+/* Guests, users, those of last year: few need four. */
+#define CONFIG_TIERS_MAX	   8
+#define CONFIG_TIER_NAME_BYTES_MAX 32
+#define CONFIG_AUTH_LEASE_MS_MIN      10
+#define CONFIG_AUTH_LEASE_MS_MAX      60000
 /* Where file, key, finding and remedy fit even with a long path; longer ones are cut. */
 #define CONFIG_ERROR_BYTES 1024
 /* Redis itself takes passwords of any length; 512 hexadecimal characters are 2048 bits. */
@@ -62,15 +67,35 @@ struct config_class {
 	uint32_t privileged_s;
 };
 
+struct config_tier {
+	const char *name;
+	uint32_t ttl_s;
+};
+
 struct config_realm {
 	const char *name;
 	uint32_t wait_replicas;
 	uint32_t wait_ms;
-	uint32_t events;    /* 0 or 1 */
+	uint32_t events; /* 0 or 1 */
 	uint32_t hour_retention_h;
 	uint32_t day_retention_d;
+	struct {
+		uint32_t ttl_s;
+		uint32_t negative_ttl_s;
+		uint32_t stale_s;
+		uint32_t jitter_percent;
+		uint32_t lease_ms;
+		uint32_t early_percent;
+	} auth;
 	size_t class_count; /* at least 1; the first is the default */
 	struct config_class *classes;
+	struct {
+		uint32_t jitter_percent;
+		uint32_t changes; /* 0 or 1 */
+		uint32_t changes_max;
+		size_t tier_count; /* at least 1; the first is the default */
+		struct config_tier *tiers;
+	} profiles;
 };
 
 struct config {
@@ -78,8 +103,9 @@ struct config {
 	const char *file; /* NULL: none was read */
 
 	const char *state_dir;
-	const char *keyring; /* NULL: STATE_DIR/keyring, made at the first start */
-	uint32_t log_level;  /* enum log_level */
+	const char *keyring;	 /* NULL: STATE_DIR/keyring, made at the first start */
+	const char *credentials; /* NULL: callers are not told apart */
+	uint32_t log_level;	 /* enum log_level */
 
 	struct {
 		const char *url;

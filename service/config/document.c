@@ -49,6 +49,25 @@ static const cyaml_schema_value_t listener_schema = {
 static const cyaml_schema_value_t class_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct document_class, class_fields)};
 
+static const cyaml_schema_field_t tier_fields[] = {FIELD_OF(document_tier, "name", TIER_NAME),
+						   FIELD_OF(document_tier, "ttl_s", TIER_TTL), CYAML_FIELD_END};
+
+static const cyaml_schema_value_t tier_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct document_tier, tier_fields)};
+
+static const cyaml_schema_field_t profiles_fields[] = {
+    FIELD_OF(document_realm, "jitter_percent", REALM_PROFILES_JITTER),
+    FIELD_OF(document_realm, "changes", REALM_PROFILES_CHANGES),
+    FIELD_OF(document_realm, "changes_max", REALM_PROFILES_CHANGES_MAX),
+    CYAML_FIELD_SEQUENCE("tiers", OPTIONAL_TEXT, struct document_realm, tiers, &tier_schema, 0, CYAML_UNLIMITED),
+    CYAML_FIELD_END};
+static const cyaml_schema_field_t auth_fields[] = {FIELD_OF(document_realm, "ttl_s", REALM_AUTH_TTL),
+						   FIELD_OF(document_realm, "negative_ttl_s", REALM_AUTH_NEGATIVE_TTL),
+						   FIELD_OF(document_realm, "stale_s", REALM_AUTH_STALE),
+						   FIELD_OF(document_realm, "jitter_percent", REALM_AUTH_JITTER),
+						   FIELD_OF(document_realm, "lease_ms", REALM_AUTH_LEASE),
+						   FIELD_OF(document_realm, "early_percent", REALM_AUTH_EARLY),
+						   CYAML_FIELD_END};
 static const cyaml_schema_field_t visitors_fields[] = {
     FIELD_OF(document_realm, "hour_retention_h", REALM_VISITORS_HOURS),
     FIELD_OF(document_realm, "day_retention_d", REALM_VISITORS_DAYS), CYAML_FIELD_END};
@@ -58,6 +77,12 @@ static const cyaml_schema_field_t realm_fields[] = {
     FIELD_OF(document_realm, "wait_replicas", REALM_WAIT_REPLICAS),
     FIELD_OF(document_realm, "wait_ms", REALM_WAIT_MS),
     FIELD_OF(document_realm, "events", REALM_EVENTS),
+    {.key = "profiles",
+     .data_offset = 0,
+     .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, profiles_fields)}},
+    {.key = "auth",
+     .data_offset = 0,
+     .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, auth_fields)}},
     {.key = "visitors",
      .data_offset = 0,
      .value = {CYAML_VALUE_MAPPING(CYAML_FLAG_OPTIONAL, struct document_realm, visitors_fields)}},

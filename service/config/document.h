@@ -14,11 +14,17 @@ struct document_class {
 	char *values[CLASS_KEYS];
 };
 
+struct document_tier {
+	char *values[TIER_KEYS];
+};
+
 struct document_realm {
 	char *name;
 	char *values[REALM_KEYS];
 	struct document_class *classes;
 	uint32_t classes_count;
+	struct document_tier *tiers;
+	uint32_t tiers_count;
 };
 
 struct document {

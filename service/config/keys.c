@@ -129,6 +129,8 @@ const struct config_key listener_keys[LISTENER_KEYS] = {
 	 .doc = "For ipc: permissions of the socket, octal. The default is for the service's own user only."},
 };
 
+/* What was true of a user yesterday is no answer today. */
+#define AUTH_SECONDS_MAX 86400
 /* Ten years. */
 #define VISITORS_DAYS_MAX 3660
 
@@ -160,17 +162,80 @@ const struct config_key realm_keys[REALM_KEYS] = {
 		      .words = booleans,
 		      .doc = "Whether creations, rotations and updates are announced to those who watch. What ends "
 			     "sessions always is: every instance must hear of it."},
-    [REALM_VISITORS_HOURS] =
-	{.section = "visitors",
-	 .name = "hour_retention_h",
-	 .path = "visitors.hour_retention_h",
+    [REALM_AUTH_TTL] = {.section = "auth",
+			.name = "ttl_s",
+			.path = "auth.ttl_s",
+			.type = KEY_U32,
+			.offset = offsetof(struct config_realm, auth.ttl_s),
+			.default_text = "60",
+			.min = 1,
+			.max = AUTH_SECONDS_MAX,
+			.unit = "s",
+			.doc = "How long an answer of the auth cache is fresh, at most; a caller may ask for less."},
+    [REALM_AUTH_NEGATIVE_TTL] =
+	{.section = "auth",
+	 .name = "negative_ttl_s",
+	 .path = "auth.negative_ttl_s",
 	 .type = KEY_U32,
-	 .offset = offsetof(struct config_realm, hour_retention_h),
-	 .default_text = "192",
-	 .max = VISITORS_DAYS_MAX * 24,
-	 .unit = "h",
-	 .doc = "How long a counter's hours are kept, 12 KiB each at most. The default is eight days: an hour and the same "
-		"of the week before. 0: only days are."},
+	 .offset = offsetof(struct config_realm, auth.negative_ttl_s),
+	 .default_text = "10",
+	 .min = 1,
+	 .max = AUTH_SECONDS_MAX,
+	 .unit = "s",
+	 .doc = "The same where loading found none. Short, for what is missing is often about to be made."},
+    [REALM_AUTH_STALE] =
+	{.section = "auth",
+	 .name = "stale_s",
+	 .path = "auth.stale_s",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, auth.stale_s),
+	 .default_text = "30",
+	 .max = AUTH_SECONDS_MAX,
+	 .unit = "s",
+	 .doc = "For so long after that it is served as stale, while one caller loads it anew. 0: not at all."},
+    [REALM_AUTH_JITTER] =
+	{.section = "auth",
+	 .name = "jitter_percent",
+	 .path = "auth.jitter_percent",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, auth.jitter_percent),
+	 .default_text = "10",
+	 .max = 50,
+	 .unit = "percent",
+	 .doc = "By so much at most, at random, the time is shorter, so that answers loaded together do not end "
+		"together."},
+    [REALM_AUTH_LEASE] = {.section = "auth",
+			  .name = "lease_ms",
+			  .path = "auth.lease_ms",
+			  .type = KEY_U32,
+			  .offset = offsetof(struct config_realm, auth.lease_ms),
+			  .default_text = "2000",
+			  .min = CONFIG_AUTH_LEASE_MS_MIN,
+			  .max = CONFIG_AUTH_LEASE_MS_MAX,
+			  .unit = "ms",
+			  .doc = "How long one caller may take to load an answer before another is asked to."},
+    [REALM_AUTH_EARLY] =
+	{.section = "auth",
+	 .name = "early_percent",
+	 .path = "auth.early_percent",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, auth.early_percent),
+	 .default_text = "100",
+	 .max = 1000,
+	 .unit = "percent",
+	 .doc = "How eagerly an answer is refreshed before its time: the beta of XFetch (Vattani and others, "
+		"2015), 100 being its 1. 0: not at all."},
+    [REALM_VISITORS_HOURS] = {.section = "visitors",
+			      .name = "hour_retention_h",
+			      .path = "visitors.hour_retention_h",
+			      .type = KEY_U32,
+			      .offset = offsetof(struct config_realm, hour_retention_h),
+			      .default_text = "192",
+			      .max = VISITORS_DAYS_MAX * 24,
+			      .unit = "h",
+			      .doc = "How long a counter's hours are kept, 12 KiB each at most. The default is eight "
+				     "days: an hour and the same "
+				     "of the week before. 0: only days are."},
     [REALM_VISITORS_DAYS] =
 	{.section = "visitors",
 	 .name = "day_retention_d",
@@ -182,6 +247,64 @@ const struct config_key realm_keys[REALM_KEYS] = {
 	 .max = VISITORS_DAYS_MAX,
 	 .unit = "d",
 	 .doc = "How long its days are. The default is a year, and a month to compare with the year before."},
+    [REALM_PROFILES_JITTER] =
+	{.section = "profiles",
+	 .name = "jitter_percent",
+	 .path = "profiles.jitter_percent",
+	 .type = KEY_U32,
+	 .offset = offsetof(struct config_realm, profiles.jitter_percent),
+	 .default_text = "10",
+	 .max = 50,
+	 .unit = "percent",
+	 .doc = "By so much, at random, each profile is kept longer or shorter than its tier says, so that what was "
+		"written at once does not end at once."},
+    [REALM_PROFILES_CHANGES] =
+	{.section = "profiles",
+	 .name = "changes",
+	 .path = "profiles.changes",
+	 .type = KEY_WORD,
+	 .offset = offsetof(struct config_realm, profiles.changes),
+	 .default_text = "false",
+	 .words = booleans,
+	 .doc =
+	     "Whether changes of profiles are kept for other programs to follow (Profiles/Changes). Each change then "
+	     "takes two more round trips to Redis."},
+    [REALM_PROFILES_CHANGES_MAX] = {.section = "profiles",
+				    .name = "changes_max",
+				    .path = "profiles.changes_max",
+				    .type = KEY_U32,
+				    .offset = offsetof(struct config_realm, profiles.changes_max),
+				    .default_text = "100000",
+				    .min = 100,
+				    .max = 100000000,
+				    .unit = "changes",
+				    .doc = "About so many are kept, acknowledged or not, and of each group's dead; "
+					   "then the oldest go. A change takes "
+					   "some 200 bytes and what it sets."},
+};
+
+/* What is gone in a minute is no profile. */
+#define TIER_SECONDS_MIN 60
+/* As the longest session. */
+#define PROFILE_SECONDS_MAX 315360000
+
+const struct config_key tier_keys[TIER_KEYS] = {
+    [TIER_NAME] = {.name = "name",
+		   .path = "name",
+		   .type = KEY_TEXT,
+		   .offset = offsetof(struct config_tier, name),
+		   .max = CONFIG_TIER_NAME_BYTES_MAX,
+		   .flags = KEY_REQUIRED,
+		   .doc = "Of a profile's tier, 1..8 in a realm, the first is the default: a-z 0-9 . _ - only."},
+    [TIER_TTL] = {.name = "ttl_s",
+		  .path = "ttl_s",
+		  .type = KEY_U32,
+		  .offset = offsetof(struct config_tier, ttl_s),
+		  .default_text = "2592000",
+		  .min = TIER_SECONDS_MIN,
+		  .max = PROFILE_SECONDS_MAX,
+		  .unit = "s",
+		  .doc = "How long a profile is kept after its last change."},
 };
 
 /* Sessions for ten years are no sessions: the longest "remember me" known to us is two. */

@@ -64,10 +64,20 @@ enum realm_key {
 	REALM_WAIT_REPLICAS,
 	REALM_WAIT_MS,
 	REALM_EVENTS,
+	REALM_AUTH_TTL,
+	REALM_AUTH_NEGATIVE_TTL,
+	REALM_AUTH_STALE,
+	REALM_AUTH_JITTER,
+	REALM_AUTH_LEASE,
+	REALM_AUTH_EARLY,
 	REALM_VISITORS_HOURS,
 	REALM_VISITORS_DAYS,
+	REALM_PROFILES_JITTER,
+	REALM_PROFILES_CHANGES,
+	REALM_PROFILES_CHANGES_MAX,
 	REALM_KEYS
 };
+enum tier_key { TIER_NAME, TIER_TTL, TIER_KEYS };
 enum class_key {
 	CLASS_NAME,
 	CLASS_IDLE,
@@ -84,6 +94,7 @@ enum class_key {
 extern const struct config_key config_keys[CONFIG_KEYS];     /* of struct config */
 extern const struct config_key listener_keys[LISTENER_KEYS]; /* of struct config_listener */
 extern const struct config_key realm_keys[REALM_KEYS];	     /* of struct config_realm; its name is apart */
+extern const struct config_key tier_keys[TIER_KEYS];	     /* of struct config_tier */
 extern const struct config_key class_keys[CLASS_KEYS];	     /* of struct config_class */
 /* In the file's order, ended by a NULL name. */
 extern const struct config_section config_sections[];

@@ -144,6 +144,40 @@ static bool set_classes(struct load *l, const struct document_realm *d, size_t r
 	return true;
 }
 
+static bool add_default_tier(struct load *l, struct config_realm *r)
+{
+	r->profiles.tiers = arena_array(l->c->memory, 1, sizeof(*r->profiles.tiers));
+	if (r->profiles.tiers == NULL)
+		return fail_memory(l);
+	r->profiles.tiers[0].name = "default";
+	r->profiles.tier_count = 1;
+	return set_defaults(l, tier_keys, TIER_KEYS, &r->profiles.tiers[0]);
+}
+
+static bool set_tiers(struct load *l, const struct document_realm *d, size_t realm, struct config_realm *r)
+{
+	struct config_tier *tiers = arena_array(l->c->memory, d->tiers_count, sizeof(*tiers));
+	char path[ORIGIN_PATH_BYTES];
+
+	snprintf(path, sizeof(path), "realms[%zu].profiles.tiers", realm);
+	if (d->tiers_count == 0 && origin_find(&l->origins, path) == NULL)
+		return add_default_tier(l, r);
+	if (!check_count(l, path, d->tiers_count, CONFIG_TIERS_MAX))
+		return false;
+	if (tiers == NULL)
+		return fail_memory(l);
+	r->profiles.tiers = tiers;
+	r->profiles.tier_count = d->tiers_count;
+	for (size_t i = 0; i < r->profiles.tier_count; i++) {
+		snprintf(path, sizeof(path), "realms[%zu].profiles.tiers[%zu].", realm, i);
+		if (!set_values(l, tier_keys, TIER_KEYS, d->tiers[i].values, path, &tiers[i]))
+			return false;
+		if (tiers[i].name == NULL)
+			return fail_missing(l, path, "name", "a name for the tier");
+	}
+	return true;
+}
+
 static bool set_realms(struct load *l, const struct document *d)
 {
 	struct config_realm *list;
@@ -164,7 +198,7 @@ static bool set_realms(struct load *l, const struct document *d)
 		if (list[i].name == NULL)
 			return fail_memory(l);
 		if (!set_values(l, realm_keys, REALM_KEYS, d->realms[i].values, path, &list[i]) ||
-		    !set_classes(l, &d->realms[i], i, &list[i]))
+		    !set_classes(l, &d->realms[i], i, &list[i]) || !set_tiers(l, &d->realms[i], i, &list[i]))
 			return false;
 	}
 	l->c->realms = list;
@@ -185,7 +219,8 @@ static bool set_default_lists(struct load *l)
 	c->realm_count = 1;
 	c->realms[0].name = "default";
 	return set_defaults(l, listener_keys, LISTENER_KEYS, &c->listeners[0]) &&
-	       set_defaults(l, realm_keys, REALM_KEYS, &c->realms[0]) && add_default_class(l, &c->realms[0]);
+	       set_defaults(l, realm_keys, REALM_KEYS, &c->realms[0]) && add_default_class(l, &c->realms[0]) &&
+	       add_default_tier(l, &c->realms[0]);
 }
 
 static bool apply_text(struct load *l, span text)

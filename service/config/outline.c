@@ -6,7 +6,7 @@
 
 #include <yaml.h>
 
-/* realms, entry, classes, entry, value: 5 with the root above them; three more than anyone needs. */
+/* realms, entry, profiles, tiers, entry, value: 6 with the root above them; two more than anyone needs. */
 #define DEPTH_MAX 8
 /* The largest known mapping, redis, has 12 keys. */
 #define KEYS_MAX 64

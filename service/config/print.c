@@ -117,14 +117,14 @@ static void print_section(FILE *out, const struct config_section *section, const
 	}
 }
 
-static void print_list_docs(FILE *out, const struct config_key *keys, size_t count)
+static void print_list_docs(FILE *out, const char *in, const struct config_key *keys, size_t count)
 {
 	char facts[KEY_MESSAGE_BYTES];
 	char line[2 * KEY_MESSAGE_BYTES];
 
 	for (size_t i = 0; i < count; i++) {
 		describe(&keys[i], false, facts);
-		snprintf(line, sizeof(line), "  %s: %s (%s)", keys[i].path, keys[i].doc, facts);
+		snprintf(line, sizeof(line), "  %s%s: %s (%s)", in, keys[i].path, keys[i].doc, facts);
 		print_comment(out, 0, line);
 	}
 }
@@ -160,6 +160,17 @@ static void print_listeners(FILE *out, const struct config *c)
 	}
 }
 
+/* Tiers are a list, in the section of the keys before it. */
+static void print_tiers(FILE *out, const struct config_realm *r)
+{
+	fputs("      tiers:\n", out);
+	for (size_t i = 0; i < r->profiles.tier_count; i++) {
+		print_field(out, &tier_keys[TIER_NAME], &r->profiles.tiers[i], "        - {");
+		print_field(out, &tier_keys[TIER_TTL], &r->profiles.tiers[i], ", ");
+		fputs("}\n", out);
+	}
+}
+
 /* Keys of one section follow one another. */
 static void print_realm_keys(FILE *out, const struct config_realm *r)
 {
@@ -173,6 +184,8 @@ static void print_realm_keys(FILE *out, const struct config_realm *r)
 		section = key->section;
 		print_field(out, key, r, section == NULL ? "    " : "      ");
 		fputs("\n", out);
+		if (k == REALM_PROFILES_CHANGES_MAX)
+			print_tiers(out, r);
 	}
 }
 
@@ -204,7 +217,7 @@ bool config_print(const struct config *c, FILE *out)
 	print_comment(out, 0,
 		      "Addresses for callers, 1..16: of this machine only, loopback or ipc. "
 		      "LATCHKEY_LISTEN: URLs with commas between.");
-	print_list_docs(out, listener_keys, LISTENER_KEYS);
+	print_list_docs(out, "", listener_keys, LISTENER_KEYS);
 	print_listeners(out, c);
 	for (size_t i = 0; config_sections[i].name != NULL; i++)
 		print_section(out, &config_sections[i], c);
@@ -212,8 +225,9 @@ bool config_print(const struct config *c, FILE *out)
 	print_comment(out, 0,
 		      "Tenants, 1..1024, each with 1..32 classes of sessions, of which the first is the default. "
 		      "Callers that name no realm get \"default\".");
-	print_list_docs(out, realm_keys, REALM_KEYS);
-	print_list_docs(out, class_keys, CLASS_KEYS);
+	print_list_docs(out, "", realm_keys, REALM_KEYS);
+	print_list_docs(out, "profiles.tiers[].", tier_keys, TIER_KEYS);
+	print_list_docs(out, "", class_keys, CLASS_KEYS);
 	print_realms(out, c);
 	return fflush(out) == 0 && ferror(out) == 0;
 }

@@ -19,6 +19,13 @@ static const char *const list_paths[] = {"listen",
 					 "realms[].wait_replicas",
 					 "realms[].wait_ms",
 					 "realms[].events",
+					 "realms[].profiles",
+					 "realms[].profiles.jitter_percent",
+					 "realms[].profiles.changes",
+					 "realms[].profiles.changes_max",
+					 "realms[].profiles.tiers",
+					 "realms[].profiles.tiers[].name",
+					 "realms[].profiles.tiers[].ttl_s",
 					 "realms[].classes",
 					 NULL};
 

@@ -12,11 +12,16 @@ enum name_purpose {
 	NAME_SCOPE,	  /* realm; realm, class */
 	NAME_IDEMPOTENCY, /* realm, caller, method, key */
 	NAME_FINGERPRINT, /* method, and a request's fields */
+	NAME_AUTH_ANSWER, /* realm, subject, key */
+	NAME_AUTH_GROUP,  /* realm, group */
+	NAME_AUTH_LEASE,  /* realm, subject, key, and what the lease says */
 	NAME_COUNTER,	  /* realm, visitor counter */
 	NAME_VISITOR,	  /* realm, visitor id: the same in all counters, so that they can be united */
 	NAME_LIMIT,	  /* realm, limit, algorithm */
 	NAME_LOCK,	  /* realm, lock */
 	NAME_LOCK_OWNER,  /* an owner's secret; or realm, caller, lock, idempotency key, which make one */
+	NAME_FIELD,	  /* of a profile: user tag, name */
+	NAME_GROUP,	  /* realm, group or consumer, its name */
 	NAME_PURPOSES
 };
 

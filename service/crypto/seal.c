@@ -15,8 +15,10 @@ _Static_assert(SUBKEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "sub
 static bool key_for(const keyring *kr, uint16_t key_id, enum seal_key which, span secret,
 		    uint8_t ret[static SUBKEY_BYTES])
 {
-	static const enum subkey subkeys[SEAL_KEYS] = {
-	    [SEAL_METADATA] = SUBKEY_METADATA, [SEAL_DATA] = SUBKEY_DATA, [SEAL_ANONYMOUS] = SUBKEY_ANONYMOUS};
+	static const enum subkey subkeys[SEAL_KEYS] = {[SEAL_METADATA] = SUBKEY_METADATA,
+						       [SEAL_DATA] = SUBKEY_DATA,
+						       [SEAL_ANONYMOUS] = SUBKEY_ANONYMOUS,
+						       [SEAL_AUTH] = SUBKEY_AUTH};
 	const uint8_t *subkey;
 
 	assert(which < SEAL_KEYS);

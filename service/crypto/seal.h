@@ -11,6 +11,7 @@ enum seal_key {
 	SEAL_METADATA,	/* the service's key alone opens it */
 	SEAL_DATA,	/* the service's key and the session id */
 	SEAL_ANONYMOUS, /* what is inside an anonymous token; the service's key alone opens it */
+	SEAL_AUTH,	/* an answer of the auth cache; the service's key alone opens it */
 	SEAL_KEYS
 };
 

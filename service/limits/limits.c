@@ -48,7 +48,8 @@ static enum status_code check_rate(const struct limit_check_request *req, struct
 
 	if (req->limit < 1 || req->limit > limit_max)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "limit %u: 1 to %u are allowed%s", req->limit, limit_max,
-				  req->algorithm == LIMIT_SLIDING_WINDOW ? " with SLIDING_WINDOW; GCRA takes more" : "");
+				  req->algorithm == LIMIT_SLIDING_WINDOW ? " with SLIDING_WINDOW; GCRA takes more"
+									 : "");
 	if (req->per_ms < 1 || req->per_ms > LIMIT_PER_MS_MAX)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "per_ms %u: 1 to %u (30 days) are allowed", req->per_ms,
 				  LIMIT_PER_MS_MAX);

@@ -29,11 +29,12 @@
 #define SETTLING_MS 2500
 /* See pause_ms: the first pauses, and the longest. */
 #define PAUSE_MS_MIN 10
-#define PAUSE_MS_MAX 1000
+#define PAUSE_MS_MAX 1250
 /* Another instance brings back what it acknowledged in that time. */
 #define RETRY_AFTER_UNSETTLED_MS 500
 
-_Static_assert(OWNER_CHARS >= LOCK_OWNER_BYTES_MIN && OWNER_CHARS <= LOCK_OWNER_BYTES_MAX, "owners as callers send them");
+_Static_assert(OWNER_CHARS >= LOCK_OWNER_BYTES_MIN && OWNER_CHARS <= LOCK_OWNER_BYTES_MAX,
+	       "owners as callers send them");
 _Static_assert(LOCK_TRIES_MAX < PLAN_STEPS_MAX, "tries are steps, with the redo at the end");
 
 struct lock_state {
@@ -172,8 +173,8 @@ enum status_code lock_acquire_plan(const struct plan_env *env, const struct lock
 	return STATUS_OK;
 }
 
-/* To the next try; 0: there is none. Half a minute takes 5 pauses of the least, 21 that grow by a quarter each to the
- * greatest, after 4 s, and 26 of those. */
+/* To the next try; 0: there is none. Half a minute takes some 50 of them: 5 of the least, 22 that grow to the greatest, and
+ * 22 of those. */
 static uint32_t pause_ms(const struct plan_env *env, const struct lock_state *s, uint64_t held_ms)
 {
 	const uint64_t waited_ms = env->mono_ms - s->began_ms;
@@ -207,9 +208,14 @@ static enum status_code answer_held(const struct plan_env *env, struct plan *pla
 		*ret_next = PLAN_AGAIN;
 		return STATUS_OK;
 	}
-	*ret = (struct lock_acquire_result){
-	    .expires_at_ms = ends_ms, .retry_after_ms = held_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)held_ms};
+	*ret = (struct lock_acquire_result){.expires_at_ms = ends_ms,
+					    .retry_after_ms = held_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)held_ms};
 	return STATUS_OK;
+}
+
+void lock_acquire_wait_no_longer(struct plan *plan)
+{
+	plan->lock->wait_ms = 0;
 }
 
 enum status_code lock_acquire_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,

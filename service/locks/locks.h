@@ -29,6 +29,8 @@ struct lock_acquire_result {
 	uint32_t retry_after_ms;
 };
 
+/* The next answer is the last, whether the lock is free or not. */
+void lock_acquire_wait_no_longer(struct plan *plan);
 /* PLAN_AGAIN: somebody holds it, and there is time left to wait; the command has a delay. */
 enum status_code lock_acquire_plan(const struct plan_env *env, const struct lock_acquire_request *req,
 				   struct plan *ret_plan, struct status *st) MUST_CHECK;

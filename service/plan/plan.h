@@ -7,7 +7,8 @@
  *
  * Use: X_plan(); if it fails, that is the answer. If plan.has_command, carry plan.command out; unless the store
  * REPLIED, the rpc layer answers from the outcome. Then X_answer(). If that says PLAN_AGAIN, plan.command holds a
- * further command (the header of X says when and why), and so on, at most PLAN_STEPS_MAX times.
+ * further command (the header of X says when and why), and so on, at most PLAN_STEPS_MAX times. If it says PLAN_LATER, the
+ * same command is to be carried out again after plan.pause_ms, or as soon as there is news of plan.place (auth/news.h).
  *
  * All commands are repeatable, but for those that say that they are not: carried out a second time, after a first whose
  * reply was lost, late or not to be trusted, they give the same answer; so X_answer is for a reply that is believed. What it acknowledges it leaves in plan.redos,
@@ -28,6 +29,7 @@
 
 struct recent;	   /* session/recent.h */
 struct not_before; /* session/not_before.h */
+struct auth_news;  /* auth/news.h */
 
 /* What every plan and answer needs. Borrowed until the answer. */
 struct plan_env {
@@ -41,14 +43,16 @@ struct plan_env {
 	struct recent *recent;
 	/* Of revoked realms. NULL: none are known, and nothing is asked. */
 	struct not_before *not_before;
-	uint64_t mono_ms; /* monotonic clock, for both: set as now_ms */
+	/* Of filled and forgotten answers. NULL: none is heard. */
+	struct auth_news *auth_news;
+	uint64_t mono_ms; /* monotonic clock, for these: set as now_ms */
 	/* The reply's primary took over less than young_ms ago: that a session younger than this, or than an outage may
 	 * take, is missing there proves nothing. Set before each answer. */
 	bool is_unsettled;
 	uint64_t young_ms;
 };
 
-enum plan_next { PLAN_DONE, PLAN_AGAIN };
+enum plan_next { PLAN_DONE, PLAN_AGAIN, PLAN_LATER };
 
 /* Brings about again what was acknowledged, and changes nothing where it is there: for a primary that takes over. Its
  * reply is a word, see plan_redo_is_done. The memory of idempotency keys is not brought back: it only serves who has
@@ -78,6 +82,9 @@ struct plan {
 	};
 	const struct plan_redo *redos; /* of the last answer; NULL: it has acknowledged no change */
 	span announcement;	       /* session_revoke_pend: for store_announce */
+	uint32_t pause_ms;	       /* with PLAN_LATER, */
+	uint32_t place;		       /* and what is waited for: */
+	uint32_t seen;		       /* auth_news_count of it, from before the command */
 };
 
 /* `again`, `conflict` and anything else: the effect is not there. */

@@ -105,6 +105,26 @@ static enum status_code check_sum(const struct realm *realm, struct status *st)
 			  shown(realm->name, r), (unsigned long long)sum, REALM_SESSIONS_MAX_MAX);
 }
 
+static enum status_code check_tiers(const struct realm *realm, struct status *st)
+{
+	const struct profile_policy *p = &realm->profiles;
+	char r[REALM_NAME_BYTES_MAX + 1];
+	char t[REALM_NAME_BYTES_MAX + 1];
+
+	for (size_t i = 0; i < p->tier_count; i++) {
+		if (!is_name(p->tiers[i].name, PROFILE_TIER_BYTES_MAX))
+			return status_set(st, STATUS_INVALID_ARGUMENT,
+					  "realm %s: profile tier \"%s\" is no name: 1 to %d of a-z 0-9 . _ -",
+					  shown(realm->name, r), shown(p->tiers[i].name, t), PROFILE_TIER_BYTES_MAX);
+		for (size_t k = 0; k < i; k++)
+			if (span_eq(p->tiers[k].name, p->tiers[i].name))
+				return status_set(st, STATUS_INVALID_ARGUMENT,
+						  "realm %s: profile tier %s is there twice", shown(realm->name, r),
+						  shown(p->tiers[i].name, t));
+	}
+	return STATUS_OK;
+}
+
 static enum status_code seal_realm(struct realms *realms, size_t i, const keyring *kr, struct status *st)
 {
 	struct realm *realm = &realms->realms[i];
@@ -131,6 +151,8 @@ static enum status_code seal_realm(struct realms *realms, size_t i, const keyrin
 		code = seal_class(realm, c, kr, st);
 	if (code == STATUS_OK)
 		code = check_sum(realm, st);
+	if (code == STATUS_OK)
+		code = check_tiers(realm, st);
 	return code;
 }
 

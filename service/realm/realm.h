@@ -8,8 +8,9 @@
 #include "crypto/keyring.h"
 
 /* Names of realms and classes: a-z 0-9 . _ - */
-#define REALM_NAME_BYTES_MAX 64
-#define CLASS_NAME_BYTES_MAX 32
+#define REALM_NAME_BYTES_MAX   64
+#define CLASS_NAME_BYTES_MAX   32
+#define PROFILE_TIER_BYTES_MAX 32
 /* The most sessions of a class that a user may have alive at once. A create at the cap looks at each of them in its script, at
  * 1.4 us each (measured; 1.8 us where the least recently used goes): 100 take 0.2 ms, and 10,000 hold Redis up for 14 to
  * 18 ms. */
@@ -46,6 +47,26 @@ struct session_class {
 	struct session_policy policy;
 };
 
+/* How long a profile is kept after its last change. */
+struct profile_tier {
+	span name;
+	uint32_t ttl_s;
+};
+
+struct profile_policy {
+	size_t tier_count;	    /* 0: the realm keeps no profiles */
+	struct profile_tier *tiers; /* the first is the default */
+	uint32_t jitter_percent;    /* by so much each time to live is longer or shorter */
+	bool has_changes;	    /* they are kept, for other programs to follow */
+	uint32_t changes_max;	    /* about so many; the oldest go */
+/* What is kept of answers about users. */
+struct auth_policy {
+	uint32_t negative_ttl_s; /* the same where there is none */
+	uint32_t stale_s;	 /* served for so long after that, while it is loaded anew */
+	uint32_t lease_ms;	 /* for loading */
+	uint32_t early_percent;	 /* how eagerly it is refreshed before its time; 0: not at all */
+};
+
 /* How long buckets are kept after they have ended. */
 struct visitors_policy {
 	uint32_t hour_retention_h; /* 0: there are none */
@@ -60,7 +81,9 @@ struct realm {
 	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
 	uint32_t wait_ms;	       /* but no longer than this; 0: WAIT_MS_DEFAULT */
 	struct visitors_policy visitors;
-	bool has_events;	       /* creations, rotations and updates are announced to those who watch */
+	bool has_events; /* creations, rotations and updates are announced to those who watch */
+	struct profile_policy profiles;
+	struct auth_policy auth;
 };
 
 struct realms {

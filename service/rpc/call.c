@@ -27,7 +27,7 @@
  *
  *   late write ──────────────> the same command again, a few times at most: the server that replied may not be the
  *                              primary any more, and all commands are repeatable
- *   answer, no redos ────────> settled, or the plan's next command
+ *   answer, no redos ────────> settled, or the plan's next command, or the same one after a pause (rpc/sleepers.c)
  *   answer with redos ───────> all kept ──> settled, or the plan's next command
  *                                 └ one not, the primary has changed since: it and those behind it are carried out on
  *                                   the new one, each is kept, then the same
@@ -52,11 +52,17 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 	call->sent = sent;
 	call->timeout_ms = timeout_of(o, sent);
 	call->deadline_ms = group->arrived_ms + call->timeout_ms;
-	call->env = (struct plan_env){.keys = group->keys, .arena = group->arena, .caller = SPAN_EMPTY};
+	call->env = (struct plan_env){
+	    .keys = group->keys,
+	    .arena = group->arena,
+	};
+	if (group->caller != NULL)
+		call->env.caller = caller_id(group->caller);
 	if (sent->has_idempotency_key)
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
 	call->env.recent = o->recent;
 	call->env.not_before = o->not_before;
+	call->env.auth_news = o->auth_news;
 	call->env.young_ms = o->replay_window_ms;
 	latchkey__v1__reply__init(&call->reply);
 }
@@ -171,9 +177,28 @@ static enum status_code check_length(const char *what, bool is_sent, size_t len,
 			  max);
 }
 
-/* Whatever keeps a call from its method is decided here; a caller's role is held against the method here too, and
- * against the realm in call_use_realm. As long as no credentials can be configured, the only listeners are local ones
- * (server.c), whose callers may call everything. */
+/* The caller's roles are held against the method here, and against the realm in call_use_realm. Without such a file the only
+ * listeners are local ones (server.c), whose callers may call everything. */
+static enum status_code check_caller(const struct call *call, struct status *st)
+{
+	const struct call_group *g = call->group;
+
+	if (g->callers == NULL || call->method->is_open)
+		return STATUS_OK;
+	if (g->caller == NULL) {
+		metric_add(METRIC_CALLS_UNAUTHENTICATED, 1);
+		return status_set(st, STATUS_UNAUTHENTICATED,
+				  "the frame's credential is missing, or not one that this service knows: send "
+				  "id.secret, whose hash is in its file of callers");
+	}
+	if (caller_may_call(g->caller, call->method->path))
+		return STATUS_OK;
+	metric_add(METRIC_CALLS_DENIED, 1);
+	return status_set(st, STATUS_PERMISSION_DENIED, "no role of this credential allows %s",
+			  text_quote(call->method->path).chars);
+}
+
+/* Whatever keeps a call from its method is decided here. */
 static enum status_code admit(struct call *call, struct status *st)
 {
 	const Latchkey__V1__Call *sent = call->sent;
@@ -193,6 +218,8 @@ static enum status_code admit(struct call *call, struct status *st)
 		return status_set(st, STATUS_UNIMPLEMENTED,
 				  "there is no method %s: /latchkey.v1.Server/Methods lists those there are",
 				  text_quote(path).chars);
+	if (check_caller(call, st) != STATUS_OK)
+		return st->code;
 	if (call->method->plan == NULL)
 		return status_set(st, STATUS_UNIMPLEMENTED, "%s is not served by this version (%s)",
 				  text_quote(path).chars, LK_VERSION);
@@ -227,10 +254,25 @@ static void set_wait(struct call *call)
 		call->wait_ms = call->timeout_ms;
 }
 
+/* Before it is looked for: whether there is such a realm is nothing to be learned by asking. */
+static bool is_realm_allowed(const struct call *call, span name)
+{
+	const struct caller *caller = call->group->caller;
+
+	return call->group->callers == NULL ||
+	       caller_may_call_in(caller, call->method->path, name.len == 0 ? SPAN_LIT("default") : name);
+}
+
 enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinaryData name, struct status *st)
 {
 	const span wanted = is_named ? span_of(name.data, name.len) : SPAN_EMPTY;
 
+	if (!is_realm_allowed(call, wanted)) {
+		metric_add(METRIC_CALLS_DENIED, 1);
+		return status_set(st, STATUS_PERMISSION_DENIED, "no role of this credential allows %s in realm \"%s\"",
+				  text_quote(call->method->path).chars,
+				  wanted.len == 0 ? "default" : text_quote(wanted).chars);
+	}
 	call->env.realm = realm_find(call->group->core->options.realms, wanted);
 	if (call->env.realm != NULL) {
 		set_wait(call);
@@ -306,9 +348,10 @@ static enum status_code ask_method(struct task *task, const struct store_reply *
 	code = call->method->answer(call, task, reply, &next, st);
 	if (code != STATUS_OK || next == PLAN_DONE)
 		return code;
-	if (step(task, st) != STATUS_OK)
+	/* Pauses are bounded by the time that the call has. */
+	if (next == PLAN_AGAIN && step(task, st) != STATUS_OK)
 		return st->code;
-	*ret_next = PLAN_AGAIN;
+	*ret_next = next;
 	return STATUS_OK;
 }
 
@@ -374,6 +417,8 @@ static enum call_next go_on(struct task *task)
 	task->redo = NULL;
 	if (task->after == PLAN_AGAIN)
 		return CALL_SUBMIT;
+	if (task->after == PLAN_LATER)
+		return CALL_SLEEP;
 	settle(task->call, STATUS_OK, NULL);
 	return CALL_NOTHING;
 }

@@ -14,7 +14,9 @@ struct call;
 /* What the calls of one frame share. */
 struct call_group {
 	struct core *core;
-	keyring *keys; /* retained */
+	keyring *keys;		     /* retained */
+	callers *callers;	     /* retained. NULL: callers are not told apart */
+	const struct caller *caller; /* of those; NULL: none of them */
 	arena *arena;
 	uint64_t arrived_ms; /* monotonic */
 	size_t unanswered;
@@ -32,9 +34,10 @@ struct call_wait {
 	size_t slot;	 /* the exchange's, in core->watchers */
 };
 
-/* A plan under way, with its one store operation at a time. All methods but GetMany have one. */
+/* A plan under way, with its one store operation at a time. Most methods have one. */
 struct task {
 	struct store_op op;
+	struct sleeper sleeper; /* while it pauses */
 	struct call *call;
 	size_t index;
 	unsigned steps;
@@ -49,6 +52,7 @@ enum call_next {
 	CALL_NOTHING,
 	CALL_SUBMIT, /* carry out task_command */
 	CALL_KEEP,   /* store_keep from task_first_redo on, then call_kept */
+	CALL_SLEEP,  /* carry out task_command after plan.pause_ms, or when there is news */
 	CALL_PEND,   /* store_pend for all of plan.redos; if it took them, store_announce; then call_pended */
 };
 
@@ -61,7 +65,7 @@ struct call {
 	enum call_state state;
 	struct plan_env env;
 	const ProtobufCMessage *request;
-	void *shared; /* the method's own: what its tasks share */
+	void *shared;		    /* the method's own: what its tasks share */
 	ProtobufCMessage *response; /* the method's to make; NULL: none yet */
 	size_t task_count;
 	size_t tasks_left;
@@ -103,7 +107,7 @@ void call_refuse(struct call *call, const struct status *st);
 
 /* The call's tasks, empty; NULL when there is no memory for them. */
 struct task *call_tasks(struct call *call, size_t count);
-/* Sets env.realm. NOT_FOUND. */
+/* Sets env.realm. NOT_FOUND; PERMISSION_DENIED. */
 enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinaryData name, struct status *st);
 /* RESOURCE_EXHAUSTED: the frame has used up its memory. */
 enum status_code call_no_memory(struct status *st);

@@ -24,6 +24,10 @@
  * one that is answered leaves it, and the sweep that it causes in vain sets it right: one scan per connection and
  * timeout, and nothing at all per call. */
 
+/* A program with a wrong credential is told so by each of its calls, and tries a few. With a secret of 256 bits there is
+ * nothing to be guessed by more. */
+#define STRANGE_FRAMES_MAX 64
+
 /* Exchanges cut off without taking the lock again. */
 #define SWEEP_BATCH 64
 
@@ -35,6 +39,7 @@ struct connection {
 	size_t slot;
 	_Atomic uint32_t refs;
 	_Atomic uint32_t frames_held;
+	_Atomic uint32_t strange_frames;
 	pthread_mutex_t lock;
 	enum connection_state state;
 	struct exchange *first;
@@ -192,6 +197,18 @@ size_t connection_sweep(struct connection *c, const struct exchange_cutoff *cuto
 	} while (count == SWEEP_BATCH);
 	refresh_due(c);
 	return answered;
+}
+
+void connection_note_stranger(struct connection *c)
+{
+	const uint32_t frames = atomic_fetch_add_explicit(&c->strange_frames, 1, memory_order_relaxed) + 1;
+	uint64_t held_back;
+
+	if (gate_pass(&c->core->refused_callers, clock_mono_ms(), &held_back))
+		log_event(LOG_WARN, "caller_unknown", LOG_STR("peer", wire_link_peer(wire_channel_link(c->channel))),
+			  LOG_UINT("frames", frames), LOG_UINT("not_logged", held_back));
+	if (frames == STRANGE_FRAMES_MAX)
+		wire_channel_close(c->channel, WIRE_CLOSED, true);
 }
 
 void connection_close(struct connection *c)

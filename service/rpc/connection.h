@@ -26,6 +26,9 @@ void connection_answer(struct connection *c, struct exchange *x, span body);
 /* The exchange's memory goes: another frame may come in its place. */
 void connection_unhold(struct connection *c);
 
+/* A frame has come with a credential that nobody has. Whoever goes on like that loses the connection. */
+void connection_note_stranger(struct connection *c);
+
 /* Answers what has run out of time by cutoff->now_ms. Returns the calls that it answered. */
 size_t connection_sweep(struct connection *c, const struct exchange_cutoff *cutoff);
 

@@ -39,13 +39,15 @@ enum status_code core_new(const struct rpc_options *options, struct core **ret, 
 	if (core != NULL) {
 		core->connections = registry_new(options->connections_max);
 		core->watchers = watchers_new(options->events);
+		core->sleepers = sleepers_new();
 		core->realm_polls = polls_of(options);
 	}
-	if (core == NULL || core->connections == NULL || core->watchers == NULL ||
+	if (core == NULL || core->connections == NULL || core->watchers == NULL || core->sleepers == NULL ||
 	    (options->not_before != NULL && core->realm_polls == NULL)) {
 		if (core != NULL) {
 			registry_free(&core->connections);
 			watchers_free(&core->watchers);
+			sleepers_free(&core->sleepers);
 			realm_polls_free(&core->realm_polls);
 		}
 		free(core);
@@ -54,6 +56,8 @@ enum status_code core_new(const struct rpc_options *options, struct core **ret, 
 	}
 	core->options = *options;
 	core->options.keys = NULL;
+	core->options.callers = NULL;
+	core->callers = options->callers == NULL ? NULL : callers_retain(options->callers);
 	(void)pthread_mutex_init(&core->keys_lock, NULL);
 	core_use_keys(core, options->keys);
 	core->started_at_ms = clock_wall_ms();
@@ -97,6 +101,28 @@ uint64_t core_keys_loaded_at_ms(struct core *core)
 	return at_ms;
 }
 
+callers *core_callers(struct core *core)
+{
+	callers *a;
+
+	(void)pthread_mutex_lock(&core->keys_lock);
+	a = core->callers == NULL ? NULL : callers_retain(core->callers);
+	(void)pthread_mutex_unlock(&core->keys_lock);
+	return a;
+}
+
+void core_use_callers(struct core *core, callers *who)
+{
+	struct callers *old;
+
+	(void)pthread_mutex_lock(&core->keys_lock);
+	old = core->callers;
+	core->callers = callers_retain(who);
+	(void)pthread_mutex_unlock(&core->keys_lock);
+	assert(old != NULL);
+	callers_release(&old);
+}
+
 void core_retain(struct core *core)
 {
 	const uint32_t before = atomic_fetch_add_explicit(&core->refs, 1, memory_order_relaxed);
@@ -114,7 +140,9 @@ void core_release(struct core **core)
 	registry_free(&c->connections);
 	realm_polls_free(&c->realm_polls);
 	watchers_free(&c->watchers);
+	sleepers_free(&c->sleepers);
 	keyring_release(&c->keys);
+	callers_release(&c->callers);
 	(void)pthread_mutex_destroy(&c->keys_lock);
 	free(c);
 }

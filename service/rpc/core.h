@@ -11,6 +11,7 @@
 #include "rpc/realm_poll.h"
 #include "rpc/registry.h"
 #include "rpc/server.h"
+#include "rpc/sleepers.h"
 #include "rpc/watchers.h"
 
 #define CORE_INSTANCE_CHARS 16
@@ -23,15 +24,17 @@
 #define CORE_FRAME_BYTES 16384U
 
 struct core {
-	struct rpc_options options; /* .keys is NULL: see core_keys */
+	struct rpc_options options; /* .keys and .callers are NULL: see core_keys, core_callers */
 	pthread_mutex_t keys_lock;  /* a leaf */
-	keyring *keys;		    /* in force */
+	keyring *keys;		    /* in force; */
+	callers *callers;	    /* and this */
 	uint64_t keys_loaded_at_ms;
 	char instance[CORE_INSTANCE_CHARS + 1];
 	uint64_t started_at_ms;
 	registry *connections;
 	realm_polls *realm_polls; /* NULL: nothing is asked */
 	watchers *watchers;	  /* parked calls */
+	sleepers *sleepers;	  /* tasks that pause */
 	_Atomic uint32_t refs;
 	_Atomic uint32_t frames_held; /* in memory, */
 	_Atomic uint64_t bytes_held;  /* with what their calls were seen to need */
@@ -41,6 +44,7 @@ struct core {
 	struct gate refused_connections;
 	struct gate refused_commands;
 	struct gate refused_questions; /* realm_poll.c */
+	struct gate refused_callers;   /* credential.c */
 	struct gate unreadable_records;
 };
 
@@ -50,6 +54,10 @@ keyring *core_keys(struct core *core);
 /* Puts another in force, for frames that arrive from now on. */
 void core_use_keys(struct core *core, keyring *keys);
 uint64_t core_keys_loaded_at_ms(struct core *core);
+
+/* What is in force of who may call what, retained, for one frame; NULL: callers are not told apart. */
+callers *core_callers(struct core *core);
+void core_use_callers(struct core *core, callers *who);
 
 void core_retain(struct core *core);
 void core_release(struct core **core);

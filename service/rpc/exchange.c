@@ -21,8 +21,8 @@
  *
  * Memory. The exchange and all that belongs to it live in one arena, in the common case one block; it is wiped as a
  * whole, for it holds tokens and attributes. References: one while the frame is being started, one for each command in
- * the store's hands, one for each parked call, one for each cut-off. An unanswered call always has one of the first
- * three, so an exchange in the connection's list is alive. The memory may outlive the reply, when time ran out before
+ * the store's hands, one for each parked call and for each task that pauses, one for each cut-off. An unanswered call
+ * always has one that is none of a cut-off, so an exchange in the connection's list is alive. The memory may outlive the reply, when time ran out before
  * the store replied.
  *
  * Lock. `lock` covers the arena and the calls: replies to one frame's commands come from several threads at once. Under
@@ -95,6 +95,7 @@ static void free_exchange(struct exchange *x)
 
 	(void)atomic_fetch_sub(&x->group.core->bytes_held, x->group.bytes_held);
 	keyring_release(&x->group.keys);
+	callers_release(&x->group.callers);
 	(void)pthread_mutex_destroy(&x->lock);
 	arena_free(&a);
 }
@@ -200,6 +201,18 @@ static bool pend(const struct store *store, const struct task *task)
 	return true;
 }
 
+/* The caller has a reference: the command's. */
+static void put_to_sleep(struct exchange *x, struct task *task)
+{
+	task->sleeper = (struct sleeper){
+	    .exchange = x,
+	    .due_ms = clock_mono_ms() + task->plan.pause_ms,
+	    .place = task->plan.place,
+	    .seen = task->plan.seen,
+	};
+	sleepers_add(x->group.core->sleepers, &task->sleeper);
+}
+
 /* Does what is to be done outside of the lock, until a command is submitted or nothing remains. */
 static void carry_on(struct exchange *x, struct task *task, enum call_next next)
 {
@@ -219,8 +232,26 @@ static void carry_on(struct exchange *x, struct task *task, enum call_next next)
 	(void)pthread_mutex_unlock(&x->lock);
 	if (next == CALL_SUBMIT)
 		submit(task);
+	else if (next == CALL_SLEEP)
+		put_to_sleep(x, task);
 	if (is_last)
 		reply(x);
+}
+
+void exchange_wake(struct sleeper *sleeper)
+{
+	struct task *task = (struct task *)(void *)((uint8_t *)sleeper - offsetof(struct task, sleeper));
+	struct exchange *x = sleeper->exchange;
+	bool is_pending;
+
+	(void)pthread_mutex_lock(&x->lock);
+	is_pending = task->call->state == CALL_PENDING;
+	(void)pthread_mutex_unlock(&x->lock);
+	if (!is_pending)
+		return;
+	/* What comes from now on is news again. */
+	task->plan.seen = auth_news_count(x->group.core->options.auth_news, task->plan.place);
+	submit(task);
 }
 
 static void task_done(struct store_op *op, const struct store_result *result)
@@ -237,6 +268,8 @@ static void task_done(struct store_op *op, const struct store_result *result)
 	(void)pthread_mutex_unlock(&x->lock);
 	if (next == CALL_SUBMIT)
 		submit(task);
+	else if (next == CALL_SLEEP)
+		put_to_sleep(x, task);
 	else if (next != CALL_NOTHING)
 		carry_on(x, task, next);
 	if (is_last)
@@ -431,6 +464,17 @@ static bool make_calls(struct exchange *x, Latchkey__V1__Call **sent, size_t cou
 	return true;
 }
 
+/* Once for all calls of the frame: a hash, and a search. */
+static void identify(struct exchange *x, const Latchkey__V1__RequestFrame *sent, struct connection *c)
+{
+	x->group.callers = core_callers(x->group.core);
+	if (x->group.callers == NULL || !sent->has_credential)
+		return;
+	x->group.caller = callers_find(x->group.callers, span_of(sent->credential.data, sent->credential.len));
+	if (x->group.caller == NULL)
+		connection_note_stranger(c);
+}
+
 /* NULL: *st says why the frame is refused. Nothing has been taken then; the arena is freed by the caller. */
 static struct exchange *build(arena *a, struct connection *c, const struct wire_route *route, span frame,
 			      struct status *st)
@@ -455,8 +499,10 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->group.body_bytes_left = BODY_BYTES_MAX;
 	x->group.tasks_left = TASKS_MAX;
 	x->group.keys = core_keys(x->group.core);
+	identify(x, sent, c);
 	if (!make_calls(x, sent->calls, sent->n_calls)) {
 		keyring_release(&x->group.keys);
+		callers_release(&x->group.callers);
 		(void)call_no_memory(st);
 		return NULL;
 	}

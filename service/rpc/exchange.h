@@ -9,6 +9,7 @@
 
 struct connection;
 struct exchange;
+struct sleeper;
 
 /* Intrusive list, in the connection's hands, under its lock. */
 struct exchange_link {
@@ -31,6 +32,9 @@ struct exchange_cutoff {
 /* Parked calls are answered OK: when they are due by now_ms, or there is something to tell them. Returns the other calls
  * that it answered. */
 size_t exchange_cut_off(struct exchange *x, const struct exchange_cutoff *cutoff);
+
+/* A task that paused goes on, if its call is not answered yet. */
+void exchange_wake(struct sleeper *sleeper);
 
 /* Has parked calls. */
 bool exchange_is_parked(const struct exchange *x);

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "codec/codec.h"
+#include "latchkey/v1/profiles.pb-c.h"
 #include "latchkey/v1/visitors.pb-c.h"
 #include "rpc/server.h"
 
@@ -108,6 +109,9 @@ static void leave_to_arena(void *data, void *p)
 
 static size_t entries_max(const ProtobufCMessageDescriptor *type)
 {
+	if (type == &latchkey__v1__put_profile_request__descriptor ||
+	    type == &latchkey__v1__ack_profile_changes_request__descriptor)
+		return FRAME_WIDE_MAX;
 	return type == &latchkey__v1__record_visitors_request__descriptor ? FRAME_IDS_MAX : FRAME_REPEATED_MAX;
 }
 

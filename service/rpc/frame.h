@@ -15,7 +15,9 @@
 #define FRAME_UNKNOWN_FIELDS_MAX 16
 /* Entries of any repeated field: calls, attributes, tokens, keys to remove. None of them is ever allowed more, */
 #define FRAME_REPEATED_MAX 64
-/* but the ids of visitors, which are no more than bytes. */
+/* but what a profile has, or is acknowledged at once, */
+#define FRAME_WIDE_MAX 256
+/* and the ids of visitors, which are no more than bytes. */
 #define FRAME_IDS_MAX 1024
 
 /* What decoding `len` bytes may take from the arena. Honest messages were measured at two to five times their size,

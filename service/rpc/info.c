@@ -24,15 +24,18 @@ static ProtobufCBinaryData text_copy(arena *a, const char *text)
 	return arena_copy(a, span_str(text), &s) ? message_bytes(s) : message_bytes(SPAN_EMPTY);
 }
 
-static bool realm_names(arena *a, const struct realms *realms, ProtobufCBinaryData **ret)
+/* Those of which the caller may know. */
+static bool realm_names(const struct call *call, const struct realms *realms, Latchkey__V1__ServerInfoResponse *m)
 {
-	ProtobufCBinaryData *names = arena_array(a, realms->count, sizeof(*names));
+	const struct caller *caller = call->group->caller;
+	ProtobufCBinaryData *names = arena_array(call->env.arena, realms->count, sizeof(*names));
 
 	if (names == NULL)
 		return false;
 	for (size_t i = 0; i < realms->count; i++)
-		names[i] = message_bytes(realms->realms[i].name);
-	*ret = names;
+		if (caller == NULL || caller_knows_realm(caller, realms->realms[i].name))
+			names[m->n_realms++] = message_bytes(realms->realms[i].name);
+	m->realms = names;
 	return true;
 }
 
@@ -54,9 +57,8 @@ enum status_code server_info_plan(struct call *call, struct status *st)
 	MESSAGE_SET(m, store_ready, state.is_ready);
 	MESSAGE_SET(m, store_version, text_copy(call->env.arena, state.version));
 	MESSAGE_SET(m, draining, atomic_load(&core->is_draining));
-	if (!realm_names(call->env.arena, core->options.realms, &m->realms))
+	if (!realm_names(call, core->options.realms, m))
 		return call_no_memory(st);
-	m->n_realms = core->options.realms->count;
 	call->response = &m->base;
 	return STATUS_OK;
 }
@@ -110,24 +112,73 @@ enum status_code server_policy_plan(struct call *call, struct status *st)
 	return STATUS_OK;
 }
 
+static void fill_counter(span name, uint64_t value, const char *help, Latchkey__V1__Counter *to)
+{
+	latchkey__v1__counter__init(to);
+	MESSAGE_SET(to, name, message_bytes(name));
+	MESSAGE_SET(to, value, value);
+	MESSAGE_SET(to, help, message_bytes(span_str(help)));
+}
+
+static bool is_counted(size_t realm)
+{
+	for (size_t i = 0; i < REALM_METRICS; i++)
+		if (realm_metric_get((enum realm_metric)i, realm) > 0)
+			return true;
+	return false;
+}
+
+/* Of realms in which nothing was counted nothing is told: there may be a thousand. */
+static size_t count_counters(const struct realms *realms)
+{
+	size_t count = METRICS;
+
+	for (size_t r = 0; r < realms->count; r++)
+		count += is_counted(r) ? REALM_METRICS : 0;
+	return count;
+}
+
+/* Fills at most `room`: another thread may count in a realm for the first time. False: no memory. */
+static bool fill_realm_counters(arena *a, const struct realms *realms, Latchkey__V1__Counter *to, size_t room,
+				size_t *ret_count)
+{
+	size_t count = 0;
+
+	for (size_t r = 0; r < realms->count; r++) {
+		for (size_t i = 0; is_counted(r) && i < REALM_METRICS && count < room; i++) {
+			const enum realm_metric m = (enum realm_metric)i;
+			const span name = arena_printf(a, "%s{realm=\"%.*s\"}", realm_metric_name(m),
+						       SPAN_FMT(realms->realms[r].name));
+
+			if (name.len == 0)
+				return false;
+			fill_counter(name, realm_metric_get(m, r), realm_metric_help(m), &to[count++]);
+		}
+	}
+	*ret_count = count;
+	return true;
+}
+
 enum status_code server_stats_plan(struct call *call, struct status *st)
 {
+	const struct realms *realms = call->group->core->options.realms;
+	const size_t room = count_counters(realms);
 	arena *a = call->env.arena;
 	Latchkey__V1__ServerStatsResponse *m = arena_alloc(a, sizeof(*m));
-	Latchkey__V1__Counter *counters = arena_array(a, METRICS, sizeof(*counters));
-	Latchkey__V1__Counter **all = arena_array(a, METRICS, sizeof(Latchkey__V1__Counter *));
+	Latchkey__V1__Counter *counters = arena_array(a, room, sizeof(*counters));
+	Latchkey__V1__Counter **all = arena_array(a, room, sizeof(Latchkey__V1__Counter *));
+	size_t count = 0;
 
-	if (m == NULL || counters == NULL || all == NULL)
+	if (m == NULL || counters == NULL || all == NULL ||
+	    !fill_realm_counters(a, realms, counters + METRICS, room - METRICS, &count))
 		return call_no_memory(st);
 	latchkey__v1__server_stats_response__init(m);
-	for (size_t i = 0; i < METRICS; i++) {
-		latchkey__v1__counter__init(&counters[i]);
-		MESSAGE_SET(&counters[i], name, message_bytes(span_str(metric_name((enum metric)i))));
-		MESSAGE_SET(&counters[i], value, metric_get((enum metric)i));
-		MESSAGE_SET(&counters[i], help, message_bytes(span_str(metric_help((enum metric)i))));
+	for (size_t i = 0; i < METRICS; i++)
+		fill_counter(span_str(metric_name((enum metric)i)), metric_get((enum metric)i),
+			     metric_help((enum metric)i), &counters[i]);
+	m->n_counters = METRICS + count;
+	for (size_t i = 0; i < m->n_counters; i++)
 		all[i] = &counters[i];
-	}
-	m->n_counters = METRICS;
 	m->counters = all;
 	call->response = &m->base;
 	return STATUS_OK;

@@ -39,6 +39,9 @@ enum status_code locks_acquire_answer(struct call *call, struct task *task, cons
 
 	if (m == NULL)
 		return call_no_memory(st);
+	/* The drain need not wait for a lock: its caller may go on waiting by another instance. */
+	if (atomic_load(&call->group->core->is_stopping))
+		lock_acquire_wait_no_longer(&task->plan);
 	if (lock_acquire_answer(&call->env, &task->plan, reply, ret_next, &result, st) != STATUS_OK)
 		return st->code;
 	if (*ret_next == PLAN_AGAIN) {

@@ -10,6 +10,7 @@ struct method {
 	const ProtobufCMessageDescriptor *request;
 	const ProtobufCMessageDescriptor *response;
 	bool is_mutating; /* looks at the idempotency key */
+	bool is_open;	  /* whoever reaches the service may call it */
 	bool needs_all;	  /* one failed task fails the call */
 	/* Reads call->request. Makes call->response at once, or call_tasks with their plans. NULL: not served. */
 	enum status_code (*plan)(struct call *call, struct status *st);
@@ -42,7 +43,7 @@ enum status_code server_methods_plan(struct call *call, struct status *st) MUST_
 enum status_code server_redis_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_keys_plan(struct call *call, struct status *st) MUST_CHECK;
 
-#define METHOD_WITH_TASKS(name)                                                                                       \
+#define METHOD_WITH_TASKS(name)                                                                                        \
 	enum status_code name##_plan(struct call *call, struct status *st) MUST_CHECK;                                 \
 	enum status_code name##_answer(struct call *call, struct task *task, const struct store_reply *reply,          \
 				       enum plan_next *ret_next, struct status *st) MUST_CHECK;
@@ -63,6 +64,16 @@ METHOD_WITH_TASKS(limits_reset)
 METHOD_WITH_TASKS(locks_acquire)
 METHOD_WITH_TASKS(locks_extend)
 METHOD_WITH_TASKS(locks_release)
+METHOD_WITH_TASKS(profiles_put)
+METHOD_WITH_TASKS(profiles_get)
+METHOD_WITH_TASKS(profiles_update)
+METHOD_WITH_TASKS(profiles_delete)
+METHOD_WITH_TASKS(profiles_changes)
+METHOD_WITH_TASKS(profiles_ack_changes)
+METHOD_WITH_TASKS(profiles_dead_changes)
+METHOD_WITH_TASKS(auth_cache_lookup)
+METHOD_WITH_TASKS(auth_cache_fill)
+METHOD_WITH_TASKS(auth_cache_forget)
 #undef METHOD_WITH_TASKS
 enum status_code sessions_watch_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code sessions_watch_poll(struct call *call, bool is_last, struct status *st) MUST_CHECK;

@@ -23,6 +23,7 @@
  *   registry.lock    the slots of connections (registry.c); a leaf
  *   core.keys_lock   which keyring is in force (core.c); a leaf, taken with exchange.lock held by Server/Keys only
  *   watchers.lock    the slots of parked calls (watchers.c); a leaf
+ *   sleepers.lock    the list of tasks that pause (sleepers.c); a leaf, taken with none held
  * Under exchange.lock the store may be asked for its state, the memory of recent revocations be read and added to, and
  * the log of events be read: their own locks come after.
  *
@@ -64,6 +65,7 @@ static void on_tick(void *owner)
 	realm_polls_tick(core->realm_polls, core, cutoff.now_ms);
 	cutoff.is_parked_only = true;
 	watchers_visit(core->watchers, cutoff.now_ms, poll_one, &cutoff);
+	sleepers_wake(core->sleepers, core->options.auth_news, cutoff.now_ms, exchange_wake);
 }
 
 enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **ret, struct status *st)
@@ -108,15 +110,17 @@ static const struct wire_channel_events *on_accepted(void *owner, wire_channel *
 
 static const struct wire_channel_listener_events listener_events = {.accepted = on_accepted};
 
-static enum status_code check_address(const char *url, struct status *st)
+static enum status_code check_address(const rpc_server *s, const char *url, struct status *st)
 {
 	switch (address_scope_of(url)) {
 	case ADDRESS_LOCAL:
 		return STATUS_OK;
 	case ADDRESS_REMOTE:
+		if (s->core->callers != NULL)
+			return STATUS_OK;
 		return status_set(st, STATUS_INVALID_ARGUMENT,
-				  "%s is not a loopback address, and no credentials are configured: listen on "
-				  "127.0.0.1, [::1] or ipc:///path",
+				  "%s is not a loopback address, and callers are not told apart: name a file "
+				  "of their credentials, or listen on 127.0.0.1, [::1] or ipc:///path",
 				  url);
 	case ADDRESS_BAD:
 		break;
@@ -148,7 +152,7 @@ enum status_code rpc_server_listen(rpc_server *s, const char *url, wire_tls *tls
 	enum wire_error err;
 
 	assert(!s->is_drained);
-	if (check_address(url, st) != STATUS_OK)
+	if (check_address(s, url, st) != STATUS_OK)
 		return st->code;
 	grown = reallocarray(s->listeners, s->listener_count + 1, sizeof(wire_channel_listener *));
 	if (grown == NULL)
@@ -170,6 +174,11 @@ const char *rpc_server_url(const rpc_server *s, size_t i)
 void rpc_server_use_keys(rpc_server *s, keyring *keys)
 {
 	core_use_keys(s->core, keys);
+}
+
+void rpc_server_use_callers(rpc_server *s, callers *who)
+{
+	core_use_callers(s->core, who);
 }
 
 void rpc_server_set_draining(rpc_server *s)
@@ -219,6 +228,7 @@ bool rpc_server_drain(rpc_server *s, uint32_t timeout_ms)
 	s->listener_count = 0;
 	atomic_store(&core->is_stopping, true);
 	watchers_visit(core->watchers, UINT64_MAX, poll_one, &parked);
+	sleepers_wake(core->sleepers, core->options.auth_news, UINT64_MAX, exchange_wake);
 	wait_answered(core, timeout_ms);
 	registry_visit_due(core->connections, UINT64_MAX, cut_off_one, &cut);
 	/* Answers that other threads are just sending; then frames that they had just begun. */
@@ -240,6 +250,8 @@ void rpc_server_free(rpc_server **s)
 	if (!old->is_drained)
 		(void)rpc_server_drain(old, 0);
 	wire_ticker_stop(&old->ticker);
+	/* All calls are answered: only their references are given back. */
+	sleepers_wake(old->core->sleepers, NULL, UINT64_MAX, exchange_wake);
 	core_release(&old->core);
 	free(old->listeners);
 	free(old);

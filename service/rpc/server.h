@@ -4,7 +4,9 @@
 /* The callers' side: accepts SP request frames, dispatches their calls over the method table, answers each by its
  * deadline. */
 
+#include "auth/news.h"
 #include "base/status.h"
+#include "callers/callers.h"
 #include "crypto/keyring.h"
 #include "realm/realm.h"
 #include "session/event_log.h"
@@ -26,9 +28,11 @@ typedef struct rpc_server rpc_server;
 struct rpc_options {
 	const struct realms *realms; /* lives as long as the server */
 	keyring *keys;		     /* retained; the first in force */
+	callers *callers;	     /* retained; the first in force. NULL: callers are not told apart */
 	const struct store *store;   /* lives as long as the server */
 	recent *recent;		     /* of revocations; lives until the store is closed. NULL: none is remembered */
 	not_before *not_before;	     /* of realms; lives as long. NULL: none is known, and the store is not asked */
+	auth_news *auth_news;	     /* of answers; lives as long. NULL: none is heard */
 	event_log *events;	     /* for those who watch; lives until the store is closed */
 	uint32_t replay_window_ms;   /* the store's: how young a session is whose absence proves nothing */
 	uint32_t timeout_default_ms; /* of a call that names none */
@@ -44,7 +48,7 @@ struct rpc_options {
 enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **ret, struct status *st) MUST_CHECK;
 
 /* Any number of listeners; one thread at a time, before rpc_server_drain. INVALID_ARGUMENT (URL; or an address beyond
- * loopback, which demands credentials), FAILED_PRECONDITION (in use, not bindable). */
+ * loopback without callers to be told apart), FAILED_PRECONDITION (in use, not bindable). */
 enum status_code rpc_server_listen(rpc_server *s, const char *url, wire_tls *tls, uint32_t ipc_mode,
 				   struct status *st) MUST_CHECK;
 
@@ -58,6 +62,9 @@ const char *rpc_server_url(const rpc_server *s, size_t i);
 /* Frames that arrive from now on are served with this keyring, which is retained; those in flight end with the one they
  * began with. It must be a reload of the one in force. */
 void rpc_server_use_keys(rpc_server *s, keyring *keys);
+
+/* The same of who may call what. Not NULL, and only where there was one from the beginning. */
+void rpc_server_use_callers(rpc_server *s, callers *who);
 
 /* From now on Health says NOT_SERVING; everything else goes on. */
 void rpc_server_set_draining(rpc_server *s);

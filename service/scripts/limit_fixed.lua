@@ -17,8 +17,7 @@ if before then return before end
 local start, count = now, 0
 
 local function store()
-	redis.call('SET', key, string.format('%.0f:%.0f', start, count), 'PX',
-		string.format('%.0f', math.ceil((start + period - now) / 1000)))
+	redis.call('SET', key, string.format('%.0f:%.0f', start, count), 'PX', time_to_live(start + period - now))
 end
 
 local state = redis.call('GET', key)

@@ -28,8 +28,7 @@ local owed, owed_part = 0, 0
 local most, most_part = price(burst)
 
 local function store()
-	redis.call('SET', key, string.format('%.0f:%.0f:%.0f', now + owed, owed_part, limit), 'PX',
-		string.format('%.0f', math.max(1, math.ceil((owed + 1) / 1000))))
+	redis.call('SET', key, string.format('%.0f:%.0f:%.0f', now + owed, owed_part, limit), 'PX', time_to_live(owed))
 end
 
 local state = redis.call('GET', key)

@@ -66,5 +66,5 @@ if cost == 0 then return granted(remaining, reset) end
 local at = math.max(now, last_at)
 redis.call('ZADD', key, us_text(at), string.format('%016.0f:%.0f', total, cost))
 if over > 0 then redis.call('ZREMRANGEBYRANK', key, 0, math.min(over, DROPPED_MAX) - 1) end
-redis.call('PEXPIRE', key, string.format('%.0f', math.ceil((at + period - now) / 1000)))
+redis.call('PEXPIRE', key, time_to_live(at + period - now))
 return granted(remaining - cost, at + period - now)

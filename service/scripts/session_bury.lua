@@ -2,10 +2,10 @@
 -- Ends sessions of a user again whose end was acknowledged before another primary took over. A tombstone is left even
 -- where no record is: another instance may still bring that back. Of a session that was rotated on the new primary before
 -- its end came back, what came of it ends as well.
--- KEYS    1 index  [2 the user's last logouts everywhere]
+-- KEYS    1 index  [2 the user's last logouts everywhere: then the answers about the user are forgotten as well]
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live at most, ms  4 now, ms
 --         5 names, 22 bytes each  6 forwards to follow at most  [7 scope of a logout everywhere]
--- Returns 'done' or 'there'
+-- Returns 'done' or 'there'; 'again' if the answers about the user cannot be forgotten now
 -- Cost    O(log n) and 4 commands for each of the names, and of the forwards followed
 local index, logouts = KEYS[1], KEYS[2]
 local prefix, tombstone, lives, now, names = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
@@ -38,5 +38,7 @@ if logouts then
 		redis.call('HSET', logouts, ARGV[7], tombstone)
 	end
 	redis.call('PEXPIRE', logouts, math.max(lives, redis.call('PTTL', logouts)))
+	-- As session_revoke_user does; where a cluster has the epoch elsewhere already, when the slot is moved.
+	if type(redis.pcall('DEL', 'lk1:f' .. index:sub(6))) ~= 'number' then return 'again' end
 end
 return answer

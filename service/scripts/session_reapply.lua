@@ -15,8 +15,6 @@
 local session, mark = KEYS[1], KEYS[2]
 local delta, wanted = ARGV[1], tonumber(ARGV[2])
 local UNBOUND = string.rep('\0', 8)
--- Instances bring back what they have within some tens of milliseconds. The mark outlives all of their tries.
-local PATIENCE_MS, MARK_MS = 300, 10000
 
 local value = redis.call('GET', session)
 if not value then return 'again' end
@@ -47,12 +45,7 @@ local function is_contained(starts)
 	return false
 end
 
-local function has_waited()
-	local left = redis.call('PTTL', mark)
-	if left > 0 then return left <= MARK_MS - PATIENCE_MS end
-	redis.call('SET', mark, '', 'PX', MARK_MS)
-	return false
-end
+-- include has_waited
 
 -- The number of the delta that this one goes in front of: its own place, but none that is bound may move.
 local function place_among(starts)

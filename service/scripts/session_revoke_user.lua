@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
--- Ends a user's sessions, a chunk of them at a time, also when Redis is full.
--- KEYS    1 index; besides it the user's sessions, and their last logouts everywhere
+-- Ends a user's sessions, a chunk of them at a time, also when Redis is full; and forgets all answers about the user.
+-- KEYS    1 index; besides it the user's sessions, their last logouts everywhere, and the epoch of their answers
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
 --         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
 --         9 now, ms  10 most logouts to keep  11 head of the announcement  12 forwards to follow at most
 --         13 entries to look at behind the last one seen, at most  14 '': whatever the name to spare leads to; 'found':
 --         a session or its end must be there; 'rotated': and a forward
--- Returns {revoked, score, name, names, spared}: the last entry seen, '' and '' when that was all; all in the chunk that
---         are dead now, 22 bytes each; the name spared, which is another when that session was rotated. {-1}: what
---         was to be there is not, and nothing was done
--- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk; one for each forward followed, and for
+-- Returns {revoked, score, name, names, spared, forgotten}: the last entry seen, '' and '' when that was all; all in the
+--         chunk that are dead now, 22 bytes each; the name spared, which is another when that session was rotated; 0 if
+--         the answers about the user have still to be forgotten, else 1. {-1}: what was to be there is not, and nothing
+--         was done
+-- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk; one for each forward followed, for the
+--         answers about the user, and for
 --         each entry looked at behind the last one
 -- Again   Entries of those that this call has ended stay in the index until a list or a create meets them, so a second
 --         run, after a first whose answer was lost, finds them and tells their names and number again. Entries of those
@@ -49,6 +51,15 @@ local function keep_in_mind()
 		redis.call('HSET', logouts, scope, ARGV[2])
 	end
 	redis.call('PEXPIRE', logouts, math.max(lives, redis.call('PTTL', logouts)))
+end
+
+-- With each chunk: what was loaded in between may tell of a session that lived until this one. See auth_lookup. While a
+-- cluster moves the slot the epoch may be elsewhere already; then it takes a command of its own.
+local function forget_answers()
+	local epoch = 'lk1:f' .. index:sub(6)
+	local gone = redis.pcall('DEL', epoch)
+	if gone == 1 then redis.pcall('PUBLISH', 'lk1:e', '\4\2' .. epoch) end
+	return type(gone) == 'number' and 1 or 0
 end
 
 -- What is spared is the session that lives. Its key need not be there, and while a cluster moves the slot such a one
@@ -108,5 +119,6 @@ if names ~= '' then
 	-- An ACL without the channel must not undo what is done.
 	redis.pcall('PUBLISH', 'lk1:e', ARGV[11] .. names)
 end
-if not last then return {revoked, '', '', names, spared} end
-return {revoked, last_score, last, names, spared}
+local forgotten = forget_answers()
+if not last then return {revoked, '', '', names, spared, forgotten} end
+return {revoked, last_score, last, names, spared, forgotten}

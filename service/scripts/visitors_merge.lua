@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- The union of buckets of one counter, and of registers that were brought from other slots; also when Redis is full, for
 -- nothing of it stays.
--- KEYS    1, 2 for a moment only  [3... buckets]
+-- KEYS    1 for a moment only, as are those that begin with 2  [3... buckets]
 -- ARGV    1 'count' or 'registers'  [2... registers, as this script gives them]
 -- Returns {'ok', number of visitors} or {'ok', registers}
 -- Cost    O(buckets and registers), 16,384 registers each
@@ -15,12 +15,16 @@ local function call(...)
 	return reply
 end
 
-call('DEL', union)
-call('PFMERGE', union, unpack(KEYS, 3))
+-- What is to be merged, after the buckets; and what is to be gone in the end.
+local parts, moment = {unpack(KEYS, 3)}, {union}
 for i = 2, #ARGV do
-	call('SET', scratch, ARGV[i])
-	call('PFMERGE', union, scratch)
+	local key = scratch .. i
+	call('SET', key, ARGV[i])
+	parts[#parts + 1], moment[#moment + 1] = key, key
 end
+-- All at once: each merge would go over the union's registers again.
+call('DEL', union)
+call('PFMERGE', union, unpack(parts))
 local answer = ARGV[1] == 'count' and call('PFCOUNT', union) or call('GET', union)
-redis.call('DEL', union, scratch)
+redis.call('DEL', unpack(moment))
 return failure or {'ok', answer}

@@ -243,6 +243,47 @@ static enum status_code answer_missing(const struct plan_env *env, struct plan *
 	return code;
 }
 
+/* The script could not reach the epoch of the answers about the user, for a cluster is moving the slot: a command of its own
+ * finds it where it is. */
+static enum status_code plan_forget(const struct plan_env *env, const struct session_state *s, struct plan *plan,
+				    struct status *st)
+{
+	struct command_writer w = command_start(env->arena, STORE_SCRIPT_AUTH_FORGET, true);
+	span epoch;
+
+	if (!key_of_subject(env->arena, 'f', s->handle.tag, &epoch))
+		return no_memory(st);
+	command_key(&w, epoch);
+	command_arg(&w, SPAN_EMPTY);
+	command_number(&w, 0);
+	return command_end(&w, plan, st);
+}
+
+static enum status_code answer_forgotten(const struct session_state *s, const struct store_reply *reply,
+					 struct session_revoke_user_result *ret, struct status *st)
+{
+	if (!plan_redo_is_done(reply))
+		return reply_odd(st, "auth_forget");
+	*ret = (struct session_revoke_user_result){.revoked = s->revoke_user.revoked};
+	return STATUS_OK;
+}
+
+/* The last chunk. */
+static enum status_code finish(const struct plan_env *env, struct plan *plan, bool is_forgotten,
+			       enum plan_next *ret_next, struct session_revoke_user_result *ret, struct status *st)
+{
+	enum status_code code;
+
+	if (is_forgotten) {
+		*ret = (struct session_revoke_user_result){.revoked = plan->session->revoke_user.revoked};
+		return STATUS_OK;
+	}
+	code = plan_forget(env, plan->session, plan, st);
+	if (code == STATUS_OK)
+		*ret_next = PLAN_AGAIN;
+	return code;
+}
+
 enum status_code session_revoke_user_answer(const struct plan_env *env, struct plan *plan,
 					    const struct store_reply *reply, enum plan_next *ret_next,
 					    struct session_revoke_user_result *ret, struct status *st)
@@ -253,23 +294,24 @@ enum status_code session_revoke_user_answer(const struct plan_env *env, struct p
 	const struct store_reply *name = reply_element(reply, 2, STORE_STRING);
 	const struct store_reply *names = reply_element(reply, 3, STORE_STRING);
 	const struct store_reply *spared = reply_element(reply, 4, STORE_STRING);
+	const struct store_reply *forgotten = reply_element(reply, 5, STORE_INTEGER);
 	enum status_code code;
 
 	*ret_next = PLAN_DONE;
 	plan->redos = NULL;
+	if (plan->command.script == STORE_SCRIPT_AUTH_FORGET)
+		return answer_forgotten(plan->session, reply, ret, st);
 	if (revoked != NULL && revoked->integer == -1 && u->has_except && !u->is_sure)
 		return answer_missing(env, plan, ret_next, st);
 	if (revoked == NULL || score == NULL || name == NULL || names == NULL || revoked->integer < 0 ||
 	    revoked->integer > REVOKE_CHUNK + MOVED_LOOKS_MAX || names->string.len % NAME_CHARS != 0 ||
-	    spared == NULL || spared->string.len != (u->has_except ? NAME_CHARS : 0))
+	    spared == NULL || forgotten == NULL || spared->string.len != (u->has_except ? NAME_CHARS : 0))
 		return reply_odd(st, "session_revoke_user");
 	if (!take_spared(env, plan->session, spared->string) || !redo_chunk(env, plan->session, names->string, plan))
 		return no_memory(st);
 	u->revoked += (uint32_t)revoked->integer;
-	if (name->string.len == 0) {
-		*ret = (struct session_revoke_user_result){.revoked = u->revoked};
-		return STATUS_OK;
-	}
+	if (name->string.len == 0)
+		return finish(env, plan, forgotten->integer == 1, ret_next, ret, st);
 	if (!arena_copy(env->arena, score->string, &u->cursor_score) ||
 	    !arena_copy(env->arena, name->string, &u->cursor_name))
 		return no_memory(st);

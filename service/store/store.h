@@ -28,6 +28,18 @@
 	X(SESSION_RESTORE, "session_restore")                                                                          \
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \
 	X(SESSION_BURY, "session_bury")                                                                                \
+	X(PROFILE_CHANGE, "profile_change")                                                                            \
+	X(PROFILE_REDO, "profile_redo")                                                                                \
+	X(PROFILE_GET, "profile_get")                                                                                  \
+	X(PROFILE_PUBLISH, "profile_publish")                                                                          \
+	X(PROFILE_SENT, "profile_sent")                                                                                \
+	X(PROFILE_CHANGES, "profile_changes")                                                                          \
+	X(PROFILE_ACK, "profile_ack")                                                                                  \
+	X(PROFILE_DEAD, "profile_dead")                                    \
+	X(AUTH_LOOKUP, "auth_lookup")                                                                                  \
+	X(AUTH_FILL, "auth_fill")                                                                                      \
+	X(AUTH_EPOCH, "auth_epoch")                                                                                    \
+	X(AUTH_FORGET, "auth_forget")                                                                                  \
 	X(VISITORS_RECORD, "visitors_record")                                                                          \
 	X(VISITORS_MERGE, "visitors_merge")                                                                            \
 	X(LIMIT_GCRA, "limit_gcra")                                                                                    \

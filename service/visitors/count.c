@@ -12,11 +12,11 @@
 #include "plan/reply.h"
 #include "visitors/bucket.h"
 
-/* Merging takes some 20 us a bucket (measured), so a step half a millisecond. With two keys for the moment, the word and
- * the registers so far they are all that a command holds. */
-#define BUCKETS_A_STEP 20
+/* Merging takes Redis 26 us a bucket and 0.2 ms besides (measured), so a step 0.65 ms. */
+#define BUCKETS_A_STEP 16
 
-_Static_assert(2 + BUCKETS_A_STEP + 2 <= STORE_ARGS_MAX, "a step is a command");
+_Static_assert(2 + BUCKETS_A_STEP + 2 <= STORE_ARGS_MAX,
+	       "a step is a command: two keys, the word and what there is so far");
 _Static_assert(2 + 1 + VISITORS_COUNTERS_MAX <= STORE_ARGS_MAX, "and so is the union of all counters");
 _Static_assert(VISITORS_BUCKETS_MAX / BUCKETS_A_STEP + 1 < PLAN_STEPS_MAX, "a counter's steps and the union");
 
@@ -36,6 +36,7 @@ static enum status_code check_range(const struct plan_env *env, const struct vis
 	const uint64_t to_ms = req->to_ms == 0 ? env->now_ms : req->to_ms;
 	const uint64_t from_ms = req->from_ms == 0 ? env->now_ms : req->from_ms;
 	const uint64_t last = bucket_at(req->bucket, to_ms);
+	uint64_t buckets;
 
 	/* The last year whose buckets have the names that people expect. */
 	if (to_ms >= 253402300800000 || from_ms >= 253402300800000)
@@ -45,17 +46,18 @@ static enum status_code check_range(const struct plan_env *env, const struct vis
 	if (whole->first > last)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "from_ms is after to_ms%s",
 				  req->from_ms == 0 ? ": absent, it is now; name it" : "");
-	if (last - whole->first >= VISITORS_BUCKETS_MAX)
+	buckets = last - whole->first + 1;
+	if (buckets > VISITORS_BUCKETS_MAX)
 		return status_set(st, STATUS_INVALID_ARGUMENT,
 				  "from_ms to to_ms: %llu buckets; at most %d can be counted at once%s",
-				  (unsigned long long)(last - whole->first + 1), VISITORS_BUCKETS_MAX,
+				  (unsigned long long)buckets, VISITORS_BUCKETS_MAX,
 				  req->bucket == VISITORS_HOUR ? ": count days" : "");
-	whole->buckets = (uint32_t)(last - whole->first + 1);
+	whole->buckets = (uint32_t)buckets;
 	return STATUS_OK;
 }
 
 enum status_code visitor_count_start(const struct plan_env *env, const struct visitor_count_request *req,
-				      struct visitor_count *ret, struct status *st)
+				     struct visitor_count *ret, struct status *st)
 {
 	struct visitor_count whole = {.req = req, .left = req->counter_count};
 
@@ -148,10 +150,10 @@ static enum status_code plan_union(const struct plan_env *env, const struct visi
 }
 
 enum status_code visitor_count_plan(const struct plan_env *env, struct visitor_count *whole, size_t counter,
-				     struct plan *ret_plan, struct status *st)
+				    struct plan *ret_plan, struct status *st)
 {
 	struct plan plan = {.visitors = arena_alloc(env->arena, sizeof(*plan.visitors))};
-	const bool is_one = whole->req->counter_count == 1 && whole->buckets < STORE_ARGS_MAX;
+	const bool is_one = whole->req->counter_count == 1 && whole->buckets <= BUCKETS_A_STEP;
 	enum status_code code;
 
 	if (plan.visitors == NULL)
@@ -174,7 +176,7 @@ static bool take_count(const struct store_reply *number, struct visitor_count *w
 }
 
 enum status_code visitor_count_answer(const struct plan_env *env, struct visitor_count *whole, struct plan *plan,
-				       const struct store_reply *reply, enum plan_next *ret_next, struct status *st)
+				      const struct store_reply *reply, enum plan_next *ret_next, struct status *st)
 {
 	struct visitors_state *s = plan->visitors;
 	const struct store_reply *registers = reply_element(reply, 1, STORE_STRING);

@@ -72,7 +72,7 @@ static size_t add_buckets(const struct plan_env *env, const struct visitor_recor
 }
 
 enum status_code visitor_record_plan(const struct plan_env *env, const struct visitor_record_request *req,
-				      struct plan *ret_plan, struct status *st)
+				     struct plan *ret_plan, struct status *st)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_VISITORS_RECORD, true);
 	uint64_t expires_ms[VISITORS_BUCKETS] = {0};
@@ -102,7 +102,7 @@ enum status_code visitor_record_plan(const struct plan_env *env, const struct vi
 }
 
 enum status_code visitor_record_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,
-					struct visitor_record_result *ret, struct status *st)
+				       struct visitor_record_result *ret, struct status *st)
 {
 	struct command_writer again = {.arena = env->arena, .command = plan->command};
 

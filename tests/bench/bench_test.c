@@ -42,6 +42,16 @@ static json_t *row_of(json_t *rows, const char *name)
 	return NULL;
 }
 
+static size_t count_of(json_t *rows, const char *kind)
+{
+	size_t count = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) count += strcmp(json_string_value(json_object_get(row, "kind")), kind) == 0;
+	return count;
+}
+
 static void expect_measured(json_t *row, const char *name)
 {
 	const double ours = json_number_value(json_object_get(row, "ours"));
@@ -122,7 +132,9 @@ static void test_lines_become_rows(void **state)
 	if (result.status != 0)
 		fail_msg("status %d:\n%s%s", result.status, result.out, result.err);
 	rows = json_load_file(path, 0, NULL);
-	assert_int_equal(json_array_size(rows), WANTED);
+	assert_int_equal(count_of(rows, "line"), WANTED);
+	assert_int_equal(count_of(rows, "line") + count_of(rows, "detail"), json_array_size(rows));
+	assert_true(json_number_value(json_object_get(row_of(rows, "get-64, Redis us"), "ours")) > 0);
 	for (size_t i = 0; i < WANTED; i++) {
 		expect_row(row_of(rows, wanted[i].name), wanted[i].name, wanted[i].has_goal);
 		assert_non_null(strstr(result.out, wanted[i].name));
@@ -167,10 +179,9 @@ struct framed {
 	ssize_t measured;
 };
 
-#define FRAMED(framing, text, measured)                                                                                \
-	{                                                                                                              \
-		&framing, text, sizeof(text) - 1, measured                                                             \
-	}
+/* clang-format off */
+#define FRAMED(framing, text, measured) {&(framing), (text), sizeof(text) - 1, (measured)}
+/* clang-format on */
 
 /* A load generator that took half an answer for a whole one would count too many. */
 static void test_answers_end_where_they_should(void **state)

@@ -131,8 +131,7 @@ static void measure_scripts(struct bench *b, struct changes *c, unsigned round)
 static void report(struct bench *b, struct changes *c)
 {
 	for (unsigned i = 0; i < CHANGES; i++) {
-		report_result(&b->report, names[i], bench_median(c->ours[i], b->settings.rounds),
-			      bench_median(c->baseline[i], b->settings.rounds));
+		report_rounds(&b->report, names[i], c->ours[i], c->baseline[i], b->settings.rounds);
 		script_drop(&c->scripts[i]);
 	}
 }

@@ -16,6 +16,7 @@
 struct get {
 	struct crowd crowd;
 	unsigned in_flight;
+	struct cost cost; /* of ours */
 	struct baseline baseline;
 	struct peer peer;
 	const struct frames *frames;
@@ -40,7 +41,7 @@ static double ours(struct bench *b, void *arg)
 {
 	struct get *g = arg;
 
-	return load_rate(b, &b->stage.client, 1, &g->crowd, g->in_flight);
+	return load_rate_and_cost(b, &g->crowd, g->in_flight, &g->cost);
 }
 
 static double baseline(struct bench *b, void *arg)
@@ -65,6 +66,7 @@ static void beside_redis(struct bench *b, const char *line, unsigned in_flight, 
 	open_get(b, &g, in_flight);
 	g.baseline = sliding(b, clients, pipeline);
 	bench_in_turn(b, line, ours, baseline, &g);
+	cost_print(&g.cost, b, line);
 	close_get(&g);
 }
 
@@ -82,13 +84,17 @@ static double alone_p50(struct bench *b, void *arg)
 {
 	struct get *g = arg;
 	struct load *load = load_new();
+	uint64_t before;
 	double p50;
 
 	load->calm = latencies_new();
 	load_start(load, &b->stage.client, 1, &g->crowd, 1);
 	bench_nap(b->settings.seconds / 10);
 	atomic_store(&load->moment, LOAD_CALM);
+	before = atomic_load(&load->done);
+	cost_start(&g->cost, &b->stage);
 	bench_nap(b->settings.seconds);
+	cost_stop(&g->cost, &b->stage, (double)(atomic_load(&load->done) - before));
 	load_stop(load);
 	p50 = latencies_at(load->calm, 0.5);
 	free(load->calm);
@@ -148,6 +154,7 @@ void bench_get_alone(struct bench *b)
 	} else {
 		g.baseline = proxied(&g, "1");
 		bench_in_turn(b, "get-alone-p50", alone_p50, proxied_p50, &g);
+		cost_print(&g.cost, b, "get-alone-p50");
 		bench_in_turn(b, "get-blocking-p50", blocking_p50, proxied_p50, &g);
 		peer_close(&g.peer);
 	}
@@ -171,14 +178,15 @@ static size_t put_frame(void *arg, uint64_t serial, uint8_t *out)
 
 static double pumped(struct bench *b, void *arg)
 {
-	const struct get *g = arg;
+	struct get *g = arg;
 	const struct pump pump = {.port = frames_port(b->stage.service.url),
 				  .connections = CONNECTIONS,
 				  .framing = &framing_sp,
 				  .ask = put_frame,
 				  .arg = (void *)(uintptr_t)g->frames,
 				  /* What is not VALID has no attributes. */
-				  .answer_bytes_min = ATTRIBUTE_BYTES};
+				  .answer_bytes_min = ATTRIBUTE_BYTES,
+				  .cost = &g->cost};
 
 	return pump_run(b, &pump);
 }
@@ -196,6 +204,7 @@ static void connections_beside_proxy(struct bench *b, struct get *g)
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		lk_client_close(&g->clients[i]);
 	bench_in_turn(b, "get-connections", pumped, baseline, g);
+	cost_print(&g->cost, b, "get-connections");
 	frames_drop(&frames);
 }
 

@@ -24,6 +24,7 @@ struct line {
 	enum goal goal;
 	double at_least; /* the ratio or value that must be reached, */
 	double aim;	 /* and the one that is wanted; 0: none */
+	double or_ours;	 /* a figure of ours that will do whatever the ratio; 0: none */
 	/* Measures and reports it, and all lines of the same function in turn. */
 	void (*run)(struct bench *b);
 	bool is_unwanted;

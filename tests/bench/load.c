@@ -97,22 +97,41 @@ void load_stop(struct load *load)
 	}
 }
 
-double load_rate(const struct bench *b, lk_client *const *clients, unsigned client_count, const struct crowd *crowd,
-		 unsigned in_flight)
+/* cost NULL: not wanted. */
+static double rate(const struct bench *b, struct load *load, struct cost *cost)
 {
-	struct load *load = load_new();
 	uint64_t start_us, took_us, before, done;
 
-	load_start(load, clients, client_count, crowd, in_flight);
 	bench_nap(b->settings.seconds / 10);
+	if (cost != NULL)
+		cost_start(cost, &b->stage);
 	before = atomic_load(&load->done);
 	start_us = bench_now_us();
 	bench_nap(b->settings.seconds);
 	done = atomic_load(&load->done) - before;
 	took_us = bench_now_us() - start_us;
+	if (cost != NULL)
+		cost_stop(cost, &b->stage, (double)done);
 	load_stop(load);
 	free(load);
 	return (double)done * 1e6 / (double)took_us;
+}
+
+double load_rate(const struct bench *b, lk_client *const *clients, unsigned client_count, const struct crowd *crowd,
+		 unsigned in_flight)
+{
+	struct load *load = load_new();
+
+	load_start(load, clients, client_count, crowd, in_flight);
+	return rate(b, load, NULL);
+}
+
+double load_rate_and_cost(const struct bench *b, const struct crowd *crowd, unsigned in_flight, struct cost *cost)
+{
+	struct load *load = load_new();
+
+	load_start(load, &b->stage.client, 1, crowd, in_flight);
+	return rate(b, load, cost);
 }
 
 struct latencies *latencies_new(void)

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "bench/bench.h"
+#include "bench/cost.h"
 #include "bench/crowd.h"
 
 /* Gets that each start themselves again until the load is stopped. */
@@ -54,6 +55,8 @@ void load_stop(struct load *load);
 /* Gets a second of a load for the settings' time, after a tenth of it to warm up. */
 double load_rate(const struct bench *b, lk_client *const *clients, unsigned client_count, const struct crowd *crowd,
 		 unsigned in_flight);
+/* The same on the bench's own stage, with one client, and adds what it costs. */
+double load_rate_and_cost(const struct bench *b, const struct crowd *crowd, unsigned in_flight, struct cost *cost);
 
 struct latencies *latencies_new(void);
 /* us; share: 0.5 is the median. 0 when nothing was counted. */

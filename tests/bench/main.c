@@ -2,9 +2,9 @@
 
 #include <argp.h>
 #include <fnmatch.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bench/bench.h"
 #include "support/wait.h"
@@ -17,6 +17,24 @@ struct command_line {
 };
 
 static struct bench bench;
+/* All temporary folders are in it: of a run that dies too, nothing is left. */
+static struct tmpdir temporary;
+
+/* Some lines have a thousand connections, and so has the service that inherits the limit. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void remove_temporary(void)
+{
+	tmpdir_remove(&temporary);
+}
 
 _Noreturn void bench_die(const char *what, const struct lk_error *error)
 {
@@ -42,8 +60,7 @@ void bench_in_turn(struct bench *b, const char *line, bench_measure *ours, bench
 		mine[round] = ours(b, arg);
 		theirs[round] = baseline(b, arg);
 	}
-	report_result(&b->report, line, bench_median(mine, b->settings.rounds),
-		      bench_median(theirs, b->settings.rounds));
+	report_rounds(&b->report, line, mine, theirs, b->settings.rounds);
 }
 
 /* The first --only leaves out all the others. */
@@ -146,6 +163,10 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	bench.settings = line.settings;
+	raise_descriptors();
+	tmpdir_make(&temporary);
+	(void)setenv("TMPDIR", temporary.path, 1);
+	(void)atexit(remove_temporary);
 	stage_open(&bench.stage, false);
 	run(&bench);
 	stage_close(&bench.stage);

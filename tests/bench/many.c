@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "bench/baseline.h"
+#include "bench/cost.h"
 #include "bench/crowd.h"
 #include "bench/sections.h"
 #include "bench/sweep.h"
@@ -16,6 +17,7 @@
 struct many {
 	struct crowd crowd;
 	struct baseline baseline;
+	struct cost cost;
 };
 
 static enum lk_err ask(lk_call *call, unsigned at, void *arg)
@@ -53,9 +55,14 @@ static double ours(struct bench *b, void *arg)
 			      .start = ask,
 			      .check = are_valid,
 			      .arg = arg};
+	struct cost *cost = &((struct many *)arg)->cost;
+	double rate;
 
 	sweep.count = (unsigned)(sweep_run(&sweep) * b->settings.seconds) + TRIAL;
-	return sweep_run(&sweep) * TOKENS;
+	cost_start(cost, &b->stage);
+	rate = sweep_run(&sweep) * TOKENS;
+	cost_stop(cost, &b->stage, (double)sweep.count * TOKENS);
+	return rate;
 }
 
 static double baseline(struct bench *b, void *arg)
@@ -74,5 +81,6 @@ void bench_get_many(struct bench *b)
 	(void)crowd_make(b->stage.client, "many", NULL, BASELINE_KEYS, 1, &m.crowd);
 	baseline_fill(&b->stage.redis, crowd_record_bytes(&m.crowd, &b->stage.redis));
 	bench_in_turn(b, "get-many", ours, baseline, &m);
+	cost_print(&m.cost, b, "get-many");
 	crowd_free(&m.crowd);
 }

@@ -126,7 +126,7 @@ static void run_until(struct running *r, uint64_t answered, uint64_t until_us)
 	}
 }
 
-static double measure(struct running *r, double seconds)
+static double measure(struct running *r, const struct stage *stage, double seconds)
 {
 	const uint64_t bound = r->pump->count > 0 ? r->pump->count : UINT64_MAX;
 	const uint64_t warm_us = r->pump->count > 0 ? 0 : (uint64_t)(seconds * 1e5);
@@ -139,7 +139,11 @@ static double measure(struct running *r, double seconds)
 	run_until(r, bound, start_us + warm_us);
 	before = r->answered;
 	start_us = warm_us > 0 ? bench_now_us() : start_us;
+	if (r->pump->cost != NULL)
+		cost_start(r->pump->cost, stage);
 	run_until(r, bound, r->pump->count > 0 ? UINT64_MAX : start_us + (uint64_t)(seconds * 1e6));
+	if (r->pump->cost != NULL)
+		cost_stop(r->pump->cost, stage, (double)(r->answered - before));
 	return (double)(r->answered - before) * 1e6 / (double)(bench_now_us() - start_us);
 }
 
@@ -154,7 +158,7 @@ double pump_run(const struct bench *b, const struct pump *p)
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	for (unsigned i = 0; i < p->connections; i++)
 		open_connection(r, &r->connections[i]);
-	rate = measure(r, b->settings.seconds);
+	rate = measure(r, &b->stage, b->settings.seconds);
 	for (unsigned i = 0; i < p->connections; i++)
 		(void)close(r->connections[i].fd);
 	(void)close(r->epoll);

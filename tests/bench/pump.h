@@ -1,7 +1,7 @@
 #ifndef LK_BENCH_PUMP_H
 #define LK_BENCH_PUMP_H
 
-#include "bench/bench.h"
+#include "bench/cost.h"
 #include "bench/framing.h"
 
 /* A load generator as light as redis-benchmark: one thread and one epoll, a request a connection, the next as soon as
@@ -20,7 +20,8 @@ struct pump {
 	/* What an answer must have near its front (NULL: anything), and its length at least: a refusal counts for nothing. */
 	const char *answer_has;
 	size_t answer_bytes_min;
-	uint64_t count; /* requests; 0: as many as fit in the settings' time */
+	struct cost *cost; /* what the requests cost is added here; NULL: not wanted, or not the bench's own stage */
+	uint64_t count;	   /* requests; 0: as many as fit in the settings' time */
 };
 
 /* Answers a second. Ends the program when one is wrong or none comes. */

@@ -4,9 +4,23 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FIGURE_BYTES 24
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double bench_median(double *values, unsigned count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2];
+}
 
 static bool is_of_ratio(const struct line *l)
 {
@@ -25,8 +39,13 @@ static double ratio_of(const struct result *r)
 
 static bool reaches(const struct result *r, double bound)
 {
+	/* That is in place of the first bound; the aim stays what it is. */
+	const bool has_other_way = bound == r->line->at_least && r->line->or_ours > 0;
+
 	const double figure = is_of_ratio(r->line) ? ratio_of(r) : r->ours;
 
+	if (has_other_way && r->ours >= r->line->or_ours)
+		return true;
 	return is_over(r->line) ? figure >= bound : figure <= bound;
 }
 
@@ -45,19 +64,37 @@ static struct result *add(struct report *r, const char *name)
 
 	if (line == NULL || line->is_unwanted || r->count == REPORT_LINES_MAX)
 		return NULL;
-	r->results[r->count] = (struct result){.line = line, .ours = NAN, .baseline = NAN};
+	r->results[r->count] =
+	    (struct result){.line = line, .ours = NAN, .baseline = NAN, .ratio_min = NAN, .ratio_max = NAN};
 	return &r->results[r->count++];
+}
+
+static void note(struct result *result, double ours, double baseline)
+{
+	result->ours = ours;
+	result->baseline = baseline;
+	(void)fprintf(stderr, "latchkey-bench: %s: %.4g %s\n", result->line->name, ours, result->line->unit);
 }
 
 void report_result(struct report *r, const char *line, double ours, double baseline)
 {
 	struct result *result = add(r, line);
 
+	if (result != NULL)
+		note(result, ours, baseline);
+}
+
+void report_rounds(struct report *r, const char *line, double *ours, double *baseline, unsigned rounds)
+{
+	struct result *result = add(r, line);
+
 	if (result == NULL)
 		return;
-	result->ours = ours;
-	result->baseline = baseline;
-	(void)fprintf(stderr, "latchkey-bench: %s: %.4g %s\n", line, ours, result->line->unit);
+	for (unsigned i = 0; i < rounds && rounds > 1; i++) {
+		result->ratio_min = fmin(result->ratio_min, ours[i] / baseline[i]);
+		result->ratio_max = fmax(result->ratio_max, ours[i] / baseline[i]);
+	}
+	note(result, bench_median(ours, rounds), bench_median(baseline, rounds));
 }
 
 void report_skipped(struct report *r, const char *line, const char *why, ...)
@@ -105,22 +142,32 @@ static const char *bound(const struct line *l, double value, char out[static FIG
 	return out;
 }
 
+static const char *spread(const struct result *r, char out[static FIGURE_BYTES])
+{
+	if (!isfinite(r->ratio_min))
+		return "-";
+	(void)snprintf(out, FIGURE_BYTES, "%.2f-%.2f", r->ratio_min, r->ratio_max);
+	return out;
+}
+
 static void print_result(const struct result *r)
 {
-	char ours[FIGURE_BYTES], baseline[FIGURE_BYTES], ratio[FIGURE_BYTES], at_least[FIGURE_BYTES], aim[FIGURE_BYTES];
+	char ours[FIGURE_BYTES], baseline[FIGURE_BYTES], ratio[FIGURE_BYTES], rounds[FIGURE_BYTES];
+	char at_least[FIGURE_BYTES], aim[FIGURE_BYTES];
 	const struct line *l = r->line;
 
 	if (r->skipped[0] != '\0')
-		(void)printf("%-20s skipped: %s\n", l->name, r->skipped);
+		(void)printf("%-24s skipped: %s\n", l->name, r->skipped);
 	else
-		(void)printf("%-20s %11s %-8s %11s %8s %11s %11s  %s\n", l->name, figure(r->ours, ours), l->unit,
-			     figure(r->baseline, baseline), figure(ratio_of(r), ratio), bound(l, l->at_least, at_least),
-			     bound(l, l->aim, aim), verdict_of(r));
+		(void)printf("%-24s %9s %-8s %9s %7s %12s %10s %10s  %s\n", l->name, figure(r->ours, ours), l->unit,
+			     figure(r->baseline, baseline), figure(ratio_of(r), ratio), spread(r, rounds),
+			     bound(l, l->at_least, at_least), bound(l, l->aim, aim), verdict_of(r));
 }
 
 void report_print(const struct report *r)
 {
-	(void)printf("%-20s %11s %-8s %11s %8s %11s %11s\n", "line", "ours", "", "baseline", "ratio", "must be", "aim");
+	(void)printf("%-24s %9s %-8s %9s %7s %12s %10s %10s\n", "line", "ours", "", "baseline", "ratio", "of rounds",
+		     "must be", "aim");
 	for (size_t i = 0; i < r->count; i++)
 		print_result(&r->results[i]);
 	(void)fflush(stdout);
@@ -140,6 +187,10 @@ static json_t *row_of(const struct result *r)
 				number_or_null(ratio_of(r)), "at_least", number_or_null(has_goal ? l->at_least : NAN),
 				"aim", number_or_null(has_goal && l->aim > 0 ? l->aim : NAN), "goal", goals[l->goal]);
 
+	(void)json_object_set_new(row, "ratio_min", number_or_null(r->ratio_min));
+	(void)json_object_set_new(row, "ratio_max", number_or_null(r->ratio_max));
+	if (l->or_ours > 0)
+		(void)json_object_set_new(row, "or_ours", json_real(l->or_ours));
 	if (r->skipped[0] != '\0')
 		(void)json_object_set_new(row, "skipped", json_string(r->skipped));
 	else if (has_goal)

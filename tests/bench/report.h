@@ -13,7 +13,10 @@
 struct result {
 	const struct line *line;
 	double ours;
-	double baseline;	 /* NAN: none */
+	double baseline; /* NAN: none */
+	/* The ratio's least and greatest of all rounds; NAN: it has none, or there was only one. */
+	double ratio_min;
+	double ratio_max;
 	char skipped[WHY_BYTES]; /* empty: it was measured */
 };
 
@@ -25,7 +28,12 @@ struct report {
 
 /* baseline NAN: there is none. A line that nobody asked for is dropped. */
 void report_result(struct report *r, const char *line, double ours, double baseline);
+/* The medians of the rounds, which are sorted. */
+void report_rounds(struct report *r, const char *line, double *ours, double *baseline, unsigned rounds);
 void report_skipped(struct report *r, const char *line, const char *why, ...) __attribute__((format(printf, 3, 4)));
+
+/* Sorts them. */
+double bench_median(double *values, unsigned count);
 
 /* A figure behind a line, for the JSON only: "LINE, what". */
 void report_detail(struct report *r, const char *line, const char *what, double value);

@@ -103,6 +103,16 @@ static void measure_loaded(struct bench *b, const struct crowd *others, unsigned
 	crowd_free(&crowd);
 }
 
+static bool is_unwanted(unsigned sessions)
+{
+	char call[32];
+	char others[32];
+
+	(void)snprintf(call, sizeof(call), "revoke-user-%u", sessions);
+	(void)snprintf(others, sizeof(others), "revoke-user-%u-p99", sessions);
+	return line_find(call)->is_unwanted && line_find(others)->is_unwanted;
+}
+
 static void report_sized(struct bench *b, unsigned sessions, const char *what, double ours, double baseline)
 {
 	char name[32];
@@ -140,7 +150,12 @@ void bench_revoke_user(struct bench *b)
 	(void)printf("%-20s %9s %9s %9s %8s %9s %6s %8s %9s %6s\n", "revoke-user, of", "alone ms", "in Redis",
 		     "loaded ms", "p50 us", "meanwhile", "ratio", "p99 us", "meanwhile", "ratio");
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct figures f = {.calm = latencies_new(), .hard = latencies_new()};
+		struct figures f = {0};
+
+		if (is_unwanted(sizes[i].sessions))
+			continue;
+		f.calm = latencies_new();
+		f.hard = latencies_new();
 
 		for (unsigned j = 0; j < b->settings.rounds * sizes[i].repeats; j++, f.count++) {
 			measure_alone(b, sizes[i].sessions, &f);

@@ -32,7 +32,6 @@ lk_client *stage_client(const struct stage *s);
 
 _Noreturn void bench_die(const char *what, const struct lk_error *error);
 uint64_t bench_now_us(void);
-double bench_median(double *values, unsigned count);
 
 #define ATTRIBUTE_BYTES 256
 /* An attribute whose value has ATTRIBUTE_BYTES and does not compress, as an identity provider's tokens do not. */

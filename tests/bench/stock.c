@@ -116,11 +116,15 @@ double stock_rate(const struct bench *b, const struct stock *s)
 	r->stock = s;
 	start(r, socket);
 	bench_nap(b->settings.seconds / 10);
+	if (s->cost != NULL)
+		cost_start(s->cost, &b->stage);
 	before = atomic_load(&r->done);
 	start_us = bench_now_us();
 	bench_nap(b->settings.seconds);
 	done = atomic_load(&r->done) - before;
 	took_us = bench_now_us() - start_us;
+	if (s->cost != NULL)
+		cost_stop(s->cost, &b->stage, (double)(done * s->frames->calls));
 	stop(r);
 	nng_close(socket);
 	free(r);
@@ -133,13 +137,17 @@ double stock_rate(const struct bench *b, const struct stock *s)
 struct batches {
 	struct frames frames;
 	struct baseline baseline;
+	struct cost cost;
 };
 
 static double batched(struct bench *b, void *arg)
 {
-	const struct batches *batches = arg;
-	const struct stock stock = {
-	    .url = b->stage.service.url, .contexts = CONTEXTS, .frames = &batches->frames, .check = frames_are_valid};
+	struct batches *batches = arg;
+	const struct stock stock = {.url = b->stage.service.url,
+				    .contexts = CONTEXTS,
+				    .frames = &batches->frames,
+				    .check = frames_are_valid,
+				    .cost = &batches->cost};
 
 	return stock_rate(b, &stock) * CALLS;
 }
@@ -162,6 +170,7 @@ void bench_get_stock(struct bench *b)
 	baseline_fill(&b->stage.redis, crowd_record_bytes(&crowd, &b->stage.redis));
 	frames_make(&batches.frames, &crowd, FRAMES, CALLS);
 	bench_in_turn(b, "get-stock", batched, pipelined, &batches);
+	cost_print(&batches.cost, b, "get-stock");
 	frames_drop(&batches.frames);
 	crowd_free(&crowd);
 }

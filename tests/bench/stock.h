@@ -1,7 +1,7 @@
 #ifndef LK_BENCH_STOCK_H
 #define LK_BENCH_STOCK_H
 
-#include "bench/bench.h"
+#include "bench/cost.h"
 #include "bench/frames.h"
 
 /* Callers with nng's own REQ socket: each of its contexts asks again as soon as it has its answer. */
@@ -13,6 +13,8 @@ struct stock {
 	const struct frames *frames;
 	/* NULL: any answer is right. */
 	bool (*check)(const uint8_t *body, size_t len, unsigned calls);
+	/* What the frames cost is added here; NULL: not wanted, or they do not go to the bench's own stage. */
+	struct cost *cost;
 };
 
 /* Frames answered a second. Ends the program when one is wrong. */

@@ -204,7 +204,8 @@ static void fill_call(Latchkey__V1__Call *out, const struct raw_call *call)
 	}
 }
 
-uint8_t *raw_pack_calls(uint32_t protocol, const struct raw_call *calls, size_t count, size_t *ret_len)
+static uint8_t *pack_calls(uint32_t protocol, const char *credential, const struct raw_call *calls, size_t count,
+			   size_t *ret_len)
 {
 	Latchkey__V1__RequestFrame frame = LATCHKEY__V1__REQUEST_FRAME__INIT;
 	Latchkey__V1__Call *all = calloc(count + 1, sizeof(*all));
@@ -212,6 +213,10 @@ uint8_t *raw_pack_calls(uint32_t protocol, const struct raw_call *calls, size_t 
 
 	frame.has_protocol = true;
 	frame.protocol = protocol;
+	if (credential != NULL) {
+		frame.has_credential = true;
+		frame.credential = raw_text(credential);
+	}
 	frame.calls = calloc(count + 1, sizeof(*frame.calls));
 	if (all == NULL || frame.calls == NULL)
 		abort();
@@ -232,10 +237,15 @@ uint8_t *raw_pack_calls(uint32_t protocol, const struct raw_call *calls, size_t 
 	return packed;
 }
 
+uint8_t *raw_pack_calls(uint32_t protocol, const struct raw_call *calls, size_t count, size_t *ret_len)
+{
+	return pack_calls(protocol, NULL, calls, count, ret_len);
+}
+
 bool raw_send_calls(struct raw *r, uint32_t id, const struct raw_call *calls, size_t count)
 {
 	size_t len;
-	uint8_t *packed = raw_pack_calls(1, calls, count, &len);
+	uint8_t *packed = pack_calls(1, r->credential, calls, count, &len);
 	bool sent = raw_send_body(r, id, packed, len);
 
 	free(packed);

@@ -16,6 +16,7 @@
 struct raw {
 	int fd;
 	bool is_ipc;
+	const char *credential; /* of all frames of calls; set it behind raw_connect. NULL: none */
 };
 
 struct raw_call {

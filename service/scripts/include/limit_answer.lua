@@ -1,5 +1,5 @@
 -- What was granted under an idempotency key is told again, and not taken again. What was refused took nothing.
-local asked = table.concat(ARGV, ' ', 1, 4)
+local asked = memory and table.concat(ARGV, ' ', 1, 4)
 
 local function remembered()
 	local before = memory and redis.call('GET', memory)
@@ -10,6 +10,9 @@ local function remembered()
 end
 
 local function to_ms(us) return math.ceil(us / 1000) end
+
+-- Redis counts milliseconds, and takes one that has begun for over.
+local function time_to_live(us) return string.format('%.0f', to_ms(us) + 1) end
 
 local function granted(remaining, reset)
 	if memory and cost > 0 then

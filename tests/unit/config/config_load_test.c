@@ -39,8 +39,16 @@ static void test_defaults(void **state)
 	assert_int_equal(c->realms[0].classes[0].grace_s, 10);
 	assert_int_equal(c->realms[0].classes[0].privileged_s, 900);
 	assert_int_equal(c->realms[0].events, 1);
+	assert_int_equal(c->realms[0].hour_retention_h, 192);
+	assert_int_equal(c->realms[0].day_retention_d, 400);
 	assert_int_equal(c->realms[0].wait_replicas, 0);
 	assert_int_equal(c->realms[0].wait_ms, 100);
+	assert_int_equal(c->realms[0].profiles.jitter_percent, 10);
+	assert_int_equal(c->realms[0].profiles.changes, 0);
+	assert_int_equal(c->realms[0].profiles.changes_max, 100000);
+	assert_int_equal(c->realms[0].profiles.tier_count, 1);
+	assert_string_equal(c->realms[0].profiles.tiers[0].name, "default");
+	assert_int_equal(c->realms[0].profiles.tiers[0].ttl_s, 2592000);
 	config_free(&c);
 	assert_null(c);
 	config_free(&c);
@@ -105,7 +113,8 @@ static const char full[] =
     "      - { name: sudo, idle_timeout_s: 120, absolute_timeout_s: 600, at_cap: evict_least_recently_used,\n"
     "          touch_interval_s: 60, grace_s: 0, privileged_s: 60 }\n"
     "  - name: staff\n"
-    "    events: false\n";
+    "    events: false\n"
+    "    visitors: { hour_retention_h: 0, day_retention_d: 7 }\n";
 
 static void assert_full(const struct config *c)
 {
@@ -145,6 +154,9 @@ static void assert_full(const struct config *c)
 	assert_int_equal(c->realms[0].classes[2].privileged_s, 60);
 	assert_int_equal(c->realms[0].events, 1);
 	assert_int_equal(c->realms[1].events, 0);
+	assert_int_equal(c->realms[0].day_retention_d, 400);
+	assert_int_equal(c->realms[1].hour_retention_h, 0);
+	assert_int_equal(c->realms[1].day_retention_d, 7);
 	assert_string_equal(c->realms[1].name, "staff");
 	assert_int_equal(c->realms[1].class_count, 1);
 	assert_string_equal(c->realms[1].classes[0].name, "default");

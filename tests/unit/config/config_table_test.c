@@ -41,6 +41,7 @@ static void test_rows(void **state)
 	struct config_listener l = {0};
 	struct config_realm realm = {0};
 	struct config_class class = {0};
+	struct config_tier tier = {0};
 
 	(void)state;
 	for (size_t i = 0; i < CONFIG_KEYS; i++)
@@ -51,6 +52,8 @@ static void test_rows(void **state)
 		assert_row(&realm_keys[i], &realm, memory);
 	for (size_t i = 0; i < CLASS_KEYS; i++)
 		assert_row(&class_keys[i], &class, memory);
+	for (size_t i = 0; i < TIER_KEYS; i++)
+		assert_row(&tier_keys[i], &tier, memory);
 	arena_free(&memory);
 }
 

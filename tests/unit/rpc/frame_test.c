@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "latchkey/v1/visitors.pb-c.h"
+
 #include "rpc/server.h"
 #include "support/frames.h"
 
@@ -239,6 +241,25 @@ static void test_repeated_fields(void **state)
 	arena_free(&a);
 }
 
+/* Visitors come by the thousand. */
+static void test_repeated_ids(void **state)
+{
+	enum { IDS = FRAME_IDS_MAX + 1 };
+	uint8_t body[IDS * 3];
+	arena *a = arena_new(1024, DECODE_BYTES);
+	struct status st;
+
+	(void)state;
+	for (size_t i = 0; i < IDS; i++)
+		memcpy(body + 3 * i, "\x1a\x01x", 3); /* ids: "x" */
+	assert_non_null(
+	    frame_unpack(a, &latchkey__v1__record_visitors_request__descriptor, span_of(body, sizeof(body) - 3), &st));
+	assert_null(
+	    frame_unpack(a, &latchkey__v1__record_visitors_request__descriptor, span_of(body, sizeof(body)), &st));
+	assert_non_null(strstr(st.text, "RecordVisitorsRequest.ids has 1025 entries: send at most 1024"));
+	arena_free(&a);
+}
+
 /* What a message may make the decoder allocate is bounded by its size, whatever it holds. */
 static void test_memory_bound(void **state)
 {
@@ -328,6 +349,7 @@ int main(void)
 	    cmocka_unit_test(test_unknown_fields),
 	    cmocka_unit_test(test_unknown_fields_inside),
 	    cmocka_unit_test(test_repeated_fields),
+	    cmocka_unit_test(test_repeated_ids),
 	    cmocka_unit_test(test_memory_bound),
 	    cmocka_unit_test(test_reply_round_trip),
 	    cmocka_unit_test(test_reply_without_room),

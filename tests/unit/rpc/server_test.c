@@ -381,8 +381,9 @@ static void test_wrong_bodies(void **state)
 	assert_int_equal(code_of_body(f, GET, "\xff\xff\xff", 3, "no serialized latchkey.v1.GetSessionRequest"),
 			 LATCHKEY__V1__CODE__INVALID_ARGUMENT);
 	assert_int_equal(code_of_body(f, GET, "\x12\x05", 2, "no serialized"), LATCHKEY__V1__CODE__INVALID_ARGUMENT);
-	assert_int_equal(code_of_body(f, CREATE, fields, sizeof(fields), "attributes has 30000 entries: send at most 64"),
-			 LATCHKEY__V1__CODE__INVALID_ARGUMENT);
+	assert_int_equal(
+	    code_of_body(f, CREATE, fields, sizeof(fields), "attributes has 30000 entries: send at most 64"),
+	    LATCHKEY__V1__CODE__INVALID_ARGUMENT);
 	assert_int_equal(code_of_body(f, CREATE, fields, 130, "attributes has 65 entries: send at most 64"),
 			 LATCHKEY__V1__CODE__INVALID_ARGUMENT);
 	/* user "u", authentication with nine amr */
@@ -498,7 +499,7 @@ static void test_listeners(void **state)
 
 	assert_string_equal(rpc_server_url(f->server, 0), f->url);
 	assert_null(rpc_server_url(f->server, 1));
-	listen_refused(f, "tcp://0.0.0.0:0", STATUS_INVALID_ARGUMENT, "no credentials are configured");
+	listen_refused(f, "tcp://0.0.0.0:0", STATUS_INVALID_ARGUMENT, "callers are not told apart");
 	listen_refused(f, "http://127.0.0.1:0", STATUS_INVALID_ARGUMENT, "tcp://host:port");
 	listen_refused(f, f->url, STATUS_FAILED_PRECONDITION, "in use");
 	assert_int_equal(rpc_server_listen(f->server, "tcp://127.0.0.1:0", NULL, 0, &st), STATUS_OK);

@@ -204,6 +204,7 @@ void scripted_chunk(struct store_op *op, int64_t revoked, const char *score, con
 
 	const struct store_reply fourth = {.type = STORE_STRING, .string = span_str(names)};
 	const struct store_reply spared = {.type = STORE_STRING};
+	const struct store_reply forgotten = {.type = STORE_INTEGER, .integer = 1};
 
-	answer_array(op, (const struct store_reply *const[]){&first, &second, &third, &fourth, &spared}, 5);
+	answer_array(op, (const struct store_reply *const[]){&first, &second, &third, &fourth, &spared, &forgotten}, 6);
 }
