@@ -17,8 +17,8 @@
 #include "auth/news.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "callers/callers.h"
 #include "base/metrics.h"
+#include "callers/callers.h"
 #include "config/config.h"
 #include "config/url.h"
 #include "crypto/keyring.h"
@@ -164,8 +164,6 @@ static bool fill_realm(arena *memory, const struct config_realm *from, struct re
 					.jitter_percent = from->auth.jitter_percent,
 					.lease_ms = from->auth.lease_ms,
 					.early_percent = from->auth.early_percent};
-	to->visitors =
-	    (struct visitors_policy){.hour_retention_h = from->hour_retention_h, .day_retention_d = from->day_retention_d};
 	to->class_count = from->class_count;
 	to->classes = arena_array(memory, from->class_count, sizeof(*to->classes));
 	if (to->classes == NULL)

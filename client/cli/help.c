@@ -55,7 +55,8 @@ static void print_statuses(void)
 	(void)puts(
 	    "Exit status:\n"
 	    "  0  the session is valid, or it is done\n"
-	    "  1  the session is invalid; of \"redis\": some slots have no serving primary; of profile, auth, limit and\n"
+	    "  1  the session is invalid; of \"redis\": some slots have no serving primary; of profile, auth, limit "
+	    "and\n"
 	    "     lock: no: it is not there, refused, or not held\n"
 	    "  2  the line makes no sense, or names a realm, class, handle or file that is not there\n"
 	    "  3  no server could tell, or the result could not be written: try again; never take it for invalid\n"

@@ -117,9 +117,8 @@ struct line {
 	unsigned token_count;
 	const char *tokens[TOKENS_MAX];
 	const char *cursor;
-	uint64_t count; /* 0: without end */
-	const char *role;
 	uint64_t count; /* 0: without end, or the server's */
+	const char *role;
 	bool replace;
 	bool expect_none;
 	const char *tier;

@@ -76,6 +76,7 @@ static const struct value_row rows[] = {
     {OPT_TOKEN, VALUE_WORDS, AT(tokens), 0, TOKENS_MAX, AT(token_count)},
     {OPT_CURSOR, VALUE_WORD, AT(cursor), 0, 0, 0},
     {OPT_COUNT, VALUE_NUMBER_64, AT(count), 1, UINT64_MAX, 0},
+    {OPT_ROLE, VALUE_WORD, AT(role), 0, 0, 0},
     {OPT_REPLACE, VALUE_FLAG, AT(replace), 0, 0, 0},
     {OPT_EXPECT_NONE, VALUE_FLAG, AT(expect_none), 0, 0, 0},
     {OPT_TIER, VALUE_WORD, AT(tier), 0, 0, 0},

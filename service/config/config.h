@@ -31,8 +31,8 @@
 /* Guests, users, those of last year: few need four. */
 #define CONFIG_TIERS_MAX	   8
 #define CONFIG_TIER_NAME_BYTES_MAX 32
-#define CONFIG_AUTH_LEASE_MS_MIN      10
-#define CONFIG_AUTH_LEASE_MS_MAX      60000
+#define CONFIG_AUTH_LEASE_MS_MIN   10
+#define CONFIG_AUTH_LEASE_MS_MAX   60000
 /* Where file, key, finding and remedy fit even with a long path; longer ones are cut. */
 #define CONFIG_ERROR_BYTES 1024
 /* Redis itself takes passwords of any length; 512 hexadecimal characters are 2048 bits. */

@@ -31,8 +31,7 @@ static const char name_contexts[NAME_PURPOSES][crypto_kdf_CONTEXTBYTES + 1] = {
     [NAME_IDEMPOTENCY] = "lkn-idem", [NAME_FINGERPRINT] = "lkn-fing", [NAME_COUNTER] = "lkn-cntr",
     [NAME_VISITOR] = "lkn-visi",     [NAME_LIMIT] = "lkn-limt",	      [NAME_LOCK] = "lkn-lock",
     [NAME_LOCK_OWNER] = "lkn-ownr",  [NAME_FIELD] = "lkn-prof",	      [NAME_GROUP] = "lkn-grup",
-    [NAME_LOCK_OWNER] = "lkn-ownr",  [NAME_AUTH_ANSWER] = "lkn-auan", [NAME_AUTH_GROUP] = "lkn-augr",
-    [NAME_AUTH_LEASE] = "lkn-aule",
+    [NAME_AUTH_ANSWER] = "lkn-auan", [NAME_AUTH_GROUP] = "lkn-augr",  [NAME_AUTH_LEASE] = "lkn-aule",
 };
 static const char key_contexts[SUBKEYS][crypto_kdf_CONTEXTBYTES + 1] = {
     [SUBKEY_TOKEN] = "lkk-tokn",     [SUBKEY_METADATA] = "lkk-meta", [SUBKEY_DATA] = "lkk-data",

@@ -59,10 +59,14 @@ struct profile_policy {
 	uint32_t jitter_percent;    /* by so much each time to live is longer or shorter */
 	bool has_changes;	    /* they are kept, for other programs to follow */
 	uint32_t changes_max;	    /* about so many; the oldest go */
+};
+
 /* What is kept of answers about users. */
 struct auth_policy {
+	uint32_t ttl_s;		 /* fresh for so long at most */
 	uint32_t negative_ttl_s; /* the same where there is none */
 	uint32_t stale_s;	 /* served for so long after that, while it is loaded anew */
+	uint32_t jitter_percent; /* of the time it is fresh, at random less */
 	uint32_t lease_ms;	 /* for loading */
 	uint32_t early_percent;	 /* how eagerly it is refreshed before its time; 0: not at all */
 };

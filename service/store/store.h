@@ -35,7 +35,7 @@
 	X(PROFILE_SENT, "profile_sent")                                                                                \
 	X(PROFILE_CHANGES, "profile_changes")                                                                          \
 	X(PROFILE_ACK, "profile_ack")                                                                                  \
-	X(PROFILE_DEAD, "profile_dead")                                    \
+	X(PROFILE_DEAD, "profile_dead")                                                                                \
 	X(AUTH_LOOKUP, "auth_lookup")                                                                                  \
 	X(AUTH_FILL, "auth_fill")                                                                                      \
 	X(AUTH_EPOCH, "auth_epoch")                                                                                    \

@@ -174,10 +174,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	    T(the_replies_of_one_read_go_out_in_one_write),
-	    T(a_loop_outside_events_can_cork),
-	    T(what_is_much_does_not_wait_for_the_end),
-	    T(another_thread_is_not_corked),
+	    T(the_replies_of_one_read_go_out_in_one_write),    T(a_loop_outside_events_can_cork),
+	    T(what_is_much_does_not_wait_for_the_end),	       T(another_thread_is_not_corked),
 	    T(more_links_than_the_list_holds_are_all_written),
 #undef T
 	};
