@@ -233,10 +233,12 @@ static json_t *json_of_change(const lk_change *change)
 	}
 	for (size_t i = 0; i < lk_change_removed_count(change); i++)
 		(void)json_array_append_new(removed, json_of_bytes(lk_change_removed_at(change, i)));
-	return json_pack("{s:o, s:s, s:o, s:I, s:o, s:I, s:o, s:o}", "id", json_of_bytes(lk_change_id(change)), "kind",
-			 lk_change_kind_name(lk_change_kind_of(change)), "user", json_of_bytes(lk_change_user(change)),
-			 "version", (json_int_t)lk_change_version(change), "at", json_of_time(lk_change_at_ms(change)),
-			 "deliveries", (json_int_t)lk_change_deliveries(change), "set", set, "removed", removed);
+	return json_pack("{s:o, s:s, s:o, s:I, s:o, s:o, s:I, s:o, s:o}", "id", json_of_bytes(lk_change_id(change)),
+			 "kind", lk_change_kind_name(lk_change_kind_of(change)), "user",
+			 json_of_bytes(lk_change_user(change)), "version", (json_int_t)lk_change_version(change),
+			 "created_at", json_of_time(lk_change_created_at_ms(change)), "at",
+			 json_of_time(lk_change_at_ms(change)), "deliveries", (json_int_t)lk_change_deliveries(change),
+			 "set", set, "removed", removed);
 }
 
 /* Not what the fields hold: that is the user's, and --json has it. */

@@ -120,6 +120,7 @@ static void changes_go_to_a_group(void **state)
 	} while (strcmp(json_string_value(json_object_get(json, "user")), "ben") != 0);
 	has_number(json, "version", 1);
 	has_number(json, "deliveries", 1);
+	assert_true(json_is_string(json_object_get(json, "created_at")));
 	has_text(json_object_get(json, "set"), "theme", "dark");
 	snprintf(id, sizeof(id), "%s", json_string_value(json_object_get(json, "id")));
 	json_decref(json);
