@@ -305,6 +305,7 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 				      .frames_in_flight_max = c->calls.frames_in_flight_max,
 				      .frames_in_flight_per_connection_max =
 					  c->calls.frames_in_flight_per_connection_max,
+				      .connection_age_max_ms = c->connections.age_max_ms,
 				      .limits = {.connect_timeout_ms = c->connections.handshake_timeout_ms,
 						 .idle_timeout_ms = c->connections.idle_timeout_ms,
 						 .stall_timeout_ms = c->connections.stall_timeout_ms,

@@ -42,7 +42,8 @@ struct rpc_options {
 	 * frame whose time ran out is answered by then, and still held until the store is done with its commands. */
 	uint32_t frames_in_flight_max;
 	uint32_t frames_in_flight_per_connection_max;
-	struct wire_limits limits; /* of a caller's connection */
+	uint32_t connection_age_max_ms; /* then its caller is told to move on; 0: never */
+	struct wire_limits limits;	/* of a caller's connection */
 };
 
 enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **ret, struct status *st) MUST_CHECK;
