@@ -353,6 +353,16 @@ static bool on_idle(void *owner, wire_channel *ch)
 	return !is_quiet(owner);
 }
 
+/* Most often a caller whose certificate is not ours to trust, or one who does not trust ours. */
+static void report_tls(struct connection *c)
+{
+	uint64_t held_back;
+
+	if (gate_pass(&c->core->failed_handshakes, clock_mono_ms(), &held_back))
+		log_event(LOG_WARN, "tls_failed", LOG_STR("peer", wire_link_peer(wire_channel_link(c->channel))),
+			  LOG_STR("text", wire_error_text(WIRE_TLS)), LOG_UINT("not_logged", held_back));
+}
+
 static void on_closed(void *owner, wire_channel *ch, enum wire_error reason)
 {
 	const struct exchange_cutoff parked = {.now_ms = UINT64_MAX, .is_parked_only = true};
@@ -360,6 +370,8 @@ static void on_closed(void *owner, wire_channel *ch, enum wire_error reason)
 	bool is_gone;
 
 	metric_add(METRIC_CONNECTIONS_CLOSED, 1);
+	if (reason == WIRE_TLS)
+		report_tls(c);
 	log_event(LOG_DEBUG, "connection_closed", LOG_STR("peer", wire_link_peer(wire_channel_link(ch))),
 		  LOG_STR("reason", wire_error_name(reason)));
 	(void)pthread_mutex_lock(&c->lock);
