@@ -306,7 +306,7 @@ static enum status_code read_memory(const struct plan_env *env, struct change_st
 	const uint64_t existed = take_number(&r, 1);
 	const uint64_t version = take_number(&r, 8);
 
-	(void)take_bytes(&r, 3 * 8); /* stamp, the one before, created: the redo's */
+	(void)take_bytes(&r, 3 * sizeof(uint64_t)); /* stamp, the one before, created: the redo's */
 	c->lives_ms = take_number(&r, 8);
 	if (counters == NULL)
 		return no_memory(st);

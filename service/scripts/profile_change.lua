@@ -15,7 +15,7 @@
 --         apart from the profile, under the caller's idempotency key or a random name: a list in the hash would have to
 --         be as long as changes of one profile in a call's time are many, and this one has no such bound.
 local profile, memory, outbox = KEYS[1], KEYS[2], KEYS[3]
-local kind = ARGV[1]
+local kind, tombstone = ARGV[1], tonumber(ARGV[8])
 -- include profile_fields
 
 local remembered = redis.call('GET', memory)
@@ -65,13 +65,13 @@ if kind ~= 'update' then
 end
 local counters = {}
 for _, item in ipairs(items) do
-	apply(item, head, head.stamp, tonumber(ARGV[8]))
+	apply(item, head, head.stamp)
 	if item.kind == 'i' then counters[#counters + 1] = redis.call('HGET', profile, item.id) end
 end
 counters = table.concat(counters, ',')
 local tier, lives = choose_tier()
 head.tier = kind == 'delete' and '' or tier
-write_all(head, kind == 'delete' and ARGV[8] or lives)
+write_all(head, kind == 'delete' and tombstone or lives)
 
 remembered = ARGV[7] .. string.char(exists and 1 or 0)
 	.. struct.pack('>I8I8I8I8I8I1', head.version, head.stamp, before, head.created, tonumber(lives), #head.tier)

@@ -111,5 +111,8 @@ while room() > 0 do
 	for _, one in ipairs(found[1][2]) do hand_out(one[1], one[2][2], 1) end
 	if #found[1][2] < count then break end
 end
-redis.call('SET', memory, died .. ';' .. table.concat(ids, ','), 'PX', ARGV[6])
+-- An empty answer may as well be another the next time.
+if #ids > 0 or died > 0 then
+	redis.call('SET', memory, died .. ';' .. table.concat(ids, ','), 'PX', ARGV[6])
+end
 return go_to(answer)

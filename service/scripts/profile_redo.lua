@@ -41,7 +41,7 @@ local function bring_back(item)
 		if not fits(item.old_text or '0', item.text) then return false end
 	end
 	head.fields, head.bytes = count(item, head.fields, head.bytes)
-	apply(item, head, stamp, tombstone)
+	apply(item, head, stamp)
 	return true
 end
 

@@ -3,7 +3,7 @@
 
 #include "bench/bench.h"
 
-/* Processor time a call, by process: unlike a rate, what else runs on the machine hardly moves it. */
+/* Processor time a call, by process: what else runs on the machine moves it less than a rate. */
 
 enum cost_of { COST_SERVICE, COST_REDIS, COST_CLIENT, COSTS };
 

@@ -240,8 +240,8 @@ static void test_answers(void **state)
 
 	/* Several subjects and groups: of several nodes of a cluster. */
 	for (int i = 0; i < 20; i++) {
-		char subject[16];
-		char group[16];
+		char subject[24];
+		char group[24];
 		struct wish w = {.subject = subject, .key = "k"};
 		struct looked l;
 
@@ -496,9 +496,9 @@ static void fail_over(struct stage *s)
 
 #define SUBJECTS 30
 
-static void subject_of(int i, char out[static 16])
+static void subject_of(int i, char out[static 24])
 {
-	(void)snprintf(out, 16, "mover-%d", i);
+	(void)snprintf(out, 24, "mover-%d", i);
 }
 
 static void forget_one_way(struct raw *r, int i, const char *subject, const char *group)
@@ -522,8 +522,8 @@ static void forget_one_way(struct raw *r, int i, const char *subject, const char
 static void test_forgotten_stays_forgotten(void **state)
 {
 	struct stage *s = *state;
-	char subject[16];
-	char group[24];
+	char subject[24];
+	char group[32];
 
 	for (int i = 0; i < SUBJECTS; i++) {
 		subject_of(i, subject);
@@ -602,11 +602,14 @@ static void test_while_a_slot_moves(void **state)
 	struct redis_cluster *c = &s->cluster;
 	unsigned asked = 0;
 	struct redis_cluster_move move = {.goes_on = goes_as_far_as_the_keys, .owner = &asked};
+	char token[TOKEN_BYTES];
 	struct looked l;
 	char epoch[64];
 	uint32_t revoked;
 
 	flush_all(c);
+	/* It has an index with the old node, to which the logout goes therefore. */
+	session_create(&s->callers[0], &(struct session_wish){.user = "traveller"}, token);
 	load(&s->callers[0], &w, "old");
 	move.from = find_key(c, "lk1:f:*", epoch);
 	move.first = move.last = redis_cluster_slot_of_key(c, epoch);
@@ -619,6 +622,7 @@ static void test_while_a_slot_moves(void **state)
 	assert_int_equal(l.state, MISS);
 	assert_int_equal(l.lease_len, 0);
 	assert_int_equal(session_revoke_user(&s->callers[1], "traveller", &revoked), LATCHKEY__V1__CODE__OK);
+	assert_int_equal(revoked, 1);
 	move.goes_on = NULL;
 	assert_true(redis_cluster_move_slots(c, &move));
 	redis_cluster_wait_well(c);

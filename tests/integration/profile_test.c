@@ -338,7 +338,7 @@ static void the_largest_profile_is_put_by_one_call(void **state)
 	enum { FIELDS = 256 };
 	static Latchkey__V1__ProfileField fields[FIELDS + 1];
 	static Latchkey__V1__ProfileField *list[FIELDS + 1];
-	static char names[FIELDS + 1][8];
+	static char names[FIELDS + 1][16];
 	static char value[] =
 	    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890";
 	Latchkey__V1__PutProfileRequest req = LATCHKEY__V1__PUT_PROFILE_REQUEST__INIT;
@@ -443,6 +443,38 @@ static void the_unacknowledged_come_again_and_die(void **state)
 	raw_free(lost);
 }
 
+/* More than one answer may bring: it comes in turns, each of which fits a frame. */
+static void large_changes_come_in_turns(void **state)
+{
+	enum { CHANGES = 40, VALUE_BYTES = 15000 };
+	struct scene3 *s = *state;
+	Latchkey__V1__ProfileChangesResponse *got;
+	char *value = calloc(1, VALUE_BYTES + 1);
+	size_t count;
+	size_t sum = 0;
+
+	do {
+		got = changes(s, "large", 256, 60000, 5);
+		count = got->n_changes;
+		raw_free(got);
+	} while (count > 0);
+	for (int i = 0; i < CHANGES; i++) {
+		memset(value, 'a' + i % 26, VALUE_BYTES);
+		(void)put(s, "followed", "bulky", "essay", value);
+	}
+	do {
+		got = changes(s, "large", 256, 60000, 5);
+		count = got->n_changes;
+		sum += count;
+		assert_true(count < CHANGES);
+		for (size_t i = 0; i < count; i++)
+			assert_int_equal(got->changes[i]->set[0]->value.len, VALUE_BYTES);
+		raw_free(got);
+	} while (count > 0);
+	assert_int_equal(sum, CHANGES);
+	free(value);
+}
+
 static void a_realm_without_changes_says_so(void **state)
 {
 	struct scene3 *s = *state;
@@ -487,43 +519,77 @@ static void lose_a_primary(struct scene3 *s)
 	}
 }
 
-/* Adds one to each user's counter, with a key, and again until it is acknowledged: each must count once. */
-static void add_to_all(struct scene3 *s, int round, int users)
-{
+#define WALKERS 20
+
+struct walk {
+	Latchkey__V1__UpdateProfileRequest request;
+	Latchkey__V1__ProfileIncrement one;
+	Latchkey__V1__ProfileIncrement *list[1];
 	char user[24];
 	char key[48];
+	bool is_done;
+};
 
-	for (int i = 0; i < users; i++) {
-		Latchkey__V1__Code code = LATCHKEY__V1__CODE__UNAVAILABLE;
-		Latchkey__V1__UpdateProfileRequest req = LATCHKEY__V1__UPDATE_PROFILE_REQUEST__INIT;
-		Latchkey__V1__ProfileIncrement one = LATCHKEY__V1__PROFILE_INCREMENT__INIT;
-		Latchkey__V1__ProfileIncrement *list[] = {&one};
-		const struct raw_call c = {.method = "/latchkey.v1.Profiles/Update",
-					   .request = &req.base,
-					   .timeout_ms = 5000,
-					   .idempotency_key = key};
+static void prepare(struct walk *w, int i, int round)
+{
+	snprintf(w->user, sizeof(w->user), "walker%d", i);
+	snprintf(w->key, sizeof(w->key), "walker%d-%d", i, round);
+	latchkey__v1__update_profile_request__init(&w->request);
+	latchkey__v1__profile_increment__init(&w->one);
+	w->request.has_realm = optional("followed", &w->request.realm);
+	w->request.has_user = optional(w->user, &w->request.user);
+	w->one.has_name = optional("n", &w->one.name);
+	w->list[0] = &w->one;
+	w->request.increment = w->list;
+	w->request.n_increment = 1;
+	w->is_done = false;
+}
 
-		snprintf(user, sizeof(user), "walker%d", i);
-		snprintf(key, sizeof(key), "%s-%d", user, round);
-		req.has_realm = optional("followed", &req.realm);
-		req.has_user = optional(user, &req.user);
-		one.has_name = optional("n", &one.name);
-		req.increment = list;
-		req.n_increment = 1;
-		for (int tries = 0; code != OK && tries < 20; tries++) {
-			Latchkey__V1__ReplyFrame *frame = raw_exchange(&s->caller, &c, 1);
+/* Sends what is not done yet in one frame, and something happens before it is answered; how many are done. */
+static size_t send_all(struct scene3 *s, struct walk *walks, void (*meanwhile)(struct scene3 *s))
+{
+	struct raw_call calls[WALKERS];
+	struct walk *of[WALKERS];
+	Latchkey__V1__ReplyFrame *frame = NULL;
+	size_t done = 0;
+	size_t n = 0;
 
-			assert_int_equal(frame->n_replies, 1);
-			code = frame->replies[0]->code;
-			raw_free(frame);
-		}
-		assert_int_equal(code, OK);
+	for (int i = 0; i < WALKERS; i++) {
+		if (walks[i].is_done)
+			continue;
+		of[n] = &walks[i];
+		calls[n++] = (struct raw_call){.method = "/latchkey.v1.Profiles/Update",
+					       .request = &walks[i].request.base,
+					       .timeout_ms = 5000,
+					       .idempotency_key = walks[i].key};
 	}
+	assert_true(raw_send_calls(&s->caller, 1, calls, n));
+	if (meanwhile != NULL)
+		meanwhile(s);
+	assert_true(raw_receive(&s->caller, NULL, &frame, BOUND_MS));
+	assert_int_equal(frame->n_replies, n);
+	for (size_t i = 0; i < n; i++)
+		done += of[i]->is_done = frame->replies[i]->code == OK;
+	raw_free(frame);
+	return done;
+}
+
+/* Adds one to each walker's counter, with a key, and again until it is acknowledged: each must count once. */
+static void add_to_all(struct scene3 *s, int round, void (*meanwhile)(struct scene3 *s))
+{
+	static struct walk walks[WALKERS];
+	size_t done = 0;
+
+	for (int i = 0; i < WALKERS; i++)
+		prepare(&walks[i], i, round);
+	for (int tries = 0; done < WALKERS && tries < 20; tries++)
+		done += send_all(s, walks, tries == 0 ? meanwhile : NULL);
+	assert_int_equal(done, WALKERS);
 }
 
 static void increments_survive_a_failover_once(void **state)
 {
-	enum { USERS = 20, ROUNDS = 6 };
+	enum { USERS = WALKERS, ROUNDS = 7 };
 	struct scene3 *s = *state;
 	size_t told[USERS][ROUNDS + 1] = {{0}};
 	Latchkey__V1__ProfileChangesResponse *got;
@@ -535,11 +601,7 @@ static void increments_survive_a_failover_once(void **state)
 		raw_free(got);
 	} while (count > 0);
 	for (int round = 0; round < ROUNDS; round++) {
-		if (round == 2)
-			fail_over(s);
-		if (round == 4)
-			lose_a_primary(s);
-		add_to_all(s, round, USERS);
+		add_to_all(s, round, round == 2 ? fail_over : round == 4 ? lose_a_primary : NULL);
 	}
 	for (int i = 0; i < USERS; i++) {
 		Latchkey__V1__GetProfileResponse *profile;
@@ -627,7 +689,7 @@ static void calls_are_as_few_commands_as_they_say(void **state)
 	cmocka_unit_test(fields_come_and_go), cmocka_unit_test(refusals_have_their_codes),                             \
 	    cmocka_unit_test(the_largest_profile_is_put_by_one_call),                                                  \
 	    cmocka_unit_test(an_idempotency_key_counts_once), cmocka_unit_test(changes_are_followed),                  \
-	    cmocka_unit_test(the_unacknowledged_come_again_and_die),                                                   \
+	    cmocka_unit_test(the_unacknowledged_come_again_and_die), cmocka_unit_test(large_changes_come_in_turns),    \
 	    cmocka_unit_test(a_realm_without_changes_says_so), cmocka_unit_test(increments_survive_a_failover_once)
 
 int main(void)

@@ -7,6 +7,7 @@
 -- A stamp is the server's time in us when the change was made, but more than the one before: it orders changes, also
 -- across a failover, as far as the servers' clocks agree to within the time that one takes. A seal begins with format (1),
 -- key (2) and bytes of name and value (2).
+-- Removals that are remembered: as many as there can be fields.
 local REMOVED_MAX = 256
 -- Names in the hash and values, one behind the other: written by one command, at the end.
 local writes = {}
@@ -21,17 +22,6 @@ local function read_head()
 		head.created, head.stamp, head.replaced, head.fields, head.bytes = 0, 0, 0, 0, 0
 	end
 	return head
-end
-
--- With all that is to be written besides.
-local function write_all(head, lives)
-	local packed = struct.pack('>I8I8I8I2I4', head.created, head.stamp, head.replaced, head.fields, head.bytes)
-	write('_v', string.format('%.0f', head.version))
-	write('_h', packed)
-	if head.tier ~= '' then write('_t', head.tier) end
-	if head.removed ~= '' then write('_x', head.removed) end
-	redis.call('HSET', profile, unpack(writes))
-	redis.call('PEXPIRE', profile, lives)
 end
 
 -- id, kind (v a value, c a counter, i an increment, r a removal), number as text, seal; old is what is there.
@@ -79,24 +69,42 @@ local function fits(a, b)
 	return not (high < -9223372037 or (high == -9223372037 and low < 145224192))
 end
 
--- When it was removed; 0: not lately.
-local function removed_at(head, id)
-	local at = 0
-	for i = 1, #head.removed, 24 do
-		if head.removed:sub(i, i + 15) == id then at = math.max(at, stamp_of(head.removed:sub(i + 16, i + 23))) end
+-- When each was removed that was lately. Read when it is needed: as a rule there is none.
+local function removals(head)
+	if not head.removals then
+		head.removals = {}
+		for i = 1, #head.removed, 24 do
+			head.removals[head.removed:sub(i, i + 15)] = struct.unpack('>I8', head.removed, i + 16)
+		end
 	end
-	return at
+	return head.removals
 end
 
--- Remembered for as long as something that would set it again may come late.
-local function note_removed(head, id, stamp, lives)
-	local kept = {}
-	for i = 1, #head.removed, 24 do
-		local one = head.removed:sub(i, i + 23)
-		if one:sub(1, 16) ~= id and stamp_of(one:sub(17)) > stamp - lives * 1000 then kept[#kept + 1] = one end
+-- 0: not lately.
+local function removed_at(head, id) return head.removed ~= '' and removals(head)[id] or 0 end
+
+-- Removals are remembered for as long as something that would set a field again may come late.
+local function pack_removals(head, lives)
+	local ids, packed = {}, {}
+	for id, at in pairs(head.removals) do
+		if at > head.stamp - lives * 1000 then ids[#ids + 1] = id end
 	end
-	kept[#kept + 1] = id .. struct.pack('>I8', stamp)
-	head.removed = table.concat(kept, '', math.max(1, #kept - REMOVED_MAX + 1))
+	table.sort(ids, function(x, y) return head.removals[x] < head.removals[y] end)
+	for i = math.max(1, #ids - REMOVED_MAX + 1), #ids do
+		packed[#packed + 1] = ids[i] .. struct.pack('>I8', head.removals[ids[i]])
+	end
+	return table.concat(packed)
+end
+
+-- With all that is to be written besides.
+local function write_all(head, lives)
+	local packed = struct.pack('>I8I8I8I2I4', head.created, head.stamp, head.replaced, head.fields, head.bytes)
+	write('_v', string.format('%.0f', head.version))
+	write('_h', packed)
+	if head.tier ~= '' then write('_t', head.tier) end
+	if head.has_removed then write('_x', pack_removals(head, tombstone)) end
+	redis.call('HSET', profile, unpack(writes))
+	redis.call('PEXPIRE', profile, lives)
 end
 
 local function store(item, stamp)
@@ -116,10 +124,10 @@ local function increment(item, head)
 	write('n' .. item.id, struct.pack('>I8', removed_at(head, item.id)) .. item.seal)
 end
 
-local function apply(item, head, stamp, tombstone)
+local function apply(item, head, stamp)
 	if item.kind == 'r' then
 		redis.call('HDEL', profile, item.id, 'n' .. item.id)
-		note_removed(head, item.id, stamp, tombstone)
+		removals(head)[item.id], head.has_removed = stamp, true
 	elseif item.kind == 'i' then
 		increment(item, head)
 	else

@@ -176,8 +176,8 @@ static const struct profile_field *find(struct stage *s, const char *name)
 	const span names[] = {span_str(name)};
 	const struct profile_get_request masked = {.field_count = 1, .fields = names};
 	const struct profile_get_request whole = {0};
-	struct profile_get_result one;
-	struct profile_get_result all;
+	struct profile_get_result one = {0};
+	struct profile_get_result all = {0};
 	const struct profile_field *found = NULL;
 
 	if (do_get_profile(s, "ann", &masked, &one) != STATUS_OK || do_get_profile(s, "ann", &whole, &all) != STATUS_OK)
@@ -222,7 +222,7 @@ void expect_counter(struct stage *s, const char *name, int64_t n)
 uint64_t version_now(struct stage *s)
 {
 	const struct profile_get_request whole = {0};
-	struct profile_get_result result;
+	struct profile_get_result result = {0};
 
 	if (do_get_profile(s, "ann", &whole, &result) != STATUS_OK)
 		fail_msg("get: %s", s->st.text);
