@@ -27,8 +27,8 @@
  *
  * Age. Callers that came while others were away stay where they are, so a connection that has lived for its time says so
  * with each reply (going_away), and whoever understands it moves. Whoever does not is let go after a grace, when nothing
- * of his is under way; and if that never is, his frames are refused after another, until it is. Nothing is ever cut off, and a
- * connection without calls, which carries no load, is left to the idle timeout. */
+ * of his is under way; and if that never is, his frames are refused after another, until it is. Nothing is ever cut
+ * off, and a connection without calls, which carries no load, is left to the idle timeout. */
 
 /* A program with a wrong credential is told so by each of its calls, and tries a few. With a secret of 256 bits there is
  * nothing to be guessed by more. */

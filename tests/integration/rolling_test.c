@@ -1,4 +1,5 @@
-/* What an operator does while callers call: instances replaced one after the other, certificates renewed. No call fails. */
+/* What an operator does while callers call: instances replaced one after the other, certificates renewed. No call
+ * fails. */
 
 #include <latchkey/latchkey.h>
 #include <latchkey/watch.h>
@@ -226,7 +227,8 @@ static uint64_t accepted(struct scene *scene)
 	return server_counter(&scene->caller, "latchkey_connections_accepted_total");
 }
 
-/* Connections that are old are replaced all the time, and each by one to the same instance: who watches misses nothing. */
+/* Connections that are old are replaced all the time, and each by one to the same instance: who watches misses
+ * nothing. */
 static void test_connections_age(void **state)
 {
 	static const char config[] = "connections: { age_max_ms: 2000 }\n";

@@ -1,4 +1,5 @@
-/* TLS and mutual TLS on the running service: whom it serves, whom it does not, and what it is told when its files change. */
+/* TLS and mutual TLS on the running service: whom it serves, whom it does not, and what it is told when its files
+ * change. */
 
 #include <latchkey/latchkey.h>
 #include <signal.h>
