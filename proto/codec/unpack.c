@@ -3,7 +3,7 @@
  *
  * A repeated field's entries are counted when the first is met, by skimming what is left of the message, so that the
  * array is allocated once and an excess is refused before anything is. A message field that comes twice is read into
- * the same struct, which is what merging means. */
+ * the same struct, which is what merging means: what was repeated in the first then needs an array for both. */
 
 #include <assert.h>
 #include <string.h>
@@ -116,6 +116,59 @@ static size_t count_entries(struct input rest, uint32_t id)
 
 static bool read_message(struct codec_reader *r, ProtobufCMessage *m, struct input in);
 
+static size_t entry_bytes(const ProtobufCFieldDescriptor *f)
+{
+	return codec_is_message(f) ? sizeof(ProtobufCMessage *) : sizeof(ProtobufCBinaryData);
+}
+
+static size_t *count_at(ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+	return (size_t *)(void *)((uint8_t *)m + f->quantifier_offset);
+}
+
+static void **array_at(ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+	return (void **)(void *)((uint8_t *)m + f->offset);
+}
+
+/* An array with room for as many entries; those that are there already are taken along. */
+static bool new_array(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, size_t count)
+{
+	const size_t used = *count_at(m, f) * entry_bytes(f);
+	void **array = array_at(m, f);
+	uint8_t *bytes;
+
+	if (count > r->repeated_max) {
+		r->field = f;
+		r->count = count;
+		return fail(r, CODEC_REPEATED, m->descriptor);
+	}
+	bytes = r->allocator->alloc(r->allocator->allocator_data, count * entry_bytes(f));
+	if (bytes == NULL)
+		return fail(r, CODEC_NO_MEMORY, m->descriptor);
+	if (used > 0)
+		memcpy(bytes, *array, used);
+	memset(bytes + used, 0, count * entry_bytes(f) - used);
+	*array = bytes;
+	return true;
+}
+
+/* Before more is read into a message. Arrays that have no entries yet are made when the first comes. */
+static bool widen(struct codec_reader *r, ProtobufCMessage *m, struct input more)
+{
+	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
+		size_t added;
+
+		if (f->label != PROTOBUF_C_LABEL_REPEATED || *count_at(m, f) == 0)
+			continue;
+		added = count_entries(more, f->id);
+		if (added > 0 && !new_array(r, m, f, *count_at(m, f) + added))
+			return false;
+	}
+	return true;
+}
+
 static ProtobufCMessage *new_message(const struct codec_reader *r, const ProtobufCMessageDescriptor *type)
 {
 	ProtobufCMessage *m = r->allocator->alloc(r->allocator->allocator_data, type->sizeof_message);
@@ -131,8 +184,9 @@ static bool read_inner(struct codec_reader *r, const ProtobufCFieldDescriptor *f
 {
 	const struct input in = {.at = v->bytes, .end = v->bytes + v->len};
 
-	if (*place == NULL)
-		*place = new_message(r, f->descriptor);
+	if (*place != NULL)
+		return widen(r, *place, in) && read_message(r, *place, in);
+	*place = new_message(r, f->descriptor);
 	if (*place == NULL)
 		return fail(r, CODEC_NO_MEMORY, f->descriptor);
 	return read_message(r, *place, in);
@@ -171,39 +225,15 @@ static bool store(struct codec_reader *r, const ProtobufCFieldDescriptor *f, con
 	}
 }
 
-static size_t entry_bytes(const ProtobufCFieldDescriptor *f)
-{
-	return codec_is_message(f) ? sizeof(ProtobufCMessage *) : sizeof(ProtobufCBinaryData);
-}
-
-/* rest begins behind the first entry. */
-static bool new_array(struct codec_reader *r, const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *f,
-		      struct input rest, void **place)
-{
-	const size_t count = 1 + count_entries(rest, f->id);
-
-	if (count > r->repeated_max) {
-		r->field = f;
-		r->count = count;
-		return fail(r, CODEC_REPEATED, type);
-	}
-	*place = r->allocator->alloc(r->allocator->allocator_data, count * entry_bytes(f));
-	if (*place == NULL)
-		return fail(r, CODEC_NO_MEMORY, type);
-	memset(*place, 0, count * entry_bytes(f));
-	return true;
-}
-
+/* rest begins behind the entry. */
 static bool add_entry(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
 		      const struct value *v, struct input rest)
 {
-	uint8_t *base = (uint8_t *)m;
-	size_t *count = (size_t *)(void *)(base + f->quantifier_offset);
-	void **array = (void **)(void *)(base + f->offset);
+	size_t *count = count_at(m, f);
 
-	if (*count == 0 && !new_array(r, m->descriptor, f, rest, array))
+	if (*count == 0 && !new_array(r, m, f, 1 + count_entries(rest, f->id)))
 		return false;
-	return store(r, f, v, (uint8_t *)*array + (*count)++ * entry_bytes(f));
+	return store(r, f, v, (uint8_t *)*array_at(m, f) + (*count)++ * entry_bytes(f));
 }
 
 static bool set(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const struct value *v)
