@@ -11,6 +11,8 @@
 #include "codec/bytes.h"
 #include "codec/codec.h"
 
+#define TAG_BYTES_MAX 5
+
 struct input {
 	const uint8_t *at;
 	const uint8_t *end;
@@ -81,12 +83,13 @@ static inline bool read_value(struct input *in, unsigned wire_type, struct value
 	}
 }
 
-/* Field numbers are 1 to 2^29 - 1. */
+/* Field numbers are 1 to 2^29 - 1, and a tag has 32 bits: more bytes than those take are refused by everybody. */
 static inline bool read_tag(struct input *in, uint32_t *ret_id, unsigned *ret_wire_type)
 {
+	const uint8_t *start = in->at;
 	uint64_t tag;
 
-	if (!read_varint(in, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
+	if (!read_varint(in, &tag) || tag >> 3 == 0 || tag > UINT32_MAX || in->at - start > TAG_BYTES_MAX)
 		return false;
 	*ret_id = (uint32_t)(tag >> 3);
 	*ret_wire_type = (unsigned)(tag & 7);
