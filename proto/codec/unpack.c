@@ -11,7 +11,8 @@
 #include "codec/bytes.h"
 #include "codec/codec.h"
 
-#define TAG_BYTES_MAX 5
+/* Of tags and lengths: 32 bits, seven in a byte. */
+#define SHORT_BYTES_MAX 5
 
 struct input {
 	const uint8_t *at;
@@ -57,6 +58,14 @@ static inline bool read_varint(struct input *in, uint64_t *ret)
 	return read_long_varint(in, ret);
 }
 
+/* One of 32 bits. With more bytes than those take, zeros though they be, it is refused by others too. */
+static inline bool read_short_varint(struct input *in, uint64_t *ret)
+{
+	const uint8_t *start = in->at;
+
+	return read_varint(in, ret) && *ret <= UINT32_MAX && in->at - start <= SHORT_BYTES_MAX;
+}
+
 static bool take_bytes(struct input *in, uint64_t len, struct value *ret)
 {
 	if (len > (uint64_t)(in->end - in->at))
@@ -73,7 +82,7 @@ static inline bool read_value(struct input *in, unsigned wire_type, struct value
 	case PROTOBUF_C_WIRE_TYPE_VARINT:
 		return read_varint(in, &ret->number);
 	case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
-		return read_varint(in, &ret->number) && take_bytes(in, ret->number, ret);
+		return read_short_varint(in, &ret->number) && take_bytes(in, ret->number, ret);
 	case PROTOBUF_C_WIRE_TYPE_64BIT:
 		return take_bytes(in, 8, ret);
 	case PROTOBUF_C_WIRE_TYPE_32BIT:
@@ -83,13 +92,12 @@ static inline bool read_value(struct input *in, unsigned wire_type, struct value
 	}
 }
 
-/* Field numbers are 1 to 2^29 - 1, and a tag has 32 bits: more bytes than those take are refused by everybody. */
+/* Field numbers are 1 to 2^29 - 1. */
 static inline bool read_tag(struct input *in, uint32_t *ret_id, unsigned *ret_wire_type)
 {
-	const uint8_t *start = in->at;
 	uint64_t tag;
 
-	if (!read_varint(in, &tag) || tag >> 3 == 0 || tag > UINT32_MAX || in->at - start > TAG_BYTES_MAX)
+	if (!read_short_varint(in, &tag) || tag >> 3 == 0)
 		return false;
 	*ret_id = (uint32_t)(tag >> 3);
 	*ret_wire_type = (unsigned)(tag & 7);

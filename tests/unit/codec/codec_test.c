@@ -306,14 +306,19 @@ static void entries_of_what_comes_twice_are_joined(void **state)
 	assert_true(compare_on(s, &latchkey__v1__create_session_request__descriptor, message, sizeof(message)));
 }
 
-static void tags_have_five_bytes_at_most(void **state)
+static void tags_and_lengths_have_five_bytes_at_most(void **state)
 {
-	static const uint8_t five[] = {0x8a, 0x80, 0x80, 0x80, 0x00, 1, 'm'}; /* method: "m" */
-	static const uint8_t six[] = {0x8a, 0x80, 0x80, 0x80, 0x80, 0x00, 1, 'm'};
+	/* method: "m" */
+	static const uint8_t tag_of_five[] = {0x8a, 0x80, 0x80, 0x80, 0x00, 1, 'm'};
+	static const uint8_t tag_of_six[] = {0x8a, 0x80, 0x80, 0x80, 0x80, 0x00, 1, 'm'};
+	static const uint8_t length_of_five[] = {0x0a, 0x81, 0x80, 0x80, 0x80, 0x00, 'm'};
+	static const uint8_t length_of_six[] = {0x0a, 0x81, 0x80, 0x80, 0x80, 0x80, 0x00, 'm'};
 	struct stage *s = *state;
 
-	assert_true(compare_on(s, &latchkey__v1__call__descriptor, five, sizeof(five)));
-	assert_false(compare_on(s, &latchkey__v1__call__descriptor, six, sizeof(six)));
+	assert_true(compare_on(s, &latchkey__v1__call__descriptor, tag_of_five, sizeof(tag_of_five)));
+	assert_false(compare_on(s, &latchkey__v1__call__descriptor, tag_of_six, sizeof(tag_of_six)));
+	assert_true(compare_on(s, &latchkey__v1__call__descriptor, length_of_five, sizeof(length_of_five)));
+	assert_false(compare_on(s, &latchkey__v1__call__descriptor, length_of_six, sizeof(length_of_six)));
 }
 
 static void joined_entries_are_bounded(void **state)
@@ -370,7 +375,7 @@ int main(void)
 	    T(what_comes_twice_is_merged),
 	    T(entries_of_what_comes_twice_are_joined),
 	    T(joined_entries_are_bounded),
-	    T(tags_have_five_bytes_at_most),
+	    T(tags_and_lengths_have_five_bytes_at_most),
 	    T(bounds_are_kept),
 #undef T
 	};
