@@ -1,5 +1,5 @@
-/* Foreign bytes as a message of any request type, held against protobuf-c: what is accepted it accepts too, and what comes of it
- * both pack and read alike. The first byte chooses the type. */
+/* Foreign bytes as a message, held against protobuf-c: what is accepted it accepts too, and what comes of it both pack and
+ * read alike. The first byte chooses the type. */
 
 #include <assert.h>
 #include <stdlib.h>
