@@ -414,7 +414,8 @@ static uint64_t old_at(const struct core *core)
 	if (age_ms == 0)
 		return NEVER;
 	/* Without random numbers all lives are short, which is no harm. */
-	(void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+		random = 0;
 	return clock_mono_ms() + age_ms - margin_ms + random % (2 * margin_ms + 1);
 }
 
