@@ -14,7 +14,8 @@
  *
  * Life. OPEN from the listener's `accepted` to the channel's `closed`; LINGERING while exchanges are still unanswered
  * then; GONE once there are none, and out of the registry. So a caller that sends and hangs up, again and again, still
- * counts against connections_max, and the sweep still ends its calls; parked ones end at once. References: one for OPEN
+ * counts against connections_max, and the sweep still ends its calls; parked ones end at once, those that pause when they
+ * would go on. References: one for OPEN
  * and LINGERING together, one for each exchange until its memory goes, one for each visit. The core and the channel are
  * held to the last.
  *
@@ -251,6 +252,16 @@ void connection_note_stranger(struct connection *c)
 void connection_close(struct connection *c)
 {
 	wire_channel_close(c->channel, WIRE_CLOSED, true);
+}
+
+bool connection_is_closed(struct connection *c)
+{
+	bool is_closed;
+
+	(void)pthread_mutex_lock(&c->lock);
+	is_closed = c->state != CONNECTION_OPEN;
+	(void)pthread_mutex_unlock(&c->lock);
+	return is_closed;
 }
 
 /* ---- What the channel says ---- */
