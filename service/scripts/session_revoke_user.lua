@@ -8,8 +8,8 @@
 --         a session or its end must be there; 'rotated': and a forward
 -- Returns {revoked, score, name, names, spared, forgotten}: the last entry seen, '' and '' when that was all; all in the
 --         chunk that are dead now, 16 bytes each; the name spared, which is another when that session was rotated; 0 if
---         the answers about the user have still to be forgotten, else 1. {-1}: what was to be there is not, and nothing
---         was done
+--         the answers about the user have still to be forgotten, else 1. {-1}: what was to be there is not; {-2}: the one to
+--         spare was rotated, and its grace is over; nothing was done
 -- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk, 3 by class; one for each forward followed,
 --         for each entry looked at behind the last one, and for the answers about the user
 -- Again   Entries of those that this call has ended stay in the index until a list or a create meets them, so a second
@@ -76,11 +76,13 @@ local function forget_answers()
 end
 
 -- What is spared is the session that lives. Its key need not be there, and while a cluster moves the slot such a one
--- cannot be touched.
+-- cannot be touched. nil: the token was shown after its grace, and stands for nothing.
 local function follow(name)
-	for _ = 0, tonumber(ARGV[12]) do
+	for hop = 0, tonumber(ARGV[12]) do
 		local head = name ~= '' and redis.pcall('GETRANGE', prefix .. name, 0, 34)
 		if type(head) ~= 'string' or head:byte(1) ~= 3 or #head < 35 then break end
+		local is_shown = hop == 0 and ARGV[7] == ''
+		if is_shown and struct.unpack('>I6', head, 10) <= tonumber(ARGV[9]) then return nil end
 		name = head:sub(20, 35)
 	end
 	return name
@@ -94,6 +96,7 @@ local function is_missing(name)
 end
 
 spared = follow(spared)
+if not spared then return {-2} end
 if is_missing(spared) then return {-1} end
 local chunk = tonumber(ARGV[6])
 local start = rank_after(ARGV[7], ARGV[8])

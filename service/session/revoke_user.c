@@ -303,6 +303,11 @@ enum status_code session_revoke_user_answer(const struct plan_env *env, struct p
 		return answer_forgotten(plan->session, reply, ret, st);
 	if (revoked != NULL && revoked->integer == -1 && u->has_except && !u->is_sure)
 		return answer_missing(env, plan, ret_next, st);
+	if (revoked != NULL && revoked->integer == -2 && u->has_except)
+		return status_set(
+		    st, STATUS_INVALID_ARGUMENT,
+		    "except: a token that was rotated, and whose grace is over; use its successor. Nothing was "
+		    "revoked");
 	if (revoked == NULL || score == NULL || name == NULL || names == NULL || revoked->integer < 0 ||
 	    revoked->integer > REVOKE_CHUNK + MOVED_LOOKS_MAX || names->string.len % NAME_CHARS != 0 ||
 	    spared == NULL || forgotten == NULL || spared->string.len != (u->has_except ? NAME_CHARS : 0))
