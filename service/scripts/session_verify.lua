@@ -4,7 +4,8 @@
 -- ARGV    1 prefix of the user's session keys  2 now, ms  3 chunk  4 score and 5 name of the last entry seen before;
 --         '': start  6 names of sessions that must have an entry, 16 bytes each; looked at when a chunk is the first
 --         7 the realm's not-before, ms: who was created earlier is dead
--- Returns {score, name, of the last entry seen ('' and '' when that was all), alive, dangling, wrong score, missing}
+-- Returns {score, name, of the last entry seen ('' and '' when that was all), alive, dangling, wrong score, missing}; what
+--         a tombstone or the realm's revocation has ended leaves the index uncounted, for that is how it goes
 -- Cost    O(log n) and 2 commands for each of the entries seen and the names
 -- Again   A second run finds repaired what the first has repaired, and does not count it: what was counted of a first
 --         whose answer was lost is in nobody's answer.
@@ -13,14 +14,15 @@ local alive, dangling, wrong, missing = 0, 0, 0, 0
 
 -- include rank_after
 
--- Whether a session lives there; and its deadline, nil where this version cannot tell.
+-- Whether a session lives there, and its deadline, nil where this version cannot tell; or whether one has been ended.
 local function session_of(name)
 	local head = redis.call('GETRANGE', prefix .. name, 0, 54)
 	local format = head:byte(1)
 	-- Of a tombstone, or a forward from a rotated session to its successor, there is nothing to list.
-	if format == nil or format == 2 or format == 3 then return false end
+	if format == nil or format == 3 then return false end
+	if format == 2 then return false, nil, true end
 	if format ~= 1 or #head < 55 then return true end
-	if struct.unpack('>I6', head, 4) < tonumber(ARGV[7]) then return false end
+	if struct.unpack('>I6', head, 4) < tonumber(ARGV[7]) then return false, nil, true end
 	return true, math.floor(struct.unpack('>I6', head, 4) / 1000) + struct.unpack('>I4', head, 16)
 end
 
@@ -39,10 +41,10 @@ local function comes_later(deadline, name, last_score, last_name)
 end
 
 local function check(name, score, last_score, last_name)
-	local lives, deadline = session_of(name)
+	local lives, deadline, has_ended = session_of(name)
 	if not lives then
 		redis.call('ZREM', index, name)
-		dangling = dangling + 1
+		if not has_ended then dangling = dangling + 1 end
 		return
 	end
 	if deadline and deadline ~= score then

@@ -20,6 +20,14 @@
 #define MEMORY_TEXT_BYTES   (FINGERPRINT_BYTES + TOKEN_BYTES + 8)
 #define MEMORY_BYTES	    (MEMORY_HEADER_BYTES + MEMORY_TEXT_BYTES + SEAL_OVERHEAD_BYTES)
 
+/* Entries of the index that are looked at where the cap is reached, at 1.3 us each measured, 0.3 ms in all: as long as a
+ * user has no more, the cap is kept to the session and the victim is exactly the one that the policy names. Of more, those
+ * that are not looked at count as living: the cap is never passed, but who has idled out may hold a place for a few
+ * logins; the oldest is found among those that end first, the least recently used among those and a sample. */
+#define LOOKS_MAX 200
+/* Where there are several classes, only the records tell them apart: all are looked at. */
+#define LOOKS_ALL UINT32_MAX
+
 static enum status_code check_timeout(const char *what, uint32_t asked_s, uint32_t policy_s, struct status *st)
 {
 	if (asked_s <= policy_s)
@@ -183,6 +191,7 @@ static bool add_arguments(const struct plan_env *env, const struct session_state
 	command_arg(w, evicted);
 	command_arg(w, created);
 	command_number(w, not_before_of(env->not_before, env->realm));
+	command_number(w, env->realm->class_count == 1 ? LOOKS_MAX : LOOKS_ALL);
 	return true;
 }
 

@@ -52,7 +52,7 @@ struct lk_session_verify_request {
 struct lk_verification {
 	size_t struct_size;
 	uint32_t sessions;    /* alive */
-	uint32_t dangling;    /* entries without a session: removed. After an idle timeout or RevokeUser all is well */
+	uint32_t dangling;    /* entries without a session: removed. After an idle timeout all is well */
 	uint32_t wrong_score; /* entries with a wrong deadline: corrected */
 	uint32_t missing;     /* sessions of the tokens given that had no entry: added */
 };

@@ -494,7 +494,8 @@ static void who_ended_with_the_realm_has_no_entry(void **state)
 	(void)login(s, "ann", "");
 	assert_int_equal(do_verify(s, &req, &result), STATUS_OK);
 	assert_int_equal(result.sessions, 1);
-	assert_int_equal(result.dangling, 2);
+	assert_int_equal(result.dangling, 0);
+	assert_int_equal(listed(s), 1);
 	assert_int_equal(result.missing, 0);
 }
 

@@ -261,6 +261,28 @@ static void everywhere_but_here(void **state)
 	assert_true(is_valid(s, &bens));
 }
 
+/* Shown after its grace a token stands for nothing; in it, for its successor. */
+static void everywhere_but_by_an_old_token(void **state)
+{
+	struct stage *s = *state;
+	const struct held_token here = login(s, "ann", "");
+	const struct held_token there = login(s, "ann", "");
+	const struct held_token next = rotate_within(s, &here, 5);
+	const struct session_revoke_user_request req = {.user = SPAN_LIT("ann"), .except = token_of(&here)};
+	struct session_revoke_user_result result;
+
+	s->world.env.now_ms += 5000;
+	assert_int_equal(do_revoke_user(s, &req, &result), STATUS_INVALID_ARGUMENT);
+	assert_non_null(strstr(s->st.text, "grace"));
+	assert_true(is_valid(s, &next));
+	assert_true(is_valid(s, &there));
+	s->world.env.now_ms -= 1;
+	assert_int_equal(do_revoke_user(s, &req, &result), STATUS_OK);
+	assert_int_equal(result.revoked, 1);
+	assert_true(is_valid(s, &next));
+	assert_false(is_valid(s, &there));
+}
+
 static void one_class_only(void **state)
 {
 	struct stage *s = *state;
@@ -454,6 +476,7 @@ int main(void)
 	    cmocka_unit_test_setup(revoking_works_when_redis_is_full, stage_reset),
 	    cmocka_unit_test_setup(everywhere_means_all_of_one_user, stage_reset),
 	    cmocka_unit_test_setup(everywhere_but_here, stage_reset),
+	    cmocka_unit_test_setup(everywhere_but_by_an_old_token, stage_reset),
 	    cmocka_unit_test_setup(one_class_only, stage_reset),
 	    cmocka_unit_test_setup(many_are_ended_in_chunks, stage_reset),
 	    cmocka_unit_test_setup(chunks_do_not_lose_their_place, stage_reset),
