@@ -479,7 +479,7 @@ static void identify(struct exchange *x, const Latchkey__V1__RequestFrame *sent,
 static struct exchange *build(arena *a, struct connection *c, const struct wire_route *route, span frame,
 			      struct status *st)
 {
-	const uint64_t now_ms = clock_mono_ms();
+	const uint64_t now_us = clock_mono_us();
 	struct exchange *x = arena_alloc(a, sizeof(*x));
 	Latchkey__V1__RequestFrame *sent;
 	span copy;
@@ -495,7 +495,7 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->route = *route;
 	x->group.core = connection_core(c);
 	x->group.arena = a;
-	x->group.arrived_ms = now_ms;
+	x->group.arrived_us = now_us;
 	x->group.body_bytes_left = BODY_BYTES_MAX;
 	x->group.tasks_left = TASKS_MAX;
 	x->group.keys = core_keys(x->group.core);

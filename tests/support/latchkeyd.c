@@ -53,8 +53,9 @@ static void spawn(struct latchkeyd *d)
 	char state[PATH_BYTES];
 	char keyring[PATH_BYTES];
 	const char *argv[] = {binary, "--config", d->config, NULL};
-	const char *env[LATCHKEYD_ENV_MAX + 5] = {state, redis};
-	size_t count = 2;
+	/* Several run beside one another: without the admin listener, unless the test names one further on. */
+	const char *env[LATCHKEYD_ENV_MAX + 6] = {state, redis, "LATCHKEY_ADMIN_LISTEN="};
+	size_t count = 3;
 	struct process_spec spec = {.argv = argv, .env = env, .output_path = d->log};
 
 	if (d->options.host != NULL)
