@@ -255,6 +255,7 @@ static void hear(void *owner, uint64_t source, span message)
 	const struct session_ears ears = {
 	    .recent = s->recent,
 	    .not_before = s->not_before,
+	    .realms = &s->realms,
 	    .events = s->events,
 	    .source = source,
 	    .now_ms = clock_wall_ms(),
@@ -299,7 +300,7 @@ static enum status_code open_redis(struct service *s, struct status *st)
 	enum status_code code;
 
 	s->recent = recent_new(c->redis.replay_window_ms);
-	s->not_before = not_before_new();
+	s->not_before = not_before_new(s->realms.count);
 	s->events = event_log_new();
 	s->auth_news = auth_news_new();
 	if (s->recent == NULL || s->not_before == NULL || s->events == NULL || s->auth_news == NULL)

@@ -162,6 +162,7 @@ static ssize_t take_message(wire_channel *ch, const uint8_t *data, size_t len)
 	if (len - head.len < body_len)
 		return 0;
 	ch->events->message(ch->owner, ch, &head.route, data + head.len, body_len);
+	wire_cork_relieve();
 	return (ssize_t)(head.len + body_len);
 }
 

@@ -32,6 +32,7 @@ struct core {
 	char instance[CORE_INSTANCE_CHARS + 1];
 	uint64_t started_at_ms;
 	registry *connections;
+	struct compressor *compressor;
 	realm_polls *realm_polls; /* NULL: nothing is asked */
 	watchers *watchers;	  /* parked calls */
 	sleepers *sleepers;	  /* tasks that pause */
