@@ -78,7 +78,7 @@ static bool real_port(int fd, unsigned *ret)
 enum status_code bind_url(const char *url, int *ret_fd, char ret_url[static BIND_URL_BYTES], struct status *st)
 {
 	const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-	struct authority where;
+	struct authority where = {0};
 	struct addrinfo *found = NULL;
 	unsigned port = 0;
 	int err;

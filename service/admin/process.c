@@ -2,26 +2,31 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+/* Seven numbers of 20 digits. */
+#define STATM_BYTES 160
 
 static uint64_t us_of(const struct timeval *t)
 {
 	return (uint64_t)t->tv_sec * 1000000U + (uint64_t)t->tv_usec;
 }
 
+/* Its first two fields: pages of virtual and of resident memory. */
 static void look_at_memory(struct process_state *ret)
 {
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	unsigned long long pages = 0;
-	unsigned long long resident = 0;
 	FILE *f = fopen("/proc/self/statm", "re");
+	char line[STATM_BYTES];
+	char *end;
 
 	if (f == NULL)
 		return;
-	if (fscanf(f, "%llu %llu", &pages, &resident) == 2) {
-		ret->virtual_bytes = pages * page;
-		ret->resident_bytes = resident * page;
+	if (fgets(line, sizeof(line), f) != NULL) {
+		ret->virtual_bytes = strtoull(line, &end, 10) * page;
+		ret->resident_bytes = strtoull(end, NULL, 10) * page;
 	}
 	(void)fclose(f);
 }

@@ -90,7 +90,7 @@ void http_ask(const char *url, const char *method, const char *path, struct http
 
 int http_status(const char *url, const char *path)
 {
-	struct http_reply r;
+	struct http_reply r = {0};
 	int status;
 
 	http_ask(url, "GET", path, &r);
