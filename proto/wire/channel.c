@@ -339,6 +339,11 @@ const char *wire_channel_listener_url(const wire_channel_listener *l)
 	return wire_listener_url(l->listener);
 }
 
+enum wire_error wire_channel_listener_renew(wire_channel_listener *l, wire_tls *tls)
+{
+	return wire_listener_renew(l->listener, tls);
+}
+
 void wire_channel_listener_close(wire_channel_listener **held)
 {
 	wire_channel_listener *l = *held;

@@ -46,6 +46,7 @@ struct core {
 	struct gate refused_connections;
 	struct gate refused_commands;
 	struct gate refused_questions; /* realm_poll.c */
+	struct gate failed_handshakes; /* of TLS */
 	struct gate refused_callers;   /* credential.c */
 	struct gate unreadable_records;
 };
