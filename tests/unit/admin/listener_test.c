@@ -237,6 +237,22 @@ static void test_ipv6(void **state)
 	admin_close(&six);
 }
 
+/* By IPv4, too, where there is IPv6. */
+static void test_all_addresses(void **state)
+{
+	const struct admin_options options = {.url = "http://*:0",
+					      .connections_max = CONNECTIONS_MAX,
+					      .timeout_ms = TIMEOUT_MS,
+					      .source = stand_in_source(&service)};
+	admin *all = NULL;
+	struct status st;
+
+	(void)state;
+	assert_int_equal(admin_open(&options, &all, &st), STATUS_OK);
+	assert_int_equal(http_status(admin_url(all), "/livez"), 200);
+	admin_close(&all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +267,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_close_with_peers, open_admin, close_admin),
 	    cmocka_unit_test_setup_teardown(test_bad_addresses, open_admin, close_admin),
 	    cmocka_unit_test_setup_teardown(test_ipv6, open_admin, close_admin),
+	    cmocka_unit_test_setup_teardown(test_all_addresses, open_admin, close_admin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
