@@ -1,7 +1,9 @@
 #include "base/call_metrics.h"
 
-/* One call adds to three numbers, and each thread has its own copy of them: see base/metrics.c. A method's numbers are 36
- * words; all methods of all copies take 288 KiB, of which only what is counted in is ever backed by memory. */
+/* One call adds to three numbers, and each thread has its own copy of them: see base/metrics.c. That takes 16 ns, and the
+ * clock that is read for it 23 ns (measured on two virtual cores): 0.8 % of what a Get takes the service. A method's
+ * numbers are 36 words; all methods of all copies take 288 KiB, of which only what is counted in is ever backed by
+ * memory. */
 
 #include <assert.h>
 #include <stdalign.h>
