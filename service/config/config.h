@@ -148,6 +148,12 @@ struct config {
 	} connections;
 
 	struct {
+		const char *listen; /* NULL: none */
+		uint32_t connections_max;
+		uint32_t timeout_ms;
+	} admin;
+
+	struct {
 		uint32_t timeout_ms;
 		uint32_t delay_ms;
 	} drain;

@@ -129,7 +129,7 @@ static bool take_reply(struct exchange *x)
 /* All calls are answered, so nobody else touches arena and calls any more. */
 static void reply(struct exchange *x)
 {
-	const bool is_going_away = connection_sends_away(x->connection, x->group.arrived_ms);
+	const bool is_going_away = connection_sends_away(x->connection, x->group.arrived_us / 1000);
 	arena *spare = NULL;
 	span body = SPAN_EMPTY;
 
@@ -496,7 +496,7 @@ static void identify(struct exchange *x, const Latchkey__V1__RequestFrame *sent,
 static struct exchange *build(arena *a, struct connection *c, const struct wire_route *route, span frame,
 			      struct status *st)
 {
-	const uint64_t now_ms = clock_mono_ms();
+	const uint64_t now_us = clock_mono_us();
 	struct exchange *x = arena_alloc(a, sizeof(*x));
 	Latchkey__V1__RequestFrame *sent;
 	span copy;
@@ -512,7 +512,7 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->route = *route;
 	x->group.core = connection_core(c);
 	x->group.arena = a;
-	x->group.arrived_ms = now_ms;
+	x->group.arrived_us = now_us;
 	x->group.body_bytes_left = BODY_BYTES_MAX;
 	x->group.tasks_left = TASKS_MAX;
 	x->group.keys = core_keys(x->group.core);

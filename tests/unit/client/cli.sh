@@ -270,7 +270,7 @@ realms:
 YAML
 unset LATCHKEY_SERVER
 : > "$dir/log"
-LATCHKEY_CONFIG=$dir/config.yaml LATCHKEY_STATE_DIR=$dir/state LATCHKEY_LISTEN=ipc://$dir/s.sock \
+LATCHKEY_CONFIG=$dir/config.yaml LATCHKEY_STATE_DIR=$dir/state LATCHKEY_LISTEN=ipc://$dir/s.sock LATCHKEY_ADMIN_LISTEN= \
 	"$(dirname "$latchkey")/latchkeyd" > "$dir/log" 2>&1 &
 service=$!
 for _ in $(seq 2000); do
