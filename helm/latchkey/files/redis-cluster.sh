@@ -18,15 +18,15 @@ die() { say "$*"; exit 1; }
 
 # at HOST:PORT COMMAND...; here COMMAND...
 at() {
-  node=$1
+  at_node=$1
   shift
-  timeout 10 redis-cli -h "${node%:*}" -p "${node##*:}" "$@"
+  timeout 10 redis-cli -h "${at_node%:*}" -p "${at_node##*:}" "$@"
 }
 here() { timeout 10 redis-cli -p "$PORT" "$@"; }
 
 # address HOST:PORT: with the name resolved. CLUSTER MEET takes addresses only.
 address() {
-  getent hosts "${1%:*}" | { read -r ip _ && printf '%s:%s\n' "$ip" "${1##*:}"; }
+  getent ahosts "${1%:*}" | { read -r ip _ && printf '%s:%s\n' "$ip" "${1##*:}"; }
 }
 
 # fact HOST:PORT NAME: a line of CLUSTER INFO.
@@ -116,12 +116,12 @@ complete() {
     if [ "$(fact "$node" cluster_known_nodes)" = 1 ]; then
       say "$node is new: it becomes a replica"
       redis-cli --cluster add-node "$(address "$node")" "$known" --cluster-slave
-    else
+    elif [ "$node" != "$1" ]; then
       introduce "$node" "$1"
     fi
   done
   at "$1" cluster nodes | while read -r id _ flags _ _ _ _ _ slots; do
-    case $flags in *fail\?*) continue ;; *fail*) ;; *) continue ;; esac
+    case $flags in *fail\?*) continue ;; *fail* | *noaddr*) ;; *) continue ;; esac
     [ -z "$slots" ] || continue
     say "$id is gone: it is forgotten"
     redis-cli --cluster call "$known" cluster forget "$id" || true

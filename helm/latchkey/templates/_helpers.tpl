@@ -118,7 +118,7 @@ embedded:
 {{- end -}}
 
 {{- define "latchkey.pullSecrets" -}}
-{{- with .Values.imagePullSecrets }}
+{{- with .Values.imagePullSecrets -}}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}

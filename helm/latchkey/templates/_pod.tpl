@@ -109,7 +109,7 @@
     matchLabels:
       {{- include "latchkey.selector" (dict "root" $ "component" "service") | nindent 6 }}
 {{- end }}
-{{- else }}
+{{- else if .Values.topologySpreadConstraints }}
 {{- tpl (toYaml .Values.topologySpreadConstraints) . }}
 {{- end }}
 {{- end -}}

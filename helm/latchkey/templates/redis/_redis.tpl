@@ -58,7 +58,9 @@ template:
     labels:
       {{- include "latchkey.selector" (dict "root" . "component" "redis-setup") | nindent 6 }}
   spec:
-    {{- include "latchkey.pullSecrets" . | nindent 4 }}
+    {{- with include "latchkey.pullSecrets" . }}
+    {{- . | nindent 4 }}
+    {{- end }}
     restartPolicy: OnFailure
     automountServiceAccountToken: false
     enableServiceLinks: false
