@@ -13,8 +13,8 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -D_FORTIFY_SOURCE=2")
 set(CMAKE_C_FLAGS_MINSIZEREL "-Os -D_FORTIFY_SOURCE=2")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 
-# Optimized as a whole, which spares a Get about a twentieth: those that lk_link_whole names. gcc keeps ordinary code in the
-# objects besides, so that the many test programs link as fast as ever.
+# Optimized as a whole, which spares a Get about a twentieth: those that lk_link_whole names. gcc keeps ordinary code in
+# the objects besides, so that the many test programs link as fast as ever.
 set(LK_LINK_WHOLE OFF)
 if(CMAKE_C_COMPILER_ID STREQUAL GNU AND NOT LK_SANITIZE AND NOT LK_FUZZ)
   set(LK_LINK_WHOLE $<OR:$<CONFIG:Release>,$<CONFIG:RelWithDebInfo>>)

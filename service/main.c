@@ -31,10 +31,12 @@
 #include "realm/realm.h"
 #include "redis/redis.h"
 #include "redis/url.h"
+#include "reload.h"
 #include "rpc/server.h"
 #include "session/event_log.h"
 #include "session/recent.h"
 #include "session/session.h"
+#include "tls_files.h"
 #include "wire/link.h"
 #include "wire/tls.h"
 
@@ -76,6 +78,7 @@ struct service {
 	arena *memory;	  /* of realms */
 	struct realms realms;
 	wire_tls *redis_tls;
+	wire_tls *listener_tls[CONFIG_LISTENERS_MAX]; /* of those that have TLS */
 	recent *recent;
 	not_before *not_before;
 	event_log *events;
@@ -202,30 +205,6 @@ static enum status_code make_realms(struct service *s, struct status *st)
 	return realms_seal(&s->realms, s->keys, st);
 }
 
-static enum status_code make_tls(const struct wire_tls_options *o, const char *of, wire_tls **ret, struct status *st)
-{
-	const enum wire_error err = wire_tls_new(o, ret);
-
-	if (err == WIRE_OK)
-		return STATUS_OK;
-	return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot use certificate \"%s\", key \"%s\", CA \"%s\": %s",
-			  of, o->cert_file == NULL ? "" : o->cert_file, o->key_file == NULL ? "" : o->key_file,
-			  o->ca_file == NULL ? "" : o->ca_file, wire_error_text(err));
-}
-
-static enum status_code make_redis_tls(struct service *s, struct status *st)
-{
-	const struct config *c = s->config;
-	const struct wire_tls_options o = {.ca_file = c->redis.tls_ca,
-					   .cert_file = c->redis.tls_cert,
-					   .key_file = c->redis.tls_key,
-					   .server_name = c->redis.tls_server_name};
-
-	if (!redis_url_is_tls(c->redis.url))
-		return STATUS_OK;
-	return make_tls(&o, "redis", &s->redis_tls, st);
-}
-
 struct passwords {
 	char redis[CONFIG_PASSWORD_BYTES_MAX + 1];
 	char sentinel[CONFIG_PASSWORD_BYTES_MAX + 1];
@@ -249,6 +228,7 @@ static void hear(void *owner, uint64_t source, span message)
 	const struct session_ears ears = {
 	    .recent = s->recent,
 	    .not_before = s->not_before,
+	    .realms = &s->realms,
 	    .events = s->events,
 	    .source = source,
 	    .now_ms = clock_wall_ms(),
@@ -293,7 +273,7 @@ static enum status_code open_redis(struct service *s, struct status *st)
 	enum status_code code;
 
 	s->recent = recent_new(c->redis.replay_window_ms);
-	s->not_before = not_before_new();
+	s->not_before = not_before_new(s->realms.count);
 	s->events = event_log_new();
 	s->auth_news = auth_news_new();
 	if (s->recent == NULL || s->not_before == NULL || s->events == NULL || s->auth_news == NULL)
@@ -326,6 +306,7 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 				      .frames_in_flight_max = c->calls.frames_in_flight_max,
 				      .frames_in_flight_per_connection_max =
 					  c->calls.frames_in_flight_per_connection_max,
+				      .connection_age_max_ms = c->connections.age_max_ms,
 				      .limits = {.connect_timeout_ms = c->connections.handshake_timeout_ms,
 						 .idle_timeout_ms = c->connections.idle_timeout_ms,
 						 .stall_timeout_ms = c->connections.stall_timeout_ms,
@@ -335,19 +316,12 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 	return rpc_server_new(&o, &s->rpc, st);
 }
 
-static enum status_code listen_on(struct service *s, const struct config_listener *l, struct status *st)
+static enum status_code listen_on(struct service *s, size_t i, struct status *st)
 {
-	const struct wire_tls_options o = {
-	    .ca_file = l->tls.client_ca, .cert_file = l->tls.cert, .key_file = l->tls.key, .is_server = true};
-	wire_tls *tls = NULL;
-	enum status_code code = STATUS_OK;
+	const struct config_listener *l = &s->config->listeners[i];
+	enum status_code code = tls_files_load_listener(l, &s->listener_tls[i], st);
 
-	if (l->tls.cert != NULL)
-		code = make_tls(&o, l->url, &tls, st);
-	if (code == STATUS_OK)
-		code = rpc_server_listen(s->rpc, l->url, tls, l->ipc_mode, st);
-	wire_tls_release(&tls);
-	return code;
+	return code == STATUS_OK ? rpc_server_listen(s->rpc, l->url, s->listener_tls[i], l->ipc_mode, st) : code;
 }
 
 static void warn_of_redis(const struct service *s)
@@ -391,12 +365,12 @@ static enum status_code service_start(struct service *s, struct status *st)
 	    (code = prepare_state_dir(s->config, st)) != STATUS_OK ||
 	    (code = keyring_file_load(s->config, &s->keys, st)) != STATUS_OK ||
 	    (code = load_callers(s, st)) != STATUS_OK || (code = make_realms(s, st)) != STATUS_OK ||
-	    (code = make_redis_tls(s, st)) != STATUS_OK || (code = open_redis(s, st)) != STATUS_OK ||
-	    (code = open_rpc(s, st)) != STATUS_OK)
+	    (code = tls_files_load_redis(s->config, &s->redis_tls, st)) != STATUS_OK ||
+	    (code = open_redis(s, st)) != STATUS_OK || (code = open_rpc(s, st)) != STATUS_OK)
 		return code;
 	await_redis(s);
 	for (size_t i = 0; i < s->config->listener_count && code == STATUS_OK; i++)
-		code = listen_on(s, &s->config->listeners[i], st);
+		code = listen_on(s, i, st);
 	return code;
 }
 
@@ -413,57 +387,16 @@ static void announce(const struct service *s, const char *program)
 		welcome_print(rpc_server_url(s->rpc, 0), program, s->config->state_dir);
 }
 
-static void log_change(void *owner, const char *path, bool is_reloadable)
+static void reload_files(struct service *s)
 {
-	(void)owner;
-	if (is_reloadable)
-		log_event(LOG_INFO, "config_reloaded", LOG_STR("key", path));
-	else
-		log_event(LOG_WARN, "config_needs_restart", LOG_STR("key", path));
-}
+	const struct reload r = {.config = s->config,
+				 .keys = &s->keys,
+				 .callers = &s->callers,
+				 .listener_tls = s->listener_tls,
+				 .redis_tls = s->redis_tls,
+				 .rpc = s->rpc};
 
-/* The configuration in force stays the one of the start, but for the one reloadable key. */
-static void reload_config(struct service *s)
-{
-	struct config *new = NULL;
-	struct config_error error;
-
-	if (!config_load(s->config->file, environ, &new, &error)) {
-		log_event(LOG_ERROR, "config_refused", LOG_STR("text", error.text));
-		return;
-	}
-	log_set_level((enum log_level) new->log_level);
-	log_event(LOG_INFO, "config_read", LOG_STR("file", new->file == NULL ? "none" : new->file));
-	config_compare(s->config, new, log_change, NULL);
-	s->config->log_level = new->log_level;
-	config_free(&new);
-}
-
-static void reload_callers(struct service *s)
-{
-	callers *new = NULL;
-	struct status st;
-
-	if (s->callers == NULL)
-		return;
-	if (callers_load(s->config->credentials, &new, &st) != STATUS_OK) {
-		log_event(LOG_ERROR, "credentials_refused", LOG_STR("text", st.text),
-			  LOG_STR("advice", "those that were read before stay in force"));
-		return;
-	}
-	rpc_server_use_callers(s->rpc, new);
-	log_event(LOG_INFO, "credentials_reloaded", LOG_STR("file", s->config->credentials),
-		  LOG_UINT("callers", callers_count(new)));
-	callers_release(&s->callers);
-	s->callers = new;
-}
-
-/* The keyring even when the configuration is refused: its file is the one that was named at the start. */
-static void reload(struct service *s)
-{
-	reload_config(s);
-	keyring_file_reload(s->config, &s->keys, s->rpc);
-	reload_callers(s);
+	reload(&r);
 }
 
 static void sleep_ms(uint32_t ms)
@@ -499,6 +432,8 @@ static void service_free(struct service *s)
 	event_log_free(&s->events);
 	auth_news_free(&s->auth_news);
 	wire_tls_release(&s->redis_tls);
+	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
+		wire_tls_release(&s->listener_tls[i]);
 	(void)wire_drain(LINKS_GONE_MS);
 	arena_free(&s->memory);
 	keyring_release(&s->keys);
@@ -529,7 +464,7 @@ static enum exit_status run(struct config *c, const char *program)
 	}
 	announce(&s, program);
 	while (signals_wait() == SIGNAL_RELOAD)
-		reload(&s);
+		reload_files(&s);
 	status = service_drain(&s);
 	service_free(&s);
 	log_event(LOG_INFO, "stopped", LOG_INT("status", (int)status));

@@ -3,15 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A handle: 16 hex digits, a dot, 22 more characters. No token has a dot. */
-#define HANDLE_CHARS  39
-#define HANDLE_DOT_AT 16
-#define HEX	      "0123456789abcdefABCDEF"
+/* A handle: 11 characters of base64url, a dot, 16 more. No token has a dot. */
+#define HANDLE_CHARS  28
+#define HANDLE_DOT_AT 11
 #define BASE64URL     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 bool is_handle(const char *word)
 {
-	return strlen(word) == HANDLE_CHARS && strspn(word, HEX) == HANDLE_DOT_AT && word[HANDLE_DOT_AT] == '.' &&
+	return strlen(word) == HANDLE_CHARS && strspn(word, BASE64URL) == HANDLE_DOT_AT && word[HANDLE_DOT_AT] == '.' &&
 	       word[HANDLE_DOT_AT + 1 + strspn(word + HANDLE_DOT_AT + 1, BASE64URL)] == '\0';
 }
 

@@ -85,7 +85,7 @@ static void print_row(const lk_session *session, int class_columns)
 		device = lk_session_user_agent(session);
 	if (device.len == 0)
 		device = lk_session_ip(session);
-	(void)printf("%-39s  ", lk_session_handle(session));
+	(void)printf("%-28s  ", lk_session_handle(session));
 	print_time(lk_session_created_at_ms(session));
 	print_time(lk_session_last_seen_at_ms(session));
 	print_time(lk_session_idle_expires_at_ms(session));
@@ -109,7 +109,7 @@ static void print_table(const struct listing *listing)
 
 		class_columns = columns > class_columns ? columns : class_columns;
 	}
-	(void)printf("%-39s  %-*s  %-*s  %-*s  %-*s  %s\n", "HANDLE", TIME_COLUMNS, "CREATED", TIME_COLUMNS,
+	(void)printf("%-28s  %-*s  %-*s  %-*s  %-*s  %s\n", "HANDLE", TIME_COLUMNS, "CREATED", TIME_COLUMNS,
 		     "LAST SEEN", TIME_COLUMNS, "ENDS", class_columns, "CLASS", "DEVICE");
 	for (size_t i = 0; (session = session_at(listing, i)) != NULL; i++)
 		print_row(session, class_columns);

@@ -98,10 +98,7 @@ static lk_client *client_new(struct options *options, wire_tls *tls)
 	flights_init(&client->flights);
 	(void)pthread_mutex_init(&client->breaker_lock, NULL);
 	holds_init(&client->holds);
-	for (size_t i = 0; i < client->options.endpoint_count; i++) {
-		client->endpoints[i].client = client;
-		client->endpoints[i].url = client->options.endpoints[i];
-	}
+	endpoints_init(client);
 	return client;
 }
 
@@ -110,7 +107,7 @@ static enum lk_err start(lk_client *client, struct lk_error *error)
 	client->ticker = wire_ticker_start(TICK_MS, tick, client);
 	if (client->ticker == NULL)
 		return error_set(error, LK_E_NO_MEMORY, "out of memory");
-	for (size_t i = 0; i < client->options.endpoint_count; i++) {
+	for (size_t i = 0; i < client->endpoint_count; i++) {
 		struct endpoint *endpoint = &client->endpoints[i];
 		bool dial;
 
@@ -188,7 +185,7 @@ void lk_client_close(lk_client **client)
 	pthread_mutex_unlock(&own->lock);
 	wait_settled(own, false);
 	wire_ticker_stop(&own->ticker);
-	for (size_t i = 0; i < own->options.endpoint_count; i++)
+	for (size_t i = 0; i < own->endpoint_count; i++)
 		endpoint_close(&own->endpoints[i]);
 	wait_settled(own, true);
 	client_release(&own);

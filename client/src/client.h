@@ -40,7 +40,8 @@ struct lk_client {
 	size_t busy;	 /* calls in flight or in a callback */
 	size_t channels;
 	struct endpoint *watched; /* long polls go there, as long as it serves. NULL: none has gone yet */
-	struct endpoint endpoints[LK_ENDPOINTS_MAX]; /* options.endpoint_count of them */
+	size_t endpoint_count;
+	struct endpoint endpoints[ENDPOINTS_MAX]; /* two for each of options.endpoints: see endpoint.c */
 };
 
 lk_client *client_retain(lk_client *client);

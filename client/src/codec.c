@@ -83,6 +83,7 @@ bool reply_open(const uint8_t *bytes, size_t len, struct pool *pool, struct repl
 	if (frame->has_code && frame->code != LATCHKEY__V1__CODE__OK) {
 		*ret = (struct reply){.err = error_of_code(frame->code),
 				      .is_refused = true,
+				      .is_going_away = frame->going_away,
 				      .retry_after_ms = frame->retry_after_ms,
 				      .message = frame->message};
 		return true;
@@ -91,6 +92,7 @@ bool reply_open(const uint8_t *bytes, size_t len, struct pool *pool, struct repl
 		return false;
 	reply = frame->replies[0];
 	*ret = (struct reply){.err = reply->has_code ? error_of_code(reply->code) : LK_OK,
+			      .is_going_away = frame->going_away,
 			      .retry_after_ms = reply->retry_after_ms,
 			      .replicas = reply->replicas,
 			      .message = reply->message,

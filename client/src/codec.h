@@ -47,7 +47,8 @@ void frame_release(struct frame **frame);
 /* The one reply of a frame. Points into the frame. */
 struct reply {
 	enum lk_err err;
-	bool is_refused; /* the frame as a whole: nothing was carried out */
+	bool is_refused;    /* the frame as a whole: nothing was carried out */
+	bool is_going_away; /* the server wants this connection to end */
 	uint32_t retry_after_ms;
 	uint32_t replicas;
 	ProtobufCBinaryData message;

@@ -1,5 +1,9 @@
 /* One connection to one server: dialed, lost, dialed again after a pause that grows.
  *
+ * Two endpoints share a server's URL. One of them is in use and the other spare, until the server asks for another
+ * connection (going_away): then the spare one is dialed, takes over when it is ready, and the first is closed when it is
+ * idle, and is spare. So there is always one that takes calls.
+ *
  * Threads. Dialing is done by the thread that opens the client, later by the tick; `ready`, `message` and `closed` come
  * from wire, one after the other. `dialed` is written by the dialing thread before the first event and released by the
  * last event; `channel` is the same, under the client's lock, while messages may be sent. A channel holds a reference
@@ -35,21 +39,42 @@ static void endpoint_move(struct endpoint *endpoint, enum endpoint_state to)
 	endpoint->state = to;
 }
 
+void endpoints_init(lk_client *client)
+{
+	const size_t count = client->options.endpoint_count;
+
+	client->endpoint_count = 2 * count;
+	for (size_t i = 0; i < client->endpoint_count; i++)
+		client->endpoints[i] = (struct endpoint){
+		    .client = client,
+		    .url = client->options.endpoints[i % count],
+		    .twin = &client->endpoints[(i + count) % client->endpoint_count],
+		    .is_spare = i >= count,
+		};
+}
+
 bool endpoint_is_open(const struct endpoint *endpoint)
 {
-	return endpoint->state == ENDPOINT_READY && !endpoint->is_leaving;
+	return endpoint->state == ENDPOINT_READY && !endpoint->is_leaving && !endpoint->is_given_up;
+}
+
+static bool is_better(const struct endpoint *a, const struct endpoint *b, const struct endpoint *avoid)
+{
+	if (b == NULL || a->is_going != b->is_going)
+		return b == NULL || b->is_going;
+	if (a == avoid || b == avoid)
+		return b == avoid;
+	return a->in_flight < b->in_flight;
 }
 
 struct endpoint *endpoint_pick(lk_client *client, const struct endpoint *avoid)
 {
 	struct endpoint *best = NULL;
 
-	for (size_t i = 0; i < client->options.endpoint_count; i++) {
+	for (size_t i = 0; i < client->endpoint_count; i++) {
 		struct endpoint *endpoint = &client->endpoints[i];
 
-		if (!endpoint_is_open(endpoint))
-			continue;
-		if (best == NULL || best == avoid || (endpoint != avoid && endpoint->in_flight < best->in_flight))
+		if (endpoint_is_open(endpoint) && is_better(endpoint, best, avoid))
 			best = endpoint;
 	}
 	return best;
@@ -57,9 +82,12 @@ struct endpoint *endpoint_pick(lk_client *client, const struct endpoint *avoid)
 
 bool endpoints_all_failed(const lk_client *client)
 {
-	for (size_t i = 0; i < client->options.endpoint_count; i++)
-		if (client->endpoints[i].state != ENDPOINT_DOWN || client->endpoints[i].failures == 0)
+	for (size_t i = 0; i < client->endpoint_count; i++) {
+		const struct endpoint *endpoint = &client->endpoints[i];
+
+		if (!endpoint->is_spare && (endpoint->state != ENDPOINT_DOWN || endpoint->failures == 0))
 			return false;
+	}
 	return true;
 }
 
@@ -67,7 +95,7 @@ void endpoints_hurry(lk_client *client, uint64_t now_ms)
 {
 	if (endpoint_pick(client, NULL) != NULL)
 		return;
-	for (size_t i = 0; i < client->options.endpoint_count; i++) {
+	for (size_t i = 0; i < client->endpoint_count; i++) {
 		struct endpoint *endpoint = &client->endpoints[i];
 		uint64_t soon_ms = now_ms + redial_delay_ms(1, random_next(&client->random));
 
@@ -78,7 +106,8 @@ void endpoints_hurry(lk_client *client, uint64_t now_ms)
 
 bool endpoint_should_dial(struct endpoint *endpoint, uint64_t now_ms)
 {
-	if (endpoint->client->closing || endpoint->state != ENDPOINT_DOWN || now_ms < endpoint->redial_at_ms)
+	if (endpoint->client->closing || endpoint->is_spare || endpoint->state != ENDPOINT_DOWN ||
+	    now_ms < endpoint->redial_at_ms)
 		return false;
 	endpoint_move(endpoint, ENDPOINT_DIALING);
 	endpoint->client->channels++;
@@ -94,19 +123,70 @@ void endpoint_set_ready(struct endpoint *endpoint, wire_channel *channel, uint64
 	endpoint->silent = 0;
 	endpoint->is_given_up = false;
 	endpoint->is_leaving = false;
+	endpoint->is_going = false;
+}
+
+static bool is_settled(const struct endpoint *endpoint, uint64_t now_ms)
+{
+	return endpoint->state == ENDPOINT_READY && now_ms - endpoint->ready_at_ms >= CONNECTION_SETTLED_MS;
+}
+
+/* Who answers a new connection with the same request is shutting down: the pauses grow. */
+void endpoint_give_way(struct endpoint *endpoint, uint64_t now_ms)
+{
+	struct endpoint *twin = endpoint->twin;
+	uint64_t pause_ms;
+
+	if (endpoint->state != ENDPOINT_READY || endpoint->is_going)
+		return;
+	endpoint->is_going = true;
+	if (!twin->is_spare)
+		return;
+	assert(twin->state == ENDPOINT_DOWN);
+	twin->is_spare = false;
+	twin->failures = is_settled(endpoint, now_ms) ? 0 : endpoint->failures + 1;
+	pause_ms = redial_delay_ms(twin->failures + 1, random_next(&endpoint->client->random));
+	twin->redial_at_ms = now_ms + pause_ms;
+}
+
+static bool is_successor_open(const struct endpoint *endpoint)
+{
+	return endpoint_is_open(endpoint->twin) && endpoint->twin->ready_at_ms >= endpoint->ready_at_ms;
+}
+
+bool endpoint_should_close(struct endpoint *endpoint)
+{
+	const struct endpoint *other;
+
+	if (endpoint->state != ENDPOINT_READY || !endpoint->is_going || endpoint->is_given_up ||
+	    endpoint->unanswered > 0)
+		return false;
+	other = endpoint_pick(endpoint->client, endpoint);
+	if (other == NULL || other == endpoint)
+		return false;
+	/* The successor may have been asked already: then the older one goes, and is dialed again. */
+	if (other->is_going && !is_successor_open(endpoint))
+		return false;
+	endpoint->is_given_up = true;
+	return true;
 }
 
 void endpoint_set_down(struct endpoint *endpoint, enum wire_error reason, uint64_t now_ms)
 {
 	lk_client *client = endpoint->client;
-	bool settled = endpoint->state == ENDPOINT_READY && now_ms - endpoint->ready_at_ms >= CONNECTION_SETTLED_MS;
+	const struct endpoint *twin = endpoint->twin;
+	bool settled = is_settled(endpoint, now_ms);
 
 	endpoint_move(endpoint, ENDPOINT_DOWN);
 	endpoint->channel = NULL;
 	endpoint->reason = reason;
 	/* Counted even after a good connection: it is down, and fail_fast wants to know. */
 	endpoint->failures = settled ? 1 : endpoint->failures + 1;
+	if (endpoint->is_going && twin->is_going && !is_settled(twin, now_ms))
+		endpoint->failures = twin->failures + 1;
 	endpoint->redial_at_ms = now_ms + redial_delay_ms(endpoint->failures, random_next(&client->random));
+	endpoint->is_spare = endpoint->is_going && !twin->is_spare && !twin->is_going;
+	endpoint->is_going = false;
 }
 
 static void on_ready(void *owner, wire_channel *channel)
@@ -200,7 +280,8 @@ void endpoint_close(struct endpoint *endpoint)
 
 void endpoints_describe(const lk_client *client, char *to, size_t bytes)
 {
-	const struct endpoint *endpoint = &client->endpoints[0];
+	const struct endpoint *first = &client->endpoints[0];
+	const struct endpoint *endpoint = first->is_spare ? first->twin : first;
 	const char *why = endpoint->reason != WIRE_OK ? wire_error_text(endpoint->reason) : "still connecting";
 
 	if (client->options.endpoint_count == 1)

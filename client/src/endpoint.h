@@ -4,6 +4,9 @@
 #include "latchkey/latchkey.h"
 #include "wire/channel.h"
 
+/* A connection and its successor to each of the user's servers. */
+#define ENDPOINTS_MAX (2 * LK_ENDPOINTS_MAX)
+
 /* One connection to one server: DOWN -> DIALING -> READY -> DOWN, for ever, until the client closes. */
 #define ENDPOINT_STATE_MAP(X)                                                                                          \
 	X(DOWN)	   /* left alone until redial_at_ms */                                                                 \
@@ -18,19 +21,23 @@ enum endpoint_state {
 };
 
 struct endpoint {
-	lk_client *client;    /* one reference while there is a channel */
-	const char *url;      /* the options' */
-	wire_channel *dialed; /* the one reference; set by whoever dials, before any event, released by `closed` */
+	lk_client *client;     /* one reference while there is a channel */
+	const char *url;       /* the options' */
+	struct endpoint *twin; /* to the same server */
+	wire_channel *dialed;  /* the one reference; set by whoever dials, before any event, released by `closed` */
 
 	/* Under the client's lock. */
 	enum endpoint_state state;
 	wire_channel *channel;	  /* while READY; borrowed from `dialed` */
 	uint32_t in_flight;	  /* long polls not counted: they are no work */
+	uint32_t unanswered;	  /* all calls */
 	uint32_t failures;	  /* dials failed, or connections lost at once, in a row */
 	uint32_t silent;	  /* calls timed out since anything was heard, */
 	uint64_t silent_since_ms; /* the first of them at this time */
 	bool is_given_up;	  /* for its silence: it is being closed */
-	bool is_leaving;	  /* refuses frames, as a server that shuts down does: it gets no more */
+	bool is_spare;		  /* the other of the two is in use: it rests */
+	bool is_going;	 /* asked to make way: it gets calls only where no other is open, and is closed when idle */
+	bool is_leaving; /* refuses frames, as a server that shuts down does: it gets no more */
 	uint64_t redial_at_ms;
 	uint64_t ready_at_ms;
 	uint64_t heard_at_ms;
@@ -49,10 +56,13 @@ struct endpoint {
 
 /* All of these under the client's lock, but for endpoint_dial and endpoint_close. */
 
+void endpoints_init(lk_client *client);
+
 /* Takes calls. */
 bool endpoint_is_open(const struct endpoint *endpoint);
 
-/* The ready endpoint with the fewest calls in flight; another than `avoid` where there is one. NULL: none is ready. */
+/* The ready endpoint with the fewest calls in flight; one that need not go, and another than `avoid`, where there is one.
+ * NULL: none is ready. */
 struct endpoint *endpoint_pick(lk_client *client, const struct endpoint *avoid);
 
 /* True: each has failed to connect, and none is being dialed. */
@@ -64,6 +74,11 @@ bool endpoint_should_dial(struct endpoint *endpoint, uint64_t now_ms);
 /* When nobody is left to call, because a connection was lost or its server leaves: those that rest after failures are
  * dialed soon. Only then, so that their pauses grow on from there. */
 void endpoints_hurry(lk_client *client, uint64_t now_ms);
+
+/* Its server asks for another connection in its place. */
+void endpoint_give_way(struct endpoint *endpoint, uint64_t now_ms);
+/* It has given way, nobody waits for an answer by it, and another is open: it is given up, and the caller closes it. */
+bool endpoint_should_close(struct endpoint *endpoint);
 
 /* READY, and DOWN with a time to dial again. */
 void endpoint_set_ready(struct endpoint *endpoint, wire_channel *channel, uint64_t now_ms);

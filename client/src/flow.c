@@ -38,13 +38,18 @@ struct parcel {
 	uint32_t id;
 };
 
+struct closing {
+	wire_channel *channel; /* a reference */
+	enum wire_error reason;
+};
+
 struct work {
 	size_t parcel_count;
 	struct parcel parcels[PARCELS_MAX];
 	lk_call *ended_first;
 	lk_call *ended_last;
 	size_t closing_count;
-	wire_channel *closing[LK_ENDPOINTS_MAX]; /* references */
+	struct closing closing[ENDPOINTS_MAX]; /* an endpoint is given up once */
 };
 
 /* ---- The queue of calls that wait for a connection ---- */
@@ -110,13 +115,23 @@ static uint32_t load_of(const lk_call *call)
 	return method_is_long_poll(call->method) ? 0 : 1;
 }
 
+/* It is answered, or will be by another. */
+static void take_from_endpoint(const lk_call *call)
+{
+	call->endpoint->in_flight -= load_of(call);
+	call->endpoint->unanswered--;
+}
+
 static struct endpoint *pick_for(lk_client *client, const lk_call *call)
 {
 	struct endpoint *picked;
 
 	if (!method_is_long_poll(call->method))
 		return endpoint_pick(client, call->endpoint);
-	if (client->watched != NULL && endpoint_is_open(client->watched))
+	/* The successor of a connection leads to the same server, as far as one can tell. */
+	if (client->watched != NULL && client->watched->is_going && endpoint_is_open(client->watched->twin))
+		client->watched = client->watched->twin;
+	if (client->watched != NULL && endpoint_is_open(client->watched) && !client->watched->is_going)
 		return client->watched;
 	picked = endpoint_pick(client, call->endpoint);
 	if (picked != NULL)
@@ -135,6 +150,7 @@ static void send_call(lk_client *client, struct endpoint *endpoint, lk_call *cal
 	call->attempts++;
 	call->sent_at_ms = now_ms;
 	endpoint->in_flight += load_of(call);
+	endpoint->unanswered++;
 	wire_channel_retain(endpoint->channel);
 	work->parcels[work->parcel_count++] = (struct parcel){
 	    .channel = endpoint->channel,
@@ -179,8 +195,8 @@ static void do_work(struct work *work)
 		wire_uncork();
 	}
 	for (size_t i = 0; i < work->closing_count; i++) {
-		wire_channel_close(work->closing[i], WIRE_TIMED_OUT, false);
-		wire_channel_release(&work->closing[i]);
+		wire_channel_close(work->closing[i].channel, work->closing[i].reason, false);
+		wire_channel_release(&work->closing[i].channel);
 	}
 	while ((call = work->ended_first) != NULL) {
 		work->ended_first = call->ended_next;
@@ -222,7 +238,7 @@ static void claim(lk_client *client, lk_call *call)
 	if (call->state == CALL_QUEUED)
 		dequeue(client, call);
 	if (call->state == CALL_SENT)
-		call->endpoint->in_flight -= load_of(call);
+		take_from_endpoint(call);
 	call_move(call, CALL_NOTIFYING);
 	slots_release(&client->slots, call->slot);
 	call->endpoint = NULL;
@@ -284,7 +300,7 @@ static bool retry_later(lk_client *client, lk_call *call, uint32_t retry_after_m
 	at_ms = now_ms + retry_delay_ms(call->attempts, retry_after_ms, random_next(&client->random));
 	if (at_ms >= call->deadline_ms || !retry_budget_spend(&client->budget, now_ms))
 		return false;
-	call->endpoint->in_flight -= load_of(call);
+	take_from_endpoint(call);
 	call_move(call, CALL_BACKOFF);
 	call->retry_at_ms = at_ms;
 	set_due(client, call, at_ms);
@@ -300,7 +316,7 @@ static bool move_on(lk_client *client, lk_call *call, uint64_t now_ms)
 	}
 	if (call->attempts >= client->options.attempts_max || call->canceled || client->closing)
 		return false;
-	call->endpoint->in_flight -= load_of(call);
+	take_from_endpoint(call);
 	enqueue(client, call);
 	return true;
 }
@@ -328,6 +344,8 @@ static lk_call *take_replied(struct endpoint *endpoint, uint32_t id, const struc
 	pthread_mutex_lock(&client->lock);
 	endpoint->heard_at_ms = now_ms;
 	endpoint->silent = 0;
+	if (understood && reply->is_going_away)
+		endpoint_give_way(endpoint, now_ms);
 	call = slots_find(&client->slots, id);
 	if (call != NULL && (call->state != CALL_SENT || call->endpoint != endpoint))
 		call = NULL;
@@ -382,7 +400,7 @@ static void move_or_end(lk_client *client, lk_call *call, const struct endpoint 
 		end_call(client, call, work);
 		return;
 	}
-	call->endpoint->in_flight -= load_of(call);
+	take_from_endpoint(call);
 	enqueue(client, call);
 }
 
@@ -431,6 +449,13 @@ static bool is_proof(const lk_call *call, uint64_t now_ms)
 	return endpoint->silent >= SILENT_CALLS_MAX && now_ms - endpoint->silent_since_ms >= SILENCE_MS;
 }
 
+static void close_later(struct endpoint *endpoint, enum wire_error reason, struct work *work)
+{
+	assert(work->closing_count < ENDPOINTS_MAX);
+	wire_channel_retain(endpoint->channel);
+	work->closing[work->closing_count++] = (struct closing){.channel = endpoint->channel, .reason = reason};
+}
+
 /* A server that is there answers DEADLINE_EXCEEDED at least: one that says nothing at all is not. */
 static void note_silence(const lk_call *call, uint64_t now_ms, struct work *work)
 {
@@ -439,8 +464,7 @@ static void note_silence(const lk_call *call, uint64_t now_ms, struct work *work
 	if (endpoint->heard_at_ms > call->sent_at_ms || endpoint->is_given_up || !is_proof(call, now_ms))
 		return;
 	endpoint->is_given_up = true;
-	wire_channel_retain(endpoint->channel);
-	work->closing[work->closing_count++] = endpoint->channel;
+	close_later(endpoint, WIRE_TIMED_OUT, work);
 }
 
 static void time_out(lk_client *client, lk_call *call, uint64_t now_ms, struct work *work)
@@ -502,7 +526,7 @@ static void sweep(lk_client *client, uint64_t now_ms, struct work *work)
 
 void flow_tick(lk_client *client)
 {
-	struct endpoint *to_dial[LK_ENDPOINTS_MAX];
+	struct endpoint *to_dial[ENDPOINTS_MAX];
 	uint64_t now_ms = wire_now_ms();
 	size_t count = 0;
 	struct work work;
@@ -510,9 +534,14 @@ void flow_tick(lk_client *client)
 	work_init(&work);
 	pthread_mutex_lock(&client->lock);
 	sweep(client, now_ms, &work);
-	for (size_t i = 0; i < client->options.endpoint_count; i++)
-		if (endpoint_should_dial(&client->endpoints[i], now_ms))
-			to_dial[count++] = &client->endpoints[i];
+	for (size_t i = 0; i < client->endpoint_count; i++) {
+		struct endpoint *endpoint = &client->endpoints[i];
+
+		if (endpoint_should_dial(endpoint, now_ms))
+			to_dial[count++] = endpoint;
+		else if (endpoint_should_close(endpoint))
+			close_later(endpoint, WIRE_CLOSED, &work);
+	}
 	leave(client, &work);
 	for (size_t i = 0; i < count; i++)
 		(void)endpoint_dial(to_dial[i]);

@@ -13,19 +13,18 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "auth_result.h"
 #include "call.h"
 #include "client.h"
 #include "error.h"
+#include "loader.h"
 #include "options.h"
 #include "wire/ticker.h"
 
 #define SUBJECT_BYTES_MAX 256
 #define KEY_BYTES_MAX	  256
-#define ANSWER_BYTES_MAX  32768
 /* Of one wait at the server: well within what it allows a call, so that nothing is cut short at its end. */
 #define SERVER_WAIT_MS 10000
 /* Between two looks where the server does not let anybody wait: a crowd that asks anew each time is bounded. */
@@ -61,109 +60,9 @@ static enum turn fail_no_memory(struct asking *a)
 	return TURN_DONE;
 }
 
-static uint32_t left_until(uint64_t deadline_ms)
-{
-	uint64_t now_ms = wire_now_ms();
-
-	return now_ms < deadline_ms ? (uint32_t)(deadline_ms - now_ms) : 0;
-}
-
 static uint32_t least(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
-}
-
-/* ---- The loader ---- */
-
-struct lk_auth_load {
-	const struct asking *asking;
-	uint64_t deadline_ms;
-	uint32_t ttl_ms;
-	bool is_given;
-	bool is_none;
-	char *answer;
-	size_t answer_bytes;
-};
-
-struct lk_bytes lk_auth_load_subject(const lk_auth_load *load)
-{
-	return load->asking->key.subject;
-}
-
-struct lk_bytes lk_auth_load_key(const lk_auth_load *load)
-{
-	return load->asking->key.key;
-}
-
-uint32_t lk_auth_load_left_ms(const lk_auth_load *load)
-{
-	return left_until(load->deadline_ms);
-}
-
-void lk_auth_load_set_ttl_ms(lk_auth_load *load, uint32_t ttl_ms)
-{
-	load->ttl_ms = ttl_ms;
-}
-
-static void drop_answer(lk_auth_load *load)
-{
-	if (load->answer != NULL)
-		explicit_bzero(load->answer, load->answer_bytes);
-	free(load->answer);
-	load->answer = NULL;
-	load->answer_bytes = 0;
-}
-
-enum lk_err lk_auth_load_found(lk_auth_load *load, struct lk_bytes answer)
-{
-	char *copy;
-
-	if (answer.len > ANSWER_BYTES_MAX)
-		return LK_E_INVALID_ARGUMENT;
-	/* One byte at least: an empty answer is one. */
-	copy = malloc(answer.len + 1);
-	if (copy == NULL)
-		return LK_E_NO_MEMORY;
-	if (answer.len > 0)
-		memcpy(copy, answer.data, answer.len);
-	drop_answer(load);
-	load->answer = copy;
-	load->answer_bytes = answer.len;
-	load->is_given = true;
-	load->is_none = false;
-	return LK_OK;
-}
-
-enum lk_err lk_auth_load_none(lk_auth_load *load)
-{
-	drop_answer(load);
-	load->is_given = true;
-	load->is_none = true;
-	return LK_OK;
-}
-
-static enum lk_err run_loader(struct asking *a, lk_auth_load *load)
-{
-	enum lk_err err = a->loader(load, a->arg);
-
-	if (err == LK_OK && !load->is_given)
-		return error_set(&a->error, LK_E_MISUSE,
-				 "the loader returned LK_OK without lk_auth_load_found or lk_auth_load_none");
-	if (err != LK_OK)
-		return error_set(&a->error, err, "the loader could not tell: %s", lk_err_name(err));
-	return LK_OK;
-}
-
-static lk_auth_answer *answer_of_load(const lk_auth_load *load, uint64_t expires_at_ms)
-{
-	const struct auth_parts parts = {
-	    .state = load->is_none ? LK_AUTH_NEGATIVE : LK_AUTH_HIT,
-	    .bytes = lk_bytes_of(load->answer, load->answer_bytes),
-	    .expires_at_ms = expires_at_ms,
-	    .is_loaded = true,
-	};
-
-	return auth_answer_new(&parts);
 }
 
 /* ---- Calls ---- */
@@ -197,7 +96,7 @@ static enum lk_err look(struct asking *a, uint32_t load_wait_ms, lk_auth_answer 
 {
 	const struct lk_auth_get_request *r = &a->request;
 	struct lk_auth_lookup_request lookup = LK_AUTH_LOOKUP_REQUEST_INIT;
-	uint32_t left_ms = left_until(a->deadline_ms) + 1;
+	uint32_t left_ms = loader_left_ms(a->deadline_ms) + 1;
 	enum lk_err err;
 
 	lookup.realm = r->realm;
@@ -281,21 +180,23 @@ static enum turn follow(struct asking *a, struct flight **flight)
 static bool load_and_fill(struct asking *a, struct lk_bytes lease, uint64_t lease_end_ms, struct flight *flight,
 			  lk_auth_answer **ret_answer)
 {
-	lk_auth_load load = {.asking = a, .deadline_ms = lease_end_ms < a->deadline_ms ? lease_end_ms : a->deadline_ms};
+	lk_auth_load load = {.subject = a->key.subject,
+			     .key = a->key.key,
+			     .deadline_ms = lease_end_ms < a->deadline_ms ? lease_end_ms : a->deadline_ms};
 	uint64_t started_ms = wire_now_ms();
 	uint64_t expires_at_ms = 0;
 	bool is_kept = false;
 
 	*ret_answer = NULL;
-	if (run_loader(a, &load) == LK_OK) {
+	if (loader_run(&load, a->loader, a->arg, &a->error) == LK_OK) {
 		if (flight != NULL)
 			flight_close(&a->client->flights, flight);
 		is_kept = fill(a, &load, lease, wire_now_ms() - started_ms, &expires_at_ms);
-		*ret_answer = answer_of_load(&load, expires_at_ms);
+		*ret_answer = loader_answer(&load, expires_at_ms);
 		if (*ret_answer == NULL)
 			(void)fail_no_memory(a);
 	}
-	drop_answer(&load);
+	loader_clear(&load);
 	return is_kept;
 }
 
@@ -315,7 +216,7 @@ static enum turn load_leased(struct asking *a, struct lk_bytes lease, uint64_t l
 	if (landing.answer == NULL)
 		landing.err = a->error.code;
 	/* After its end it is perhaps another's. */
-	if (landing.answer == NULL && left_until(lease_end_ms) > 0)
+	if (landing.answer == NULL && loader_left_ms(lease_end_ms) > 0)
 		give_back(a);
 	flight_end(flights, &flight, &landing);
 	return landing.answer != NULL ? done(a, landing.answer) : TURN_DONE;
@@ -337,25 +238,28 @@ static enum turn refresh(struct asking *a, lk_auth_answer *stale, uint64_t lease
 static enum turn fall_back(struct asking *a)
 {
 	struct flights *flights = &a->client->flights;
-	lk_auth_load load = {.asking = a, .deadline_ms = a->deadline_ms};
+	lk_auth_load load = {.subject = a->key.subject, .key = a->key.key, .deadline_ms = a->deadline_ms};
 	struct landing landing = {0};
 	struct flight *flight;
 	bool leads;
 
 	if (a->request.no_fallback)
 		return TURN_DONE;
+	/* Whoever had no time for an answer has none for the loader. */
+	if (loader_left_ms(a->deadline_ms) == 0)
+		return TURN_AGAIN;
 	flight = flights_enter(flights, &a->key, true, &leads);
 	if (flight == NULL)
 		return fail_no_memory(a);
 	if (!leads)
 		return follow(a, &flight);
-	landing.err = run_loader(a, &load);
+	landing.err = loader_run(&load, a->loader, a->arg, &a->error);
 	if (landing.err == LK_OK) {
-		landing.answer = answer_of_load(&load, 0);
+		landing.answer = loader_answer(&load, 0);
 		if (landing.answer == NULL)
 			landing.err = LK_E_NO_MEMORY;
 	}
-	drop_answer(&load);
+	loader_clear(&load);
 	flight_end(flights, &flight, &landing);
 	if (landing.answer != NULL)
 		return done(a, landing.answer);
@@ -390,7 +294,7 @@ static void pause_ms(const struct asking *a, uint32_t retry_after_ms)
 	uint32_t ms = retry_after_ms > PAUSE_MS_MIN ? retry_after_ms : PAUSE_MS_MIN;
 	struct timespec left;
 
-	ms = least(ms, left_until(a->deadline_ms));
+	ms = least(ms, loader_left_ms(a->deadline_ms));
 	left = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 	while (nanosleep(&left, &left) != 0 && errno == EINTR)
 		;
@@ -400,7 +304,7 @@ static void pause_ms(const struct asking *a, uint32_t retry_after_ms)
 static enum turn wait_at_server(struct asking *a)
 {
 	struct flights *flights = &a->client->flights;
-	uint32_t left_ms = left_until(a->deadline_ms);
+	uint32_t left_ms = loader_left_ms(a->deadline_ms);
 	/* The answer comes after it, and before the deadline. */
 	uint32_t wait_ms = least(left_ms - least(a->request.lookup_ms, left_ms / 2), SERVER_WAIT_MS);
 	uint64_t sent_ms = wire_now_ms();
@@ -499,7 +403,7 @@ static enum lk_err ask(struct asking *a)
 	};
 	a->ticket = flights_ticket(&a->client->flights);
 	a->deadline_ms = wire_now_ms() + a->request.timeout_ms;
-	while (left_until(a->deadline_ms) > 0)
+	while (loader_left_ms(a->deadline_ms) > 0)
 		if (take_turn(a) == TURN_DONE)
 			return a->error.code;
 	return error_set(&a->error, LK_E_TIMED_OUT,

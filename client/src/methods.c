@@ -17,8 +17,6 @@ struct method_row {
 	const ProtobufCMessageDescriptor *response;
 	answer_fn answer;
 	bool mutating;
-	/* With LK_E_CONFLICT the body says which version is stored. NULL: it does not. */
-	uint64_t (*stored_version)(const ProtobufCMessage *message);
 };
 
 enum lk_err not_understood(struct lk_error *error, const char *what)
@@ -303,7 +301,7 @@ static const struct method_row methods[METHODS] = {
 		       false},
     [METHOD_KEYS] = {"/latchkey.v1.Server/Keys", &latchkey__v1__server_keys_response__descriptor, answer_keys, false},
     [METHOD_UPDATE] = {"/latchkey.v1.Sessions/Update", &latchkey__v1__update_session_response__descriptor,
-		       answer_update, true, version_of_update},
+		       answer_update, true},
     [METHOD_REVOKE] = {"/latchkey.v1.Sessions/Revoke", &latchkey__v1__revoke_session_response__descriptor,
 		       answer_revoke, true},
     [METHOD_REVOKE_USER] = {"/latchkey.v1.Sessions/RevokeUser", &latchkey__v1__revoke_user_response__descriptor,
@@ -318,11 +316,11 @@ static const struct method_row methods[METHODS] = {
     [METHOD_REDIS] = {"/latchkey.v1.Server/Redis", &latchkey__v1__server_redis_response__descriptor, answer_redis,
 		      false},
     [METHOD_PROFILE_PUT] = {"/latchkey.v1.Profiles/Put", &latchkey__v1__put_profile_response__descriptor,
-			    answer_profile_put, true, version_of_profile_put},
+			    answer_profile_put, true},
     [METHOD_PROFILE_GET] = {"/latchkey.v1.Profiles/Get", &latchkey__v1__get_profile_response__descriptor,
 			    answer_profile_get, false},
     [METHOD_PROFILE_UPDATE] = {"/latchkey.v1.Profiles/Update", &latchkey__v1__update_profile_response__descriptor,
-			       answer_profile_update, true, version_of_profile_update},
+			       answer_profile_update, true},
     [METHOD_PROFILE_DELETE] = {"/latchkey.v1.Profiles/Delete", &latchkey__v1__delete_profile_response__descriptor,
 			       answer_profile_delete, true},
     [METHOD_PROFILE_CHANGES] = {"/latchkey.v1.Profiles/Changes", &latchkey__v1__profile_changes_response__descriptor,
@@ -354,6 +352,13 @@ static const struct method_row methods[METHODS] = {
 			     answer_lock_release, true},
 };
 
+/* With LK_E_CONFLICT the body says which version is stored; those that are not here do not. */
+static uint64_t (*const stored_versions[METHODS])(const ProtobufCMessage *message) = {
+    [METHOD_UPDATE] = version_of_update,
+    [METHOD_PROFILE_PUT] = version_of_profile_put,
+    [METHOD_PROFILE_UPDATE] = version_of_profile_update,
+};
+
 const char *method_path(enum method method)
 {
 	return methods[method].path;
@@ -369,13 +374,13 @@ bool method_is_long_poll(enum method method)
 	return method == METHOD_WATCH;
 }
 
-static void read_conflict(const struct method_row *row, const struct reply *reply, struct pool *pool,
-			  struct lk_error *error)
+static void read_conflict(enum method method, const struct reply *reply, struct pool *pool, struct lk_error *error)
 {
-	const ProtobufCMessage *message = pool_unpack(pool, row->response, reply->body.data, reply->body.len);
+	const ProtobufCMessage *message =
+	    pool_unpack(pool, methods[method].response, reply->body.data, reply->body.len);
 
 	if (message != NULL)
-		error->version = row->stored_version(message);
+		error->version = stored_versions[method](message);
 }
 
 enum lk_err method_answer(enum method method, const struct reply *reply, struct pool *pool, struct results *results,
@@ -393,8 +398,8 @@ enum lk_err method_answer(enum method method, const struct reply *reply, struct 
 		else
 			(void)error_set(error, reply->err, "%s", lk_err_message(reply->err));
 		error->retry_after_ms = reply->retry_after_ms;
-		if (reply->err == LK_E_CONFLICT && row->stored_version != NULL)
-			read_conflict(row, reply, pool, error);
+		if (reply->err == LK_E_CONFLICT && stored_versions[method] != NULL)
+			read_conflict(method, reply, pool, error);
 		return reply->err;
 	}
 	message = pool_unpack(pool, row->response, reply->body.data, reply->body.len);

@@ -100,7 +100,7 @@ static inline uint32_t request_timeout(const lk_call *call, uint32_t given_ms, u
 /* ---- The way of every request, for those that have a form ---- */
 
 /* As much as any request struct has. */
-#define REQUEST_BYTES_MAX 256
+#define REQUEST_BYTES_MAX 512
 
 /* A request struct, and what turns it into a message. */
 struct request_form {

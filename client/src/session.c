@@ -68,8 +68,9 @@ static void take_device(const struct lk_session_create_request *r, Latchkey__V1_
 		message->device = device;
 }
 
-static enum lk_err start_create(lk_call *call, const struct lk_session_create_request *r)
+static enum lk_err start_create(lk_call *call, const void *request)
 {
+	const struct lk_session_create_request *r = request;
 	Latchkey__V1__CreateSessionRequest message = LATCHKEY__V1__CREATE_SESSION_REQUEST__INIT;
 	const struct call_terms terms = MUTATING_TERMS(*r);
 	struct authentication authentication;
@@ -95,15 +96,11 @@ static enum lk_err start_create(lk_call *call, const struct lk_session_create_re
 	return request_submit(call, METHOD_CREATE, &message.base, &terms);
 }
 
+static const struct request_form create_form = FORM(lk_session_create_request, wait_ms, start_create);
+
 enum lk_err lk_session_create_async(lk_call *call, const struct lk_session_create_request *request)
 {
-	struct lk_session_create_request known;
-	enum lk_err err = call_begin(call);
-
-	if (err != LK_OK)
-		return err;
-	err = TAKE(call, request, &known, lk_session_create_request, wait_ms);
-	return err == LK_OK ? start_create(call, &known) : call_abandon(call, err);
+	return request_start(call, &create_form, request);
 }
 
 enum lk_err lk_session_create(lk_client *client, const struct lk_session_create_request *request,
@@ -113,20 +110,19 @@ enum lk_err lk_session_create(lk_client *client, const struct lk_session_create_
 	enum lk_err err;
 
 	assert(ret_session != NULL);
-	err = call_sync_begin(client, error, &call);
+	err = request_run(client, &create_form, request, error, &call);
 	if (err != LK_OK)
 		return err;
-	err = call_sync_wait(call, lk_session_create_async(call, request));
-	if (err == LK_OK)
-		*ret_session = lk_call_take_session(call);
-	call_sync_end(&call, error);
-	return err;
+	*ret_session = lk_call_take_session(call);
+	lk_call_free(&call);
+	return LK_OK;
 }
 
 /* ---- Get ---- */
 
-static enum lk_err start_get(lk_call *call, const struct lk_session_get_request *r)
+static enum lk_err start_get(lk_call *call, const void *request)
 {
+	const struct lk_session_get_request *r = request;
 	Latchkey__V1__GetSessionRequest message = LATCHKEY__V1__GET_SESSION_REQUEST__INIT;
 	ProtobufCBinaryData amr[AMR_MAX];
 	enum lk_err err = take_methods(call, r->amr, r->amr_count, amr);
@@ -146,15 +142,11 @@ static enum lk_err start_get(lk_call *call, const struct lk_session_get_request 
 	return request_submit(call, METHOD_GET, &message.base, &(struct call_terms)TERMS(*r));
 }
 
+static const struct request_form get_form = FORM(lk_session_get_request, authenticated_within_s, start_get);
+
 enum lk_err lk_session_get_async(lk_call *call, const struct lk_session_get_request *request)
 {
-	struct lk_session_get_request known;
-	enum lk_err err = call_begin(call);
-
-	if (err != LK_OK)
-		return err;
-	err = TAKE(call, request, &known, lk_session_get_request, authenticated_within_s);
-	return err == LK_OK ? start_get(call, &known) : call_abandon(call, err);
+	return request_start(call, &get_form, request);
 }
 
 enum lk_err lk_session_get(lk_client *client, const struct lk_session_get_request *request,
@@ -165,21 +157,19 @@ enum lk_err lk_session_get(lk_client *client, const struct lk_session_get_reques
 
 	assert(ret_verdict != NULL);
 	*ret_verdict = LK_UNKNOWN;
-	err = call_sync_begin(client, error, &call);
+	err = request_run(client, &get_form, request, error, &call);
 	if (err != LK_OK)
 		return err;
-	err = call_sync_wait(call, lk_session_get_async(call, request));
-	if (err == LK_OK) {
-		*ret_verdict = lk_call_verdict(call);
-		if (ret_session != NULL)
-			*ret_session = lk_call_take_session(call);
-	}
-	call_sync_end(&call, error);
-	return err;
+	*ret_verdict = lk_call_verdict(call);
+	if (ret_session != NULL)
+		*ret_session = lk_call_take_session(call);
+	lk_call_free(&call);
+	return LK_OK;
 }
 
-static enum lk_err start_get_many(lk_call *call, const struct lk_session_get_many_request *r)
+static enum lk_err start_get_many(lk_call *call, const void *request)
 {
+	const struct lk_session_get_many_request *r = request;
 	Latchkey__V1__GetManySessionsRequest message = LATCHKEY__V1__GET_MANY_SESSIONS_REQUEST__INIT;
 	ProtobufCBinaryData tokens[TOKENS_MAX];
 	enum lk_err err = request_tokens(call, r->tokens, r->token_count, tokens);
@@ -194,15 +184,11 @@ static enum lk_err start_get_many(lk_call *call, const struct lk_session_get_man
 	return request_submit(call, METHOD_GET_MANY, &message.base, &(struct call_terms)TERMS(*r));
 }
 
+static const struct request_form get_many_form = FORM(lk_session_get_many_request, peek, start_get_many);
+
 enum lk_err lk_session_get_many_async(lk_call *call, const struct lk_session_get_many_request *request)
 {
-	struct lk_session_get_many_request known;
-	enum lk_err err = call_begin(call);
-
-	if (err != LK_OK)
-		return err;
-	err = TAKE(call, request, &known, lk_session_get_many_request, peek);
-	return err == LK_OK ? start_get_many(call, &known) : call_abandon(call, err);
+	return request_start(call, &get_many_form, request);
 }
 
 enum lk_err lk_session_get_many(lk_client *client, const struct lk_session_get_many_request *request,
@@ -212,20 +198,19 @@ enum lk_err lk_session_get_many(lk_client *client, const struct lk_session_get_m
 	enum lk_err err;
 
 	assert(ret_sessions != NULL);
-	err = call_sync_begin(client, error, &call);
+	err = request_run(client, &get_many_form, request, error, &call);
 	if (err != LK_OK)
 		return err;
-	err = call_sync_wait(call, lk_session_get_many_async(call, request));
-	if (err == LK_OK)
-		*ret_sessions = lk_call_take_sessions(call);
-	call_sync_end(&call, error);
-	return err;
+	*ret_sessions = lk_call_take_sessions(call);
+	lk_call_free(&call);
+	return LK_OK;
 }
 
 /* ---- Update ---- */
 
-static enum lk_err start_update(lk_call *call, const struct lk_session_update_request *r)
+static enum lk_err start_update(lk_call *call, const void *request)
 {
+	const struct lk_session_update_request *r = request;
 	Latchkey__V1__UpdateSessionRequest message = LATCHKEY__V1__UPDATE_SESSION_REQUEST__INIT;
 	const struct call_terms terms = MUTATING_TERMS(*r);
 	ProtobufCBinaryData remove[ATTRIBUTES_MAX];
@@ -249,15 +234,11 @@ static enum lk_err start_update(lk_call *call, const struct lk_session_update_re
 	return request_submit(call, METHOD_UPDATE, &message.base, &terms);
 }
 
+static const struct request_form update_form = FORM(lk_session_update_request, wait_ms, start_update);
+
 enum lk_err lk_session_update_async(lk_call *call, const struct lk_session_update_request *request)
 {
-	struct lk_session_update_request known;
-	enum lk_err err = call_begin(call);
-
-	if (err != LK_OK)
-		return err;
-	err = TAKE(call, request, &known, lk_session_update_request, wait_ms);
-	return err == LK_OK ? start_update(call, &known) : call_abandon(call, err);
+	return request_start(call, &update_form, request);
 }
 
 /* Where the session with the new token goes, if there is one: an anonymous session's update is in that token and nowhere
@@ -301,8 +282,9 @@ enum lk_err lk_session_update(lk_client *client, const struct lk_session_update_
 
 /* ---- Rotate ---- */
 
-static enum lk_err start_rotate(lk_call *call, const struct lk_session_rotate_request *r)
+static enum lk_err start_rotate(lk_call *call, const void *request)
 {
+	const struct lk_session_rotate_request *r = request;
 	Latchkey__V1__RotateSessionRequest message = LATCHKEY__V1__ROTATE_SESSION_REQUEST__INIT;
 	const struct call_terms terms = MUTATING_TERMS(*r);
 	struct authentication authentication;
@@ -321,15 +303,11 @@ static enum lk_err start_rotate(lk_call *call, const struct lk_session_rotate_re
 	return request_submit(call, METHOD_ROTATE, &message.base, &terms);
 }
 
+static const struct request_form rotate_form = FORM(lk_session_rotate_request, wait_ms, start_rotate);
+
 enum lk_err lk_session_rotate_async(lk_call *call, const struct lk_session_rotate_request *request)
 {
-	struct lk_session_rotate_request known;
-	enum lk_err err = call_begin(call);
-
-	if (err != LK_OK)
-		return err;
-	err = TAKE(call, request, &known, lk_session_rotate_request, wait_ms);
-	return err == LK_OK ? start_rotate(call, &known) : call_abandon(call, err);
+	return request_start(call, &rotate_form, request);
 }
 
 enum lk_err lk_session_rotate(lk_client *client, const struct lk_session_rotate_request *request,
@@ -339,12 +317,10 @@ enum lk_err lk_session_rotate(lk_client *client, const struct lk_session_rotate_
 	enum lk_err err;
 
 	assert(ret_session != NULL);
-	err = call_sync_begin(client, error, &call);
+	err = request_run(client, &rotate_form, request, error, &call);
 	if (err != LK_OK)
 		return err;
-	err = call_sync_wait(call, lk_session_rotate_async(call, request));
-	if (err == LK_OK)
-		*ret_session = lk_call_take_session(call);
-	call_sync_end(&call, error);
-	return err;
+	*ret_session = lk_call_take_session(call);
+	lk_call_free(&call);
+	return LK_OK;
 }

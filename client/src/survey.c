@@ -8,22 +8,23 @@
 
 /* ---- List ---- */
 
+static enum lk_err start_list(lk_call *call, const void *request)
+{
+	const struct lk_session_list_request *r = request;
+	Latchkey__V1__ListSessionsRequest message = LATCHKEY__V1__LIST_SESSIONS_REQUEST__INIT;
+
+	SET(message, realm, request_realm(call, r->realm));
+	SET(message, user, r->user);
+	SET_NUMBER(message, page_size, r->page_size);
+	SET(message, page_token, r->page_token);
+	return request_submit(call, METHOD_LIST, &message.base, &(struct call_terms)TERMS(*r));
+}
+
+static const struct request_form list_form = FORM(lk_session_list_request, page_token, start_list);
+
 enum lk_err lk_session_list_async(lk_call *call, const struct lk_session_list_request *request)
 {
-	Latchkey__V1__ListSessionsRequest message = LATCHKEY__V1__LIST_SESSIONS_REQUEST__INIT;
-	struct lk_session_list_request r;
-	enum lk_err err = call_begin(call);
-
-	if (err != LK_OK)
-		return err;
-	err = TAKE(call, request, &r, lk_session_list_request, page_token);
-	if (err != LK_OK)
-		return call_abandon(call, err);
-	SET(message, realm, request_realm(call, r.realm));
-	SET(message, user, r.user);
-	SET_NUMBER(message, page_size, r.page_size);
-	SET(message, page_token, r.page_token);
-	return request_submit(call, METHOD_LIST, &message.base, &(struct call_terms)TERMS(r));
+	return request_start(call, &list_form, request);
 }
 
 enum lk_err lk_session_list(lk_client *client, const struct lk_session_list_request *request,
@@ -33,20 +34,19 @@ enum lk_err lk_session_list(lk_client *client, const struct lk_session_list_requ
 	enum lk_err err;
 
 	assert(ret_sessions != NULL);
-	err = call_sync_begin(client, error, &call);
+	err = request_run(client, &list_form, request, error, &call);
 	if (err != LK_OK)
 		return err;
-	err = call_sync_wait(call, lk_session_list_async(call, request));
-	if (err == LK_OK)
-		*ret_sessions = lk_call_take_sessions(call);
-	call_sync_end(&call, error);
-	return err;
+	*ret_sessions = lk_call_take_sessions(call);
+	lk_call_free(&call);
+	return LK_OK;
 }
 
 /* ---- Verify ---- */
 
-static enum lk_err start_verify(lk_call *call, const struct lk_session_verify_request *r)
+static enum lk_err start_verify(lk_call *call, const void *request)
 {
+	const struct lk_session_verify_request *r = request;
 	Latchkey__V1__VerifySessionsRequest message = LATCHKEY__V1__VERIFY_SESSIONS_REQUEST__INIT;
 	ProtobufCBinaryData tokens[TOKENS_MAX];
 	enum lk_err err = request_tokens(call, r->tokens, r->token_count, tokens);
@@ -60,15 +60,11 @@ static enum lk_err start_verify(lk_call *call, const struct lk_session_verify_re
 	return request_submit(call, METHOD_VERIFY, &message.base, &(struct call_terms)TERMS(*r));
 }
 
+static const struct request_form verify_form = FORM(lk_session_verify_request, token_count, start_verify);
+
 enum lk_err lk_session_verify_async(lk_call *call, const struct lk_session_verify_request *request)
 {
-	struct lk_session_verify_request known;
-	enum lk_err err = call_begin(call);
-
-	if (err != LK_OK)
-		return err;
-	err = TAKE(call, request, &known, lk_session_verify_request, token_count);
-	return err == LK_OK ? start_verify(call, &known) : call_abandon(call, err);
+	return request_start(call, &verify_form, request);
 }
 
 enum lk_err lk_session_verify(lk_client *client, const struct lk_session_verify_request *request,
@@ -78,39 +74,35 @@ enum lk_err lk_session_verify(lk_client *client, const struct lk_session_verify_
 	enum lk_err err;
 
 	assert(ret != NULL);
-	err = call_sync_begin(client, error, &call);
+	err = request_run(client, &verify_form, request, error, &call);
 	if (err != LK_OK)
 		return err;
-	err = call_sync_wait(call, lk_session_verify_async(call, request));
-	if (err == LK_OK)
-		lk_call_verification(call, ret);
-	call_sync_end(&call, error);
-	return err;
+	lk_call_verification(call, ret);
+	lk_call_free(&call);
+	return LK_OK;
 }
 
 /* ---- Watch ---- */
 
-static enum lk_err start_watch(lk_call *call, struct lk_session_watch_request *r)
+static enum lk_err start_watch(lk_call *call, const void *request)
 {
+	const struct lk_session_watch_request *r = request;
 	Latchkey__V1__WatchSessionsRequest message = LATCHKEY__V1__WATCH_SESSIONS_REQUEST__INIT;
+	struct call_terms terms = TERMS(*r);
 
-	if (r->timeout_ms == 0)
-		r->timeout_ms = LK_WATCH_TIMEOUT_MS;
+	if (terms.timeout_ms == 0)
+		terms.timeout_ms = LK_WATCH_TIMEOUT_MS;
 	SET(message, realm, request_realm(call, r->realm));
 	SET(message, cursor, r->cursor);
 	SET_NUMBER(message, events_max, r->events_max);
-	return request_submit(call, METHOD_WATCH, &message.base, &(struct call_terms)TERMS(*r));
+	return request_submit(call, METHOD_WATCH, &message.base, &terms);
 }
+
+static const struct request_form watch_form = FORM(lk_session_watch_request, events_max, start_watch);
 
 enum lk_err lk_session_watch_async(lk_call *call, const struct lk_session_watch_request *request)
 {
-	struct lk_session_watch_request known;
-	enum lk_err err = call_begin(call);
-
-	if (err != LK_OK)
-		return err;
-	err = TAKE(call, request, &known, lk_session_watch_request, events_max);
-	return err == LK_OK ? start_watch(call, &known) : call_abandon(call, err);
+	return request_start(call, &watch_form, request);
 }
 
 enum lk_err lk_session_watch(lk_client *client, const struct lk_session_watch_request *request, lk_events **ret_events,
@@ -120,12 +112,10 @@ enum lk_err lk_session_watch(lk_client *client, const struct lk_session_watch_re
 	enum lk_err err;
 
 	assert(ret_events != NULL);
-	err = call_sync_begin(client, error, &call);
+	err = request_run(client, &watch_form, request, error, &call);
 	if (err != LK_OK)
 		return err;
-	err = call_sync_wait(call, lk_session_watch_async(call, request));
-	if (err == LK_OK)
-		*ret_events = lk_call_take_events(call);
-	call_sync_end(&call, error);
-	return err;
+	*ret_events = lk_call_take_events(call);
+	lk_call_free(&call);
+	return LK_OK;
 }

@@ -1,9 +1,9 @@
-/* Bytes to a message, in one pass. protobuf-c's own function first lists all fields, then copies each; it stores what it
- * does not know, and believes every count.
+/* Bytes to a message, in one pass. protobuf-c's own function first lists all fields, then copies each; it stores what
+ * it does not know, and believes every count.
  *
  * A repeated field's entries are counted when the first is met, by skimming what is left of the message, so that the
- * array is allocated once and an excess is refused before anything is. A message field that comes twice is read into the
- * same struct, which is what merging means. */
+ * array is allocated once and an excess is refused before anything is. A message field that comes twice is read into
+ * the same struct, which is what merging means. */
 
 #include <assert.h>
 #include <string.h>

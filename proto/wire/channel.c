@@ -162,6 +162,7 @@ static ssize_t take_message(wire_channel *ch, const uint8_t *data, size_t len)
 	if (len - head.len < body_len)
 		return 0;
 	ch->events->message(ch->owner, ch, &head.route, data + head.len, body_len);
+	wire_cork_relieve();
 	return (ssize_t)(head.len + body_len);
 }
 
@@ -336,6 +337,11 @@ enum wire_error wire_channel_listen(const struct wire_listener_options *options,
 const char *wire_channel_listener_url(const wire_channel_listener *l)
 {
 	return wire_listener_url(l->listener);
+}
+
+enum wire_error wire_channel_listener_renew(wire_channel_listener *l, wire_tls *tls)
+{
+	return wire_listener_renew(l->listener, tls);
 }
 
 void wire_channel_listener_close(wire_channel_listener **held)

@@ -59,6 +59,9 @@ enum wire_error wire_channel_listen(const struct wire_listener_options *options,
 				    const struct wire_channel_listener_events *events, void *owner,
 				    wire_channel_listener **ret) __attribute__((warn_unused_result));
 const char *wire_channel_listener_url(const wire_channel_listener *l);
+/* As wire_listener_renew. */
+enum wire_error wire_channel_listener_renew(wire_channel_listener *l, wire_tls *tls)
+    __attribute__((warn_unused_result));
 /* As wire_listener_close. */
 void wire_channel_listener_close(wire_channel_listener **l);
 

@@ -11,6 +11,7 @@
 static _Thread_local struct {
 	unsigned depth;
 	unsigned count;
+	bool is_much;
 	wire_link *links[CORK_LINKS_MAX];
 } cork;
 
@@ -21,6 +22,7 @@ static void flush_all(void)
 		wire_link_release(&cork.links[i]);
 	}
 	cork.count = 0;
+	cork.is_much = false;
 }
 
 enum cork_hold cork_hold(wire_link *link)
@@ -37,6 +39,20 @@ enum cork_hold cork_hold(wire_link *link)
 	wire_link_retain(link);
 	cork.links[cork.count++] = link;
 	return CORK_NEW;
+}
+
+void cork_note_much(void)
+{
+	cork.is_much = true;
+}
+
+void wire_cork_relieve(void)
+{
+	if (!cork.is_much)
+		return;
+	cork.is_much = false;
+	for (unsigned i = 0; i < cork.count; i++)
+		link_relieve(cork.links[i]);
 }
 
 void wire_cork(void)

@@ -13,7 +13,8 @@
 	X(UNREACHABLE, "host or network unreachable, or no such name or folder")                                       \
 	X(IN_USE, "address in use")                                                                                    \
 	X(BAD_URL, "not a URL of the form tcp://host:port, ipc:///path or tls+tcp://host:port")                        \
-	X(TLS, "TLS: handshake, certificate or key")                                                                   \
+	X(TLS, "TLS failed: a certificate that is expired, of an unknown authority, missing or for another name, or "  \
+	       "a peer without TLS")                                                                                   \
 	X(PROTOCOL, "the peer does not speak SP request/reply")                                                        \
 	X(TOO_LARGE, "a message larger than the limit")                                                                \
 	X(PERMISSION, "permission denied")                                                                             \

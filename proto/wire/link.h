@@ -10,8 +10,7 @@
  * Cork. While an event of any link runs, output sent from that thread, to whatever link, is only buffered; when the
  * event returns, each link written to gets one write. So the Redis commands of one read go out together, and so do the
  * replies of one Redis read. wire_cork and wire_uncork do the same around a loop outside events; they nest. An event
- * that sends much has what it sent written after every WIRE_CORK_SENDS_MAX sends to a link: the peer works on it while
- * the rest is being made.
+ * that sends much calls wire_cork_relieve now and then: the peer works on what is there while the rest is being made.
  *
  * Life. wire_dial and the listener hand out links with one reference, the owner's; `closed` is the last event of a
  * link, comes exactly once, and only after it may the owner's state be freed. Nobody calls into the owner after that.
@@ -84,6 +83,10 @@ void wire_link_release(wire_link **link);
 /* Corks and uncorks the calling thread, for loops outside events. */
 void wire_cork(void);
 void wire_uncork(void);
+
+/* Between two steps of a loop, with no lock held: writes to the links to which this thread has sent WIRE_CORK_SENDS_MAX
+ * times or more since their last write. Costs next to nothing otherwise. */
+void wire_cork_relieve(void);
 
 /* Waits until every link that has been closed is gone, and with the last link of all the thread that watches them, at
  * most timeout_ms: for a clean exit. Links that are open are not waited for. True when it is so. */

@@ -1,6 +1,9 @@
 /* Accepting links: one accept under way at a time, each followed by the next, on nng's task threads. Errors are
  * answered by a pause. wire_listener_close closes nng's listener, which completes the accept, and waits for the
- * callback that says so (`done`); during a pause that is up to RETRY_MS later, since nothing is cancelled. */
+ * callback that says so (`done`); during a pause that is up to RETRY_MS later, since nothing is cancelled.
+ *
+ * Renewed TLS settings hold for accepts that are submitted after; the one that waits is used up by a call from here
+ * (bell.c), which is known by its address and offered to nobody. */
 
 #include "wire/listener.h"
 
@@ -18,11 +21,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "wire/bell.h"
 #include "wire/private.h"
 #include "wire/ticker.h"
 
 /* Out of file descriptors or memory: somebody has to give some back before another try makes sense. */
 #define RETRY_MS 100
+
+#define TLS_SCHEME "tls+tcp"
 
 struct wire_listener {
 	const struct wire_listener_events *events;
@@ -37,6 +43,7 @@ struct wire_listener {
 	pthread_cond_t changed;
 	bool closing;
 	bool done;
+	char bell[WIRE_URL_MAX]; /* the peer that only rings; empty: none is awaited */
 };
 
 static void name_ipc_peer(nng_stream *stream, char *text, size_t size)
@@ -49,20 +56,27 @@ static void name_ipc_peer(nng_stream *stream, char *text, size_t size)
 	snprintf(text, size, "ipc:pid=%" PRIu64 ",uid=%" PRIu64, pid, uid);
 }
 
-static void name_tcp_peer(nng_stream *stream, const char *scheme, char *text, size_t size)
+static void name_address(const nng_sockaddr *sa, const char *scheme, char *text, size_t size)
 {
 	char host[INET6_ADDRSTRLEN] = "?";
+
+	if (sa->s_family == NNG_AF_INET6) {
+		inet_ntop(AF_INET6, sa->s_in6.sa_addr, host, sizeof(host));
+		snprintf(text, size, "%s:[%s]:%u", scheme, host, (unsigned)ntohs(sa->s_in6.sa_port));
+	} else {
+		inet_ntop(AF_INET, &sa->s_in.sa_addr, host, sizeof(host));
+		snprintf(text, size, "%s:%s:%u", scheme, host, (unsigned)ntohs(sa->s_in.sa_port));
+	}
+}
+
+static void name_tcp_peer(nng_stream *stream, const char *scheme, char *text, size_t size)
+{
 	nng_sockaddr sa;
 
-	if (nng_stream_get_addr(stream, NNG_OPT_REMADDR, &sa) != 0) {
+	if (nng_stream_get_addr(stream, NNG_OPT_REMADDR, &sa) != 0)
 		snprintf(text, size, "%s:gone", scheme);
-	} else if (sa.s_family == NNG_AF_INET6) {
-		inet_ntop(AF_INET6, sa.s_in6.sa_addr, host, sizeof(host));
-		snprintf(text, size, "%s:[%s]:%u", scheme, host, (unsigned)ntohs(sa.s_in6.sa_port));
-	} else {
-		inet_ntop(AF_INET, &sa.s_in.sa_addr, host, sizeof(host));
-		snprintf(text, size, "%s:%s:%u", scheme, host, (unsigned)ntohs(sa.s_in.sa_port));
-	}
+	else
+		name_address(&sa, scheme, text, size);
 }
 
 static void name_peer(const wire_listener *l, nng_stream *stream, char *text, size_t size)
@@ -70,7 +84,21 @@ static void name_peer(const wire_listener *l, nng_stream *stream, char *text, si
 	if (l->url.scheme == WIRE_IPC)
 		name_ipc_peer(stream, text, size);
 	else
-		name_tcp_peer(stream, l->url.scheme == WIRE_TCP ? "tcp" : "tls+tcp", text, size);
+		name_tcp_peer(stream, l->url.scheme == WIRE_TCP ? "tcp" : TLS_SCHEME, text, size);
+}
+
+static bool is_bell(wire_listener *l, const char *peer)
+{
+	bool is_it;
+
+	if (l->url.scheme != WIRE_TLS_TCP)
+		return false;
+	pthread_mutex_lock(&l->lock);
+	is_it = strcmp(l->bell, peer) == 0;
+	if (is_it)
+		l->bell[0] = '\0';
+	pthread_mutex_unlock(&l->lock);
+	return is_it;
 }
 
 /* Offers the link to the owner. The strand is held meanwhile, so that the link's first event comes after. */
@@ -103,7 +131,7 @@ static void take(wire_listener *l, nng_stream *stream)
 	wire_link *hold;
 
 	name_peer(l, stream, peer, sizeof(peer));
-	if (link_new(&l->limits, peer, &link) != WIRE_OK) {
+	if (is_bell(l, peer) || link_new(&l->limits, peer, &link) != WIRE_OK) {
 		nng_stream_free(stream);
 		return;
 	}
@@ -271,6 +299,25 @@ enum wire_error wire_listener_open(const struct wire_listener_options *options,
 	*ret = l;
 	nng_stream_listener_accept(l->listener, l->aio);
 	return WIRE_OK;
+}
+
+enum wire_error wire_listener_renew(wire_listener *l, wire_tls *tls)
+{
+	nng_sockaddr bound;
+	enum wire_error err;
+	struct bell bell;
+	bool rings;
+
+	assert(l->url.scheme == WIRE_TLS_TCP);
+	rings = nng_stream_listener_get_addr(l->listener, NNG_OPT_LOCADDR, &bound) == 0 && bell_open(&bound, &bell);
+	pthread_mutex_lock(&l->lock);
+	err = prepare_tls(l, tls);
+	if (rings)
+		name_address(&bell.from, TLS_SCHEME, l->bell, sizeof(l->bell));
+	pthread_mutex_unlock(&l->lock);
+	if (rings)
+		bell_ring(&bell);
+	return err;
 }
 
 const char *wire_listener_url(const wire_listener *l)

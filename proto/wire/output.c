@@ -170,6 +170,14 @@ void link_flush(wire_link *link)
 	pthread_mutex_unlock(&link->lock);
 }
 
+void link_relieve(wire_link *link)
+{
+	pthread_mutex_lock(&link->lock);
+	if (link->held >= WIRE_CORK_SENDS_MAX)
+		link_send_more_locked(link);
+	pthread_mutex_unlock(&link->lock);
+}
+
 static bool append_locked(wire_link *link, const struct iovec *head, const struct iovec *parts, size_t count)
 {
 	size_t total = head != NULL ? head->iov_len : 0;
@@ -195,8 +203,10 @@ void link_send_framed(wire_link *link, const struct iovec *head, const struct io
 	if ((link->state == LINK_OPEN || link->state == LINK_DIALING) && !link->output_broken) {
 		if (!append_locked(link, head, parts, count))
 			link_fail_locked(link, WIRE_NO_MEMORY);
-		else if (hold == CORK_NONE || ++link->held >= WIRE_CORK_SENDS_MAX)
+		else if (hold == CORK_NONE)
 			link_send_more_locked(link);
+		else if (++link->held >= WIRE_CORK_SENDS_MAX)
+			cork_note_much();
 	}
 	pthread_mutex_unlock(&link->lock);
 }

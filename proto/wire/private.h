@@ -109,6 +109,8 @@ void link_on_received(void *arg);
 size_t link_output_locked(const wire_link *link);
 void link_send_more_locked(wire_link *link);
 void link_flush(wire_link *link);
+/* Writes if much has gathered; stays corked. */
+void link_relieve(wire_link *link);
 void link_on_sent(void *arg);
 /* As wire_link_send with `head` in front. */
 void link_send_framed(wire_link *link, const struct iovec *head, const struct iovec *parts, size_t count);
@@ -126,6 +128,8 @@ void link_greeted(wire_link *link);
  * link_flush takes off. */
 enum cork_hold { CORK_NONE, CORK_HELD, CORK_NEW };
 enum cork_hold cork_hold(wire_link *link);
+/* One of the links that this thread holds has gathered WIRE_CORK_SENDS_MAX sends. */
+void cork_note_much(void);
 
 /* check.c. What has become overdue by now; ends the link or asks its owner. Returns ms until the next look. */
 uint32_t link_check(wire_link *link);

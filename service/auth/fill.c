@@ -50,8 +50,10 @@ static struct lifetimes lifetimes_of(const struct auth_policy *p, const struct a
 static enum status_code plan_store(const struct plan_env *env, const struct auth_fill_request *req,
 				   struct auth_state *s, struct plan *plan, struct status *st)
 {
-	const struct value_place place = {
-	    .keys = env->keys, .key = s->key, .epoch = span_of(s->fill.lease.epoch, EPOCH_BYTES)};
+	const struct value_place place = {.keys = env->keys,
+					  .compressor = env->compressor,
+					  .key = s->key,
+					  .epoch = span_of(s->fill.lease.epoch, EPOCH_BYTES)};
 	const struct lifetimes t = lifetimes_of(&env->realm->auth, req);
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_AUTH_FILL, true);
 	uint8_t groups[GROUPS_BYTES_MAX];

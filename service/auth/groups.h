@@ -8,8 +8,8 @@
 
 #define EPOCH_BYTES	8
 #define GROUP_TAG_BYTES 8
-/* "lk1:g:{", 16 hex digits, "}" */
-#define GROUP_KEY_CHARS	 24
+/* "lk1:g:{GTAG}" */
+#define GROUP_KEY_CHARS	 (8 + USER_TAG_CHARS)
 #define GROUPS_BYTES_MAX (1 + AUTH_GROUPS_MAX * (GROUP_TAG_BYTES + EPOCH_BYTES))
 
 struct group {

@@ -195,7 +195,7 @@ static enum status_code open_answer(const struct plan_env *env, struct auth_stat
 {
 	const struct found *f = &s->lookup.found;
 	uint8_t groups[GROUPS_BYTES_MAX];
-	struct value_place place = {.keys = env->keys, .key = s->key};
+	struct value_place place = {.keys = env->keys, .compressor = env->compressor, .key = s->key};
 	bool is_negative = false;
 	enum value_result result;
 	struct value v;

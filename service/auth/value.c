@@ -55,13 +55,13 @@ static span binding(arena *a, const struct value_place *place, span head)
 	return span_of(out, len);
 }
 
-static bool pack(arena *a, const span *answer, span *ret)
+static bool pack(struct compressor *c, arena *a, const span *answer, span *ret)
 {
 	enum packing packing = answer == NULL ? PACKED_NEGATIVE : PACKED_PLAIN;
 	span text = answer == NULL ? SPAN_EMPTY : *answer;
 	uint8_t *out;
 
-	if (text.len >= COMPRESS_BYTES_MIN && compress_text(a, text, &text))
+	if (text.len >= COMPRESS_BYTES_MIN && compress_text(c, a, text, &text))
 		packing = PACKED_ZSTD;
 	out = arena_alloc(a, 1 + text.len);
 	if (out == NULL)
@@ -82,7 +82,7 @@ bool value_seal(arena *a, const struct value_place *place, span groups, const sp
 	span packed;
 	span ad;
 
-	if (!pack(a, answer, &packed))
+	if (!pack(place->compressor, a, answer, &packed))
 		return false;
 	body = arena_alloc(a, head_len + packed.len + SEAL_OVERHEAD_BYTES);
 	if (body == NULL)
@@ -98,14 +98,14 @@ bool value_seal(arena *a, const struct value_place *place, span groups, const sp
 	return true;
 }
 
-static enum value_result unpack(arena *a, span packed, bool *ret_is_negative, span *ret_answer)
+static enum value_result unpack(struct compressor *c, arena *a, span packed, bool *ret_is_negative, span *ret_answer)
 {
 	const span text = span_of(packed.ptr + 1, packed.len - 1);
 
 	*ret_is_negative = packed.ptr[0] == PACKED_NEGATIVE;
 	*ret_answer = text;
 	if (packed.ptr[0] == PACKED_ZSTD)
-		return decompress_text(a, text, AUTH_ANSWER_BYTES_MAX, ret_answer) ? VALUE_OK : VALUE_UNREADABLE;
+		return decompress_text(c, a, text, AUTH_ANSWER_BYTES_MAX, ret_answer) ? VALUE_OK : VALUE_UNREADABLE;
 	if (packed.ptr[0] == PACKED_NEGATIVE)
 		return text.len == 0 ? VALUE_OK : VALUE_UNREADABLE;
 	return packed.ptr[0] == PACKED_PLAIN && text.len <= AUTH_ANSWER_BYTES_MAX ? VALUE_OK : VALUE_UNREADABLE;
@@ -126,5 +126,5 @@ enum value_result value_open(arena *a, const struct value_place *place, const st
 	if (len == 0 || !seal_open(place->keys, (uint16_t)take_number(&key_id, KEY_ID_BYTES), SEAL_AUTH, SPAN_EMPTY, ad,
 				   sealed, packed))
 		return VALUE_UNREADABLE;
-	return unpack(a, span_of(packed, len), ret_is_negative, ret_answer);
+	return unpack(place->compressor, a, span_of(packed, len), ret_is_negative, ret_answer);
 }

@@ -21,6 +21,7 @@ struct value {
 
 struct value_place {
 	const keyring *keys;
+	struct compressor *compressor;
 	span key; /* in Redis */
 	span epoch;
 };

@@ -141,6 +141,7 @@ struct config {
 	struct {
 		uint32_t max;
 		uint32_t idle_timeout_ms;
+		uint32_t age_max_ms;
 		uint32_t stall_timeout_ms;
 		uint32_t handshake_timeout_ms;
 		uint32_t output_bytes_max;

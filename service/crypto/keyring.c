@@ -34,8 +34,9 @@ static const char name_contexts[NAME_PURPOSES][crypto_kdf_CONTEXTBYTES + 1] = {
     [NAME_AUTH_ANSWER] = "lkn-auan", [NAME_AUTH_GROUP] = "lkn-augr",  [NAME_AUTH_LEASE] = "lkn-aule",
 };
 static const char key_contexts[SUBKEYS][crypto_kdf_CONTEXTBYTES + 1] = {
-    [SUBKEY_TOKEN] = "lkk-tokn",     [SUBKEY_METADATA] = "lkk-meta", [SUBKEY_DATA] = "lkk-data",
-    [SUBKEY_ANONYMOUS] = "lkk-anon", [SUBKEY_AUTH] = "lkk-auth",
+    [SUBKEY_TOKEN] = "lkk-tokn",     [SUBKEY_METADATA] = "lkk-meta",	  [SUBKEY_DATA] = "lkk-data",
+    [SUBKEY_ANONYMOUS] = "lkk-anon", [SUBKEY_PART_METADATA] = "lkk-pmet", [SUBKEY_PART_DATA] = "lkk-pdat",
+    [SUBKEY_AUTH] = "lkk-auth",
 };
 
 struct secrets {

@@ -5,6 +5,9 @@
 
 #include "crypto/subkeys.h"
 
+_Static_assert(NAME_SECRET_BYTES == crypto_core_hchacha20_INPUTBYTES, "half an id is what HChaCha20 takes");
+_Static_assert(SUBKEY_BYTES == crypto_core_hchacha20_KEYBYTES, "subkeys are its keys");
+
 void name_hash(const keyring *kr, enum name_purpose purpose, const span *inputs, size_t count, uint8_t *out,
 	       size_t out_len)
 {
@@ -27,4 +30,14 @@ void name_hash(const keyring *kr, enum name_purpose purpose, const span *inputs,
 	memcpy(out, whole, out_len);
 	sodium_memzero(whole, sizeof(whole));
 	sodium_memzero(&state, sizeof(state));
+}
+
+void name_session(const keyring *kr, const uint8_t half[static NAME_SECRET_BYTES], uint8_t *out, size_t out_len)
+{
+	uint8_t whole[crypto_core_hchacha20_OUTPUTBYTES];
+
+	assert(out_len <= sizeof(whole));
+	(void)crypto_core_hchacha20(whole, half, keyring_name_key(kr, NAME_SESSION), NULL);
+	memcpy(out, whole, out_len);
+	sodium_memzero(whole, sizeof(whole));
 }

@@ -8,7 +8,16 @@
 
 #define SUBKEY_BYTES 32
 
-enum subkey { SUBKEY_TOKEN, SUBKEY_METADATA, SUBKEY_DATA, SUBKEY_ANONYMOUS, SUBKEY_AUTH, SUBKEYS };
+enum subkey {
+	SUBKEY_TOKEN,
+	SUBKEY_METADATA,
+	SUBKEY_DATA,
+	SUBKEY_ANONYMOUS,
+	SUBKEY_PART_METADATA,
+	SUBKEY_PART_DATA,
+	SUBKEY_AUTH,
+	SUBKEYS
+};
 
 /* Borrowed from the keyring. NULL when it has no key of this number. */
 const uint8_t *keyring_subkey(const keyring *kr, uint16_t id, enum subkey which);

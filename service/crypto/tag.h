@@ -1,7 +1,7 @@
 #ifndef LK_CRYPTO_TAG_H
 #define LK_CRYPTO_TAG_H
 
-/* The 128-bit keyed-BLAKE2b tag of a token, over the realm's name (length-prefixed) and the token's bytes. */
+/* The 128-bit BLAKE2b tag of a token, over a key, the realm's name (length-prefixed) and the token's bytes. */
 
 #include "crypto/keyring.h"
 

@@ -35,7 +35,6 @@
 
 _Static_assert(OWNER_CHARS >= LOCK_OWNER_BYTES_MIN && OWNER_CHARS <= LOCK_OWNER_BYTES_MAX,
 	       "owners as callers send them");
-_Static_assert(LOCK_TRIES_MAX < PLAN_STEPS_MAX, "tries are steps, with the redo at the end");
 
 struct lock_state {
 	span key;
@@ -43,7 +42,6 @@ struct lock_state {
 	span owner_hash;
 	uint32_t wait_ms;
 	uint64_t began_ms; /* monotonic */
-	unsigned tries;
 };
 
 static enum status_code check_name(span name, struct status *st)
@@ -173,15 +171,14 @@ enum status_code lock_acquire_plan(const struct plan_env *env, const struct lock
 	return STATUS_OK;
 }
 
-/* To the next try; 0: there is none. Half a minute takes some 50 of them: 5 of the least, 22 that grow to the greatest, and
- * 22 of those. */
+/* To the next try; 0: there is none. */
 static uint32_t pause_ms(const struct plan_env *env, const struct lock_state *s, uint64_t held_ms)
 {
 	const uint64_t waited_ms = env->mono_ms - s->began_ms;
 	uint64_t pause = waited_ms / 4;
 	uint16_t random;
 
-	if (waited_ms >= s->wait_ms || s->tries >= LOCK_TRIES_MAX)
+	if (waited_ms >= s->wait_ms)
 		return 0;
 	random_fill(&random, sizeof(random));
 	pause = pause < PAUSE_MS_MIN ? PAUSE_MS_MIN : pause;
@@ -202,10 +199,9 @@ static enum status_code answer_held(const struct plan_env *env, struct plan *pla
 
 	if (!take(reply, 1, &ends_ms) || !take(reply, 2, &held_ms))
 		return reply_odd(st, "lock_acquire");
-	s->tries++;
-	plan->command.delay_ms = pause_ms(env, s, held_ms);
-	if (plan->command.delay_ms > 0) {
-		*ret_next = PLAN_AGAIN;
+	plan->pause_ms = pause_ms(env, s, held_ms);
+	if (plan->pause_ms > 0) {
+		*ret_next = PLAN_LATER;
 		return STATUS_OK;
 	}
 	*ret = (struct lock_acquire_result){.expires_at_ms = ends_ms,

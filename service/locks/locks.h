@@ -12,8 +12,6 @@
 #define LOCK_TTL_MS_MAX	     3600000
 #define LOCK_OWNER_BYTES_MIN 16
 #define LOCK_OWNER_BYTES_MAX 64
-/* Each is a step of the plan. They reach over half a minute: see pause_ms in locks.c. */
-#define LOCK_TRIES_MAX 60
 
 struct lock_acquire_request {
 	span name;
@@ -31,7 +29,7 @@ struct lock_acquire_result {
 
 /* The next answer is the last, whether the lock is free or not. */
 void lock_acquire_wait_no_longer(struct plan *plan);
-/* PLAN_AGAIN: somebody holds it, and there is time left to wait; the command has a delay. */
+
 enum status_code lock_acquire_plan(const struct plan_env *env, const struct lock_acquire_request *req,
 				   struct plan *ret_plan, struct status *st) MUST_CHECK;
 enum status_code lock_acquire_answer(const struct plan_env *env, struct plan *plan, const struct store_reply *reply,

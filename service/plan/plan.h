@@ -27,6 +27,7 @@
 /* For so long an answer is remembered under the caller's idempotency key. */
 #define IDEMPOTENCY_S 600
 
+struct compressor; /* compress/compress.h */
 struct recent;	   /* session/recent.h */
 struct not_before; /* session/not_before.h */
 struct auth_news;  /* auth/news.h */
@@ -36,9 +37,10 @@ struct plan_env {
 	const keyring *keys;
 	const struct realm *realm;
 	arena *arena;
-	uint64_t now_ms;      /* wall clock: set anew before each plan and answer */
-	span caller;	      /* id of the credential; scopes idempotency keys. May be empty */
-	span idempotency_key; /* empty: none */
+	uint64_t now_ms;	       /* wall clock: set anew before each plan and answer */
+	span caller;		       /* id of the credential; scopes idempotency keys. May be empty */
+	span idempotency_key;	       /* empty: none */
+	struct compressor *compressor; /* of what is sealed */
 	/* Revocations of the last moments, which the store may have forgotten by a failover. NULL: none are remembered. */
 	struct recent *recent;
 	/* Of revoked realms. NULL: none are known, and nothing is asked. */

@@ -2,16 +2,16 @@
 
 #include "crypto/names.h"
 
-_Static_assert(USER_TAG_CHARS == 2 * USER_TAG_BYTES, "in hex");
-
 void user_tag_make(const keyring *kr, span realm, span user, uint8_t out[static USER_TAG_BYTES])
 {
 	name_hash(kr, NAME_USER_TAG, (const span[]){realm, user}, 2, out, USER_TAG_BYTES);
+	/* As text it begins with a letter: no handle is taken for a command's option. */
+	out[0] &= 0x7f;
 }
 
 void user_tag_print(const uint8_t tag[static USER_TAG_BYTES], char out[static USER_TAG_CHARS])
 {
-	hex_encode(span_of(tag, USER_TAG_BYTES), out);
+	base64_encode(span_of(tag, USER_TAG_BYTES), out);
 }
 
 static bool key_make(arena *a, char kind, const char *tag, size_t room, char **ret, size_t *ret_len)

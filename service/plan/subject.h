@@ -8,10 +8,14 @@
 
 #define USER_BYTES_MAX 256
 #define USER_TAG_BYTES 8
-#define USER_TAG_CHARS 16 /* hex */
-#define NAME_BYTES     16
-#define NAME_CHARS     22 /* base64url */
+#define USER_TAG_CHARS 11 /* base64url */
+/* What a name tells apart is all of one TAG, a user's sessions or what he repeats: among 12,500 of them two meet once in
+ * 2^70 users. It is keyed, so that nobody can look for two that do, and no credential, so that guessing one is no use; a
+ * session that would get another's is refused by the script that stores it. */
+#define NAME_BYTES 12
+#define NAME_CHARS 16 /* base64url */
 
+_Static_assert(USER_TAG_CHARS == BASE64_CHARS(USER_TAG_BYTES), "a tag in base64url");
 _Static_assert(NAME_CHARS == BASE64_CHARS(NAME_BYTES), "a name in base64url");
 
 void user_tag_make(const keyring *kr, span realm, span user, uint8_t out[static USER_TAG_BYTES]);

@@ -90,7 +90,7 @@ static bool put_value(const struct field_place *place, const struct profile_fiel
 	span value = f->value;
 	uint8_t id[FIELD_ID_BYTES];
 
-	if (value.len >= COMPRESS_BYTES_MIN && compress_text(place->env->arena, value, &value))
+	if (value.len >= COMPRESS_BYTES_MIN && compress_text(place->env->compressor, place->env->arena, value, &value))
 		format = FORMAT_VALUE_ZSTD;
 	field_id(place, f->name, id);
 	put_bytes(w, span_of(id, sizeof(id)));
@@ -309,7 +309,7 @@ enum field_result field_open(const struct field_place *place, const struct field
 	if (format == FORMAT_COUNTER)
 		return FIELD_UNREADABLE;
 	if (format == FORMAT_VALUE_ZSTD &&
-	    !decompress_text(place->env->arena, f.value, FIELD_VALUE_BYTES_MAX, &f.value))
+	    !decompress_text(place->env->compressor, place->env->arena, f.value, FIELD_VALUE_BYTES_MAX, &f.value))
 		return FIELD_UNREADABLE;
 	*ret = f;
 	return FIELD_OK;

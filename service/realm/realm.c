@@ -1,5 +1,6 @@
 #include "realm/realm.h"
 
+#include "crypto/codec.h"
 #include "crypto/names.h"
 
 static bool is_name(span name, size_t bytes_max)
@@ -15,12 +16,25 @@ static bool is_name(span name, size_t bytes_max)
 	return true;
 }
 
-static uint16_t scope_tag(const keyring *kr, const span *names, size_t count)
+_Static_assert(REALM_RTAG_CHARS == BASE64_CHARS(REALM_RTAG_BYTES), "RTAG in base64url");
+
+static uint16_t class_tag(const keyring *kr, span realm, span class)
 {
 	uint8_t out[2];
 
-	name_hash(kr, NAME_SCOPE, names, count, out, sizeof(out));
+	name_hash(kr, NAME_SCOPE, (const span[]){realm, class}, 2, out, sizeof(out));
 	return (uint16_t)(out[0] << 8 | out[1]);
+}
+
+static void fill_tags(struct realm *realm, const keyring *kr)
+{
+	uint8_t rtag[REALM_RTAG_BYTES];
+
+	name_hash(kr, NAME_SCOPE, &realm->name, 1, rtag, sizeof(rtag));
+	base64_encode(span_of(rtag, sizeof(rtag)), realm->rtag);
+	realm->tag = 0;
+	for (size_t i = 0; i < REALM_TAG_BYTES; i++)
+		realm->tag = realm->tag << 8 | rtag[i];
 }
 
 /* A name from the config for a message: what it may hold is not known yet. */
@@ -78,7 +92,7 @@ static enum status_code seal_class(const struct realm *realm, size_t i, const ke
 		return status_set(st, STATUS_INVALID_ARGUMENT,
 				  "realm %s: class \"%s\" is no name: 1 to %d of a-z 0-9 . _ -", shown(realm->name, r),
 				  shown(class->name, c), CLASS_NAME_BYTES_MAX);
-	class->tag = scope_tag(kr, (const span[]){realm->name, class->name}, 2);
+	class->tag = class_tag(kr, realm->name, class->name);
 	for (size_t k = 0; k < i; k++) {
 		if (span_eq(realm->classes[k].name, class->name))
 			return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s: class %s is there twice",
@@ -137,14 +151,15 @@ static enum status_code seal_realm(struct realms *realms, size_t i, const keyrin
 	if (realm->class_count == 0)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s has no class; give it one",
 				  shown(realm->name, r));
-	realm->tag = scope_tag(kr, &realm->name, 1);
+	realm->place = (uint32_t)i;
+	fill_tags(realm, kr);
 	for (size_t k = 0; k < i; k++) {
 		if (span_eq(realms->realms[k].name, realm->name))
 			return status_set(st, STATUS_INVALID_ARGUMENT, "realm %s is there twice",
 					  shown(realm->name, r));
 		if (realms->realms[k].tag == realm->tag)
 			return status_set(st, STATUS_INVALID_ARGUMENT,
-					  "realm %s has the 16-bit tag of another by chance; rename it",
+					  "realm %s has the 32-bit tag of another by chance; rename it",
 					  shown(realm->name, r));
 	}
 	for (size_t c = 0; c < realm->class_count && code == STATUS_OK; c++)
@@ -167,6 +182,14 @@ enum status_code realms_seal(struct realms *realms, const keyring *kr, struct st
 			return code;
 	}
 	return STATUS_OK;
+}
+
+const struct realm *realm_by_text(const struct realms *realms, span rtag)
+{
+	for (size_t i = 0; i < realms->count; i++)
+		if (span_eq(span_of(realms->realms[i].rtag, REALM_RTAG_CHARS), rtag))
+			return &realms->realms[i];
+	return NULL;
 }
 
 const struct realm *realm_find(const struct realms *realms, span name)

@@ -47,6 +47,11 @@ struct session_class {
 	struct session_policy policy;
 };
 
+/* Keyed hashes of the realm's name: in records' headers and announcements, for scripts, and in keys. */
+#define REALM_TAG_BYTES	 4
+#define REALM_RTAG_BYTES 8
+#define REALM_RTAG_CHARS 11 /* base64url */
+
 /* How long a profile is kept after its last change. */
 struct profile_tier {
 	span name;
@@ -79,7 +84,9 @@ struct visitors_policy {
 
 struct realm {
 	span name;
-	uint16_t tag; /* distinct within the service */
+	uint32_t tag;		     /* distinct within the service */
+	uint32_t place;		     /* among its realms */
+	char rtag[REALM_RTAG_CHARS]; /* of which the tag is the first half */
 	size_t class_count;
 	struct session_class *classes; /* the first is the default */
 	uint32_t wait_replicas;	       /* that are to have a change before it is acknowledged */
@@ -95,9 +102,12 @@ struct realms {
 	struct realm *realms;
 };
 
-/* Fills in the tags (NAME_SCOPE) and checks names, order of timeouts and distinctness; all else is the config's.
+/* Fills in tags and places (NAME_SCOPE) and checks names, order of timeouts and distinctness; all else is the config's.
  * INVALID_ARGUMENT with the realm, the limit and the remedy. */
 enum status_code realms_seal(struct realms *realms, const keyring *kr, struct status *st) MUST_CHECK;
+
+/* NULL when there is none. */
+const struct realm *realm_by_text(const struct realms *realms, span rtag);
 
 /* NULL when there is none. An empty name is the realm called "default"; the realm's first class. */
 const struct realm *realm_find(const struct realms *realms, span name);

@@ -352,6 +352,7 @@ static bool on_reply(void *owner, const struct store_reply *reply)
 	if (reply->type == STORE_ERROR)
 		metric_add(METRIC_REDIS_ERRORS, 1);
 	finish(c, op, reply->type == STORE_ERROR ? STORE_REFUSED : STORE_REPLIED, reply, c->read_ms);
+	wire_cork_relieve();
 	return true;
 }
 

@@ -15,8 +15,6 @@
  * Settling. What must not meet a primary that took over a moment ago (settling_ms) waits for that time, each time that it
  * is routed, whether it was sent before or not.
  *
- * Delay. What is submitted for later (delay_ms) waits in a list of its own until then, and is routed as if it came new.
- *
  * Amplification. A command follows at most REDIRECTS_MAX redirections, and is sent again SENDS_MAX - 1 times after it got
  * lost. All that is sent again, for whatever reason, is bounded by a fifth of what is sent at all, in the long run: a
  * store in trouble does not get more, but less.
@@ -66,7 +64,6 @@ void router_init(struct router *r, const struct redis_options *options, bool is_
 	r->commands_then = metric_get(METRIC_REDIS_COMMANDS);
 	r->resends_left = RESENDS_GATHERED_MAX;
 	waiting_init(&r->waiting);
-	waiting_init(&r->delayed);
 }
 
 /* ---- Ends ---- */
@@ -202,18 +199,6 @@ static void route(struct router *r, struct store_op *op, uint64_t now_ms)
 	end_unavailable(n, op, now_ms);
 }
 
-static void delay(struct router *r, struct store_op *op, uint64_t now_ms)
-{
-	const uint64_t due_ms = now_ms + op->command.delay_ms;
-
-	if (due_ms + MARGIN_MS >= op->deadline_ms)
-		end(op, STORE_EXPIRED, 0);
-	else if (atomic_load(&r->is_closing))
-		end(op, STORE_UNAVAILABLE, UNAVAILABLE_RETRY_MS);
-	else if (!waiting_add(&r->delayed, op, NULL, due_ms))
-		end(op, STORE_OVERLOADED, op->command.delay_ms);
-}
-
 void router_submit(struct router *r, struct store_op *op)
 {
 	const uint64_t now_ms = clock_mono_ms();
@@ -222,10 +207,6 @@ void router_submit(struct router *r, struct store_op *op)
 	op->sends = 0;
 	op->redirects = 0;
 	op->slot = r->is_cluster ? slot_of_key(op->command.key) : 0;
-	if (op->command.delay_ms > 0) {
-		delay(r, op, now_ms);
-		return;
-	}
 	if (op->command.staleness_ms > 0 && replica_submit(r->topology, op, now_ms))
 		return;
 	route(r, op, now_ms);
@@ -441,35 +422,24 @@ static bool may_go(void *owner, const struct store_op *op)
 	return term == TERM_SERVING || term == TERM_DOWN;
 }
 
-static bool is_due(void *owner, const struct store_op *op)
+void router_pump(struct router *r)
 {
-	const struct moment *m = owner;
+	struct moment m = {.router = r, .now_ms = clock_mono_ms()};
+	struct store_op *op;
 
-	return m->now_ms >= op->due_ms;
-}
-
-static void route_all(struct router *r, struct store_op *op, uint64_t now_ms)
-{
+	if (atomic_load(&r->waiting.count) == 0)
+		return;
+	m.is_hopeful = topology_is_hopeful(r->topology, m.now_ms);
+	op = waiting_take(&r->waiting, may_go, &m);
 	wire_cork();
 	while (op != NULL) {
 		struct store_op *next = op->next;
 
-		route(r, op, now_ms);
+		route(r, op, m.now_ms);
+		wire_cork_relieve();
 		op = next;
 	}
 	wire_uncork();
-}
-
-void router_pump(struct router *r)
-{
-	struct moment m = {.router = r, .now_ms = clock_mono_ms()};
-
-	if (atomic_load(&r->delayed.count) > 0)
-		route_all(r, waiting_take(&r->delayed, is_due, &m), m.now_ms);
-	if (atomic_load(&r->waiting.count) == 0)
-		return;
-	m.is_hopeful = topology_is_hopeful(r->topology, m.now_ms);
-	route_all(r, waiting_take(&r->waiting, may_go, &m), m.now_ms);
 }
 
 static void allow_resends(struct router *r, uint64_t now_ms)
@@ -491,8 +461,12 @@ void router_tick(struct router *r, uint64_t now_ms)
 	router_pump(r);
 }
 
-static void end_all(struct store_op *op)
+void router_end(struct router *r)
 {
+	struct store_op *op;
+
+	atomic_store(&r->is_closing, true);
+	op = waiting_close(&r->waiting);
 	while (op != NULL) {
 		struct store_op *next = op->next;
 
@@ -501,15 +475,7 @@ static void end_all(struct store_op *op)
 	}
 }
 
-void router_end(struct router *r)
-{
-	atomic_store(&r->is_closing, true);
-	end_all(waiting_close(&r->waiting));
-	end_all(waiting_close(&r->delayed));
-}
-
 void router_destroy(struct router *r)
 {
 	waiting_destroy(&r->waiting);
-	waiting_destroy(&r->delayed);
 }

@@ -12,7 +12,6 @@ struct router {
 	atomic_bool is_closing;
 	struct waiting waiting;
 	/* What may be sent again now; the tick adds to it. */
-	struct waiting delayed; /* what was submitted for later: takes up no room of what waits for a node */
 	atomic_int resends_left;
 	uint64_t allowed_ms;	/* the tick's: when that was last set, */
 	uint64_t commands_then; /* and how many commands had been sent */

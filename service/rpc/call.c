@@ -26,7 +26,7 @@
  * A task, when its command is replied to:
  *
  *   late write ──────────────> the same command again, a few times at most: the server that replied may not be the
- *                              primary any more, and all commands are repeatable
+ *                              primary any more. Those few that are not repeatable are answered instead
  *   answer, no redos ────────> settled, or the plan's next command, or the same one after a pause (rpc/sleepers.c)
  *   answer with redos ───────> all kept ──> settled, or the plan's next command
  *                                 └ one not, the primary has changed since: it and those behind it are carried out on
@@ -60,6 +60,7 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 		call->env.caller = caller_id(group->caller);
 	if (sent->has_idempotency_key)
 		call->env.idempotency_key = span_of(sent->idempotency_key.data, sent->idempotency_key.len);
+	call->env.compressor = group->core->compressor;
 	call->env.recent = o->recent;
 	call->env.not_before = o->not_before;
 	call->env.auth_news = o->auth_news;
@@ -285,6 +286,12 @@ enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinar
 /* With plan, key and answer; measured on GetMany. */
 #define TASK_BYTES_TYPICAL 1536U
 
+void call_hold(struct call *call, size_t bytes)
+{
+	call->group->bytes_held += bytes;
+	(void)atomic_fetch_add(&call->group->core->bytes_held, bytes);
+}
+
 struct task *call_tasks(struct call *call, size_t count)
 {
 	struct task *tasks = arena_array(call->group->arena, count, sizeof(*tasks));
@@ -293,8 +300,7 @@ struct task *call_tasks(struct call *call, size_t count)
 	if (tasks == NULL || count > call->group->tasks_left)
 		return NULL;
 	call->group->tasks_left -= count;
-	call->group->bytes_held += count * TASK_BYTES_TYPICAL;
-	(void)atomic_fetch_add(&call->group->core->bytes_held, count * TASK_BYTES_TYPICAL);
+	call_hold(call, count * TASK_BYTES_TYPICAL);
 	for (size_t i = 0; i < count; i++) {
 		tasks[i].call = call;
 		tasks[i].index = i;

@@ -107,6 +107,8 @@ void call_refuse(struct call *call, const struct status *st);
 
 /* The call's tasks, empty; NULL when there is no memory for them. */
 struct task *call_tasks(struct call *call, size_t count);
+/* So much more than is usual will the call need: frames that arrive meanwhile find it taken. */
+void call_hold(struct call *call, size_t bytes);
 /* Sets env.realm. NOT_FOUND; PERMISSION_DENIED. */
 enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinaryData name, struct status *st);
 /* RESOURCE_EXHAUSTED: the frame has used up its memory. */

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,11 +23,22 @@
  *
  * Due moment. It is never later than the earliest deadline in the list. An exchange that begins lowers it if need be;
  * one that is answered leaves it, and the sweep that it causes in vain sets it right: one scan per connection and
- * timeout, and nothing at all per call. */
+ * timeout, and nothing at all per call.
+ *
+ * Age. Callers that came while others were away stay where they are, so a connection that has lived for its time says so
+ * with each reply (going_away), and whoever understands it moves. Whoever does not is let go after a grace, when nothing
+ * of his is under way; and if that never is, his frames are refused after another, until it is. Nothing is ever cut off, and a
+ * connection without calls, which carries no load, is left to the idle timeout. */
 
 /* A program with a wrong credential is told so by each of its calls, and tries a few. With a secret of 256 bits there is
  * nothing to be guessed by more. */
 #define STRANGE_FRAMES_MAX 64
+
+/* Lives differ by a tenth to either side: those of all who came at one moment, when an instance was replaced, do not end
+ * at one. A tenth is the grace as well. */
+#define AGE_PARTS 10
+
+#define NEVER UINT64_MAX
 
 /* Exchanges cut off without taking the lock again. */
 #define SWEEP_BATCH 64
@@ -40,6 +52,8 @@ struct connection {
 	_Atomic uint32_t refs;
 	_Atomic uint32_t frames_held;
 	_Atomic uint32_t strange_frames;
+	uint64_t old_at_ms;		  /* NEVER: it may get as old as it likes */
+	_Atomic uint64_t sent_away_at_ms; /* for its age, with a reply; 0: not yet */
 	pthread_mutex_t lock;
 	enum connection_state state;
 	struct exchange *first;
@@ -122,10 +136,30 @@ static void unlink_exchange(struct connection *c, struct exchange *x)
 		c->first = link->next;
 }
 
+bool connection_sends_away(struct connection *c, uint64_t arrived_ms)
+{
+	uint64_t never = 0;
+
+	if (arrived_ms < c->old_at_ms)
+		return atomic_load(&c->core->is_draining);
+	(void)atomic_compare_exchange_strong(&c->sent_away_at_ms, &never, arrived_ms);
+	return true;
+}
+
+/* Whether so many graces have passed since the caller was told to move on. */
+static bool has_stayed(struct connection *c, uint32_t graces)
+{
+	const uint64_t since_ms = atomic_load_explicit(&c->sent_away_at_ms, memory_order_relaxed);
+	const uint32_t grace_ms = c->core->options.connection_age_max_ms / AGE_PARTS;
+
+	return since_ms != 0 && clock_mono_ms() >= since_ms + (uint64_t)graces * grace_ms;
+}
+
 void connection_answer(struct connection *c, struct exchange *x, span body)
 {
 	struct iovec part = {.iov_base = (void *)(uintptr_t)body.ptr, .iov_len = body.len};
 	bool is_gone = false;
+	bool is_quiet;
 
 	if (body.len > 0)
 		wire_channel_send(c->channel, exchange_route(x), &part, 1);
@@ -133,9 +167,12 @@ void connection_answer(struct connection *c, struct exchange *x, span body)
 		wire_channel_close(c->channel, WIRE_NO_MEMORY, true);
 	(void)pthread_mutex_lock(&c->lock);
 	unlink_exchange(c, x);
-	if (c->state == CONNECTION_LINGERING && c->first == NULL)
+	is_quiet = c->first == NULL;
+	if (c->state == CONNECTION_LINGERING && is_quiet)
 		is_gone = set_state(c, CONNECTION_GONE);
 	(void)pthread_mutex_unlock(&c->lock);
+	if (is_quiet && !is_gone && has_stayed(c, 1))
+		wire_channel_close(c->channel, WIRE_CLOSED, true);
 	atomic_fetch_sub(&c->core->frames_unanswered, 1);
 	if (is_gone)
 		leave_registry(c);
@@ -251,6 +288,9 @@ static enum status_code hold(struct connection *c, struct status *st)
 
 	if (atomic_load(&c->core->is_stopping))
 		return status_set(st, STATUS_UNAVAILABLE, "this instance is shutting down: call another one");
+	if (has_stayed(c, 2))
+		return status_set(st, STATUS_UNAVAILABLE,
+				  "this connection is older than connections.age_max_ms: open another one");
 	if (!hold_one(&c->frames_held, o->frames_in_flight_per_connection_max))
 		return refuse_overload(st, o->frames_in_flight_per_connection_max, "on this connection");
 	if (hold_one(&c->core->frames_held, o->frames_in_flight_max))
@@ -269,6 +309,16 @@ static enum status_code take(struct connection *c, const struct wire_route *rout
 	return st->code;
 }
 
+static bool is_quiet(struct connection *c)
+{
+	bool is_it;
+
+	(void)pthread_mutex_lock(&c->lock);
+	is_it = c->first == NULL;
+	(void)pthread_mutex_unlock(&c->lock);
+	return is_it;
+}
+
 static void on_message(void *owner, wire_channel *ch, const struct wire_route *route, const uint8_t *body, size_t len)
 {
 	struct connection *c = owner;
@@ -281,6 +331,8 @@ static void on_message(void *owner, wire_channel *ch, const struct wire_route *r
 		return;
 	refuse(ch, route, &st);
 	atomic_fetch_sub(&c->core->frames_unanswered, 1);
+	if (has_stayed(c, 2) && is_quiet(c))
+		wire_channel_close(ch, WIRE_CLOSED, true);
 }
 
 static void on_too_large(void *owner, wire_channel *ch, const struct wire_route *route, uint64_t announced)
@@ -297,14 +349,18 @@ static void on_too_large(void *owner, wire_channel *ch, const struct wire_route 
 
 static bool on_idle(void *owner, wire_channel *ch)
 {
-	struct connection *c = owner;
-	bool is_awaiting;
-
 	(void)ch;
-	(void)pthread_mutex_lock(&c->lock);
-	is_awaiting = c->first != NULL;
-	(void)pthread_mutex_unlock(&c->lock);
-	return is_awaiting;
+	return !is_quiet(owner);
+}
+
+/* Most often a caller whose certificate is not ours to trust, or one who does not trust ours. */
+static void report_tls(struct connection *c)
+{
+	uint64_t held_back;
+
+	if (gate_pass(&c->core->failed_handshakes, clock_mono_ms(), &held_back))
+		log_event(LOG_WARN, "tls_failed", LOG_STR("peer", wire_link_peer(wire_channel_link(c->channel))),
+			  LOG_STR("text", wire_error_text(WIRE_TLS)), LOG_UINT("not_logged", held_back));
 }
 
 static void on_closed(void *owner, wire_channel *ch, enum wire_error reason)
@@ -314,6 +370,8 @@ static void on_closed(void *owner, wire_channel *ch, enum wire_error reason)
 	bool is_gone;
 
 	metric_add(METRIC_CONNECTIONS_CLOSED, 1);
+	if (reason == WIRE_TLS)
+		report_tls(c);
 	log_event(LOG_DEBUG, "connection_closed", LOG_STR("peer", wire_link_peer(wire_channel_link(ch))),
 		  LOG_STR("reason", wire_error_name(reason)));
 	(void)pthread_mutex_lock(&c->lock);
@@ -347,6 +405,19 @@ static void report_refusal(struct core *core, wire_channel *ch)
 			  LOG_UINT("not_logged", held_back));
 }
 
+static uint64_t old_at(const struct core *core)
+{
+	const uint32_t age_ms = core->options.connection_age_max_ms;
+	const uint32_t margin_ms = age_ms / AGE_PARTS;
+	uint32_t random = 0;
+
+	if (age_ms == 0)
+		return NEVER;
+	/* Without random numbers all lives are short, which is no harm. */
+	(void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	return clock_mono_ms() + age_ms - margin_ms + random % (2 * margin_ms + 1);
+}
+
 /* Whole before it is in the registry: a visit may come at once. */
 static struct connection *connection_new(struct core *core, wire_channel *ch)
 {
@@ -356,6 +427,7 @@ static struct connection *connection_new(struct core *core, wire_channel *ch)
 		return NULL;
 	c->core = core;
 	c->channel = ch;
+	c->old_at_ms = old_at(core);
 	atomic_init(&c->refs, 1);
 	(void)pthread_mutex_init(&c->lock, NULL);
 	if (registry_add(core->connections, c, &c->slot)) {

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "compress/compress.h"
 
 static void make_instance(char out[static CORE_INSTANCE_CHARS + 1])
 {
@@ -28,7 +29,7 @@ static void check_options(const struct rpc_options *o)
 
 static realm_polls *polls_of(const struct rpc_options *o)
 {
-	return o->not_before == NULL ? NULL : realm_polls_new(o->realms, o->keys, o->store, o->not_before);
+	return o->not_before == NULL ? NULL : realm_polls_new(o->realms, o->store, o->not_before);
 }
 
 enum status_code core_new(const struct rpc_options *options, struct core **ret, struct status *st)
@@ -40,13 +41,15 @@ enum status_code core_new(const struct rpc_options *options, struct core **ret, 
 		core->connections = registry_new(options->connections_max);
 		core->watchers = watchers_new(options->events);
 		core->sleepers = sleepers_new();
+		core->compressor = compressor_new();
 		core->realm_polls = polls_of(options);
 	}
 	if (core == NULL || core->connections == NULL || core->watchers == NULL || core->sleepers == NULL ||
-	    (options->not_before != NULL && core->realm_polls == NULL)) {
+	    core->compressor == NULL || (options->not_before != NULL && core->realm_polls == NULL)) {
 		if (core != NULL) {
 			registry_free(&core->connections);
 			watchers_free(&core->watchers);
+			compressor_free(&core->compressor);
 			sleepers_free(&core->sleepers);
 			realm_polls_free(&core->realm_polls);
 		}
@@ -140,6 +143,7 @@ void core_release(struct core **core)
 	registry_free(&c->connections);
 	realm_polls_free(&c->realm_polls);
 	watchers_free(&c->watchers);
+	compressor_free(&c->compressor);
 	sleepers_free(&c->sleepers);
 	keyring_release(&c->keys);
 	callers_release(&c->callers);

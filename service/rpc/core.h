@@ -32,6 +32,7 @@ struct core {
 	char instance[CORE_INSTANCE_CHARS + 1];
 	uint64_t started_at_ms;
 	registry *connections;
+	struct compressor *compressor;
 	realm_polls *realm_polls; /* NULL: nothing is asked */
 	watchers *watchers;	  /* parked calls */
 	sleepers *sleepers;	  /* tasks that pause */
@@ -44,6 +45,7 @@ struct core {
 	struct gate refused_connections;
 	struct gate refused_commands;
 	struct gate refused_questions; /* realm_poll.c */
+	struct gate failed_handshakes; /* of TLS */
 	struct gate refused_callers;   /* credential.c */
 	struct gate unreadable_records;
 };

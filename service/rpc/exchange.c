@@ -36,7 +36,7 @@
 /* What answering may take. A reply of the largest size exists five times at most: opened parts, merged attributes,
  * message objects, packed body, packed frame. */
 #define WORK_BYTES_MAX (5 * (size_t)RPC_REPLY_BYTES_MAX)
-/* Around the replies: protocol and code. */
+/* Around the replies: protocol, code and going_away. */
 #define REPLY_FRAME_OVERHEAD_BYTES 16
 #define BODY_BYTES_MAX                                                                                                 \
 	(RPC_REPLY_BYTES_MAX - REPLY_FRAME_OVERHEAD_BYTES - (size_t)RPC_CALLS_MAX * FRAME_REPLY_OVERHEAD_BYTES)
@@ -129,12 +129,13 @@ static bool take_reply(struct exchange *x)
 /* All calls are answered, so nobody else touches arena and calls any more. */
 static void reply(struct exchange *x)
 {
+	const bool is_going_away = connection_sends_away(x->connection, x->group.arrived_ms);
 	arena *spare = NULL;
 	span body = SPAN_EMPTY;
 
-	if (!frame_encode(x->group.arena, x->replies, x->call_count, &body)) {
+	if (!frame_encode(x->group.arena, x->replies, x->call_count, is_going_away, &body)) {
 		spare = arena_new(RPC_REPLY_BYTES_MAX, RPC_REPLY_BYTES_MAX);
-		if (spare != NULL && !frame_encode(spare, x->replies, x->call_count, &body))
+		if (spare != NULL && !frame_encode(spare, x->replies, x->call_count, is_going_away, &body))
 			body = SPAN_EMPTY;
 	}
 	connection_answer(x->connection, x, body);

@@ -179,7 +179,7 @@ Latchkey__V1__RequestFrame *frame_decode(arena *a, span frame, struct status *st
 	return f != NULL && check_frame(f, st) == STATUS_OK ? f : NULL;
 }
 
-bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, span *ret)
+bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, bool is_going_away, span *ret)
 {
 	Latchkey__V1__ReplyFrame frame = LATCHKEY__V1__REPLY_FRAME__INIT;
 	uint8_t *bytes;
@@ -191,6 +191,8 @@ bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, span *r
 	frame.code = LATCHKEY__V1__CODE__OK;
 	frame.n_replies = count;
 	frame.replies = replies;
+	frame.has_going_away = is_going_away;
+	frame.going_away = is_going_away;
 	len = codec_packed_bytes(&frame.base);
 	assert(len <= RPC_REPLY_BYTES_MAX);
 	bytes = arena_alloc(a, len);
@@ -218,6 +220,8 @@ size_t frame_encode_refusal(const struct status *st, uint8_t out[static FRAME_RE
 	frame.message = (ProtobufCBinaryData){.len = len, .data = text};
 	frame.has_retry_after_ms = st->retry_after_ms > 0;
 	frame.retry_after_ms = st->retry_after_ms;
+	frame.has_going_away = st->code == STATUS_UNAVAILABLE;
+	frame.going_away = frame.has_going_away;
 	bytes = codec_packed_bytes(&frame.base);
 	assert(bytes <= FRAME_REFUSAL_BYTES_MAX);
 	codec_pack(&frame.base, out, bytes);

@@ -44,12 +44,12 @@ Latchkey__V1__RequestFrame *frame_decode(arena *a, span frame, struct status *st
 #define FRAME_REPLY_OVERHEAD_BYTES 256
 
 /* False: the arena has no room. */
-bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, span *ret) MUST_CHECK;
+bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, bool is_going_away, span *ret) MUST_CHECK;
 
 /* A status text, its code, the protocol and retry_after_ms with their tags. */
 #define FRAME_REFUSAL_BYTES_MAX 256
 
-/* A reply frame that refuses the request frame as a whole. Returns the bytes written. */
+/* A reply frame that refuses the request frame as a whole; with UNAVAILABLE it sends the caller away. Returns the bytes written. */
 size_t frame_encode_refusal(const struct status *st, uint8_t out[static FRAME_REFUSAL_BYTES_MAX]);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "latchkey/v1/locks.pb-c.h"
 
+#include "auth/news.h"
 #include "base/metrics.h"
 #include "locks/locks.h"
 #include "rpc/messages.h"
@@ -28,7 +29,14 @@ enum status_code locks_acquire_plan(struct call *call, struct status *st)
 
 	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
 		return st->code;
-	return task == NULL ? call_no_memory(st) : lock_acquire_plan(&call->env, &req, &task->plan, st);
+	if (task == NULL)
+		return call_no_memory(st);
+	if (lock_acquire_plan(&call->env, &req, &task->plan, st) != STATUS_OK)
+		return st->code;
+	/* No news is told of locks; those of the place's other keys cost a try. */
+	task->plan.place = auth_news_place(task->plan.command.key);
+	task->plan.seen = auth_news_count(call->env.auth_news, task->plan.place);
+	return STATUS_OK;
 }
 
 enum status_code locks_acquire_answer(struct call *call, struct task *task, const struct store_reply *reply,
@@ -40,11 +48,11 @@ enum status_code locks_acquire_answer(struct call *call, struct task *task, cons
 	if (m == NULL)
 		return call_no_memory(st);
 	/* The drain need not wait for a lock: its caller may go on waiting by another instance. */
-	if (atomic_load(&call->group->core->is_stopping))
+	if (atomic_load(&call->group->core->is_stopping) || sleepers_is_full(call->group->core->sleepers))
 		lock_acquire_wait_no_longer(&task->plan);
 	if (lock_acquire_answer(&call->env, &task->plan, reply, ret_next, &result, st) != STATUS_OK)
 		return st->code;
-	if (*ret_next == PLAN_AGAIN) {
+	if (*ret_next == PLAN_LATER) {
 		metric_add(METRIC_LOCKS_WAITED, 1);
 		return STATUS_OK;
 	}

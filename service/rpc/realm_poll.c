@@ -52,8 +52,7 @@ struct realm_polls {
 	struct realm_poll polls[];
 };
 
-realm_polls *realm_polls_new(const struct realms *realms, const keyring *keys, const struct store *store,
-			     not_before *known)
+realm_polls *realm_polls_new(const struct realms *realms, const struct store *store, not_before *known)
 {
 	realm_polls *p = calloc(1, sizeof(*p) + realms->count * sizeof(p->polls[0]));
 
@@ -67,7 +66,7 @@ realm_polls *realm_polls_new(const struct realms *realms, const keyring *keys, c
 	for (size_t i = 0; i < p->count; i++) {
 		p->polls[i].polls = p;
 		p->polls[i].realm = realms->realms[i].name;
-		not_before_query_plan(keys, &realms->realms[i], &p->polls[i].query);
+		not_before_query_plan(&realms->realms[i], &p->polls[i].query);
 		atomic_init(&p->polls[i].is_refused, false);
 		atomic_init(&p->polls[i].is_under_way, false);
 	}
@@ -135,7 +134,7 @@ static void on_done(struct store_op *op, const struct store_result *result)
 
 static void ask(realm_polls *p, struct realm_poll *poll, struct core *core, uint64_t now_ms)
 {
-	const bool is_patient = not_before_is_confirmed(p->known, poll->query.realm_tag, now_ms) ||
+	const bool is_patient = not_before_is_confirmed(p->known, poll->query.realm, now_ms) ||
 				atomic_load_explicit(&poll->is_refused, memory_order_relaxed);
 
 	poll->due_ms = now_ms + (is_patient ? POLL_PERIOD_MS - jitter_ms(p) : POLL_FIRST_MS);
@@ -170,7 +169,7 @@ static size_t count_unknown(const realm_polls *p, uint64_t now_ms)
 	size_t unknown = 0;
 
 	for (size_t i = 0; i < p->count; i++)
-		unknown += not_before_is_confirmed(p->known, p->polls[i].query.realm_tag, now_ms) ? 0 : 1;
+		unknown += not_before_is_confirmed(p->known, p->polls[i].query.realm, now_ms) ? 0 : 1;
 	return unknown;
 }
 

@@ -13,8 +13,7 @@ struct core;
 typedef struct realm_polls realm_polls;
 
 /* Everything is borrowed; `known`, the realms and the store until no question is under way. NULL when memory is out. */
-realm_polls *realm_polls_new(const struct realms *realms, const keyring *keys, const struct store *store,
-			     not_before *known) MUST_CHECK;
+realm_polls *realm_polls_new(const struct realms *realms, const struct store *store, not_before *known) MUST_CHECK;
 /* None is under way. Nulls *p; accepts NULL in it. */
 void realm_polls_free(realm_polls **p);
 

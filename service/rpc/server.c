@@ -166,6 +166,15 @@ enum status_code rpc_server_listen(rpc_server *s, const char *url, wire_tls *tls
 	return STATUS_OK;
 }
 
+enum status_code rpc_server_renew(rpc_server *s, size_t i, wire_tls *tls, struct status *st)
+{
+	enum wire_error err;
+
+	assert(i < s->listener_count);
+	err = wire_channel_listener_renew(s->listeners[i], tls);
+	return err == WIRE_OK ? STATUS_OK : listen_failed(rpc_server_url(s, i), err, st);
+}
+
 const char *rpc_server_url(const rpc_server *s, size_t i)
 {
 	return i < s->listener_count ? wire_channel_listener_url(s->listeners[i]) : NULL;

@@ -42,7 +42,8 @@ struct rpc_options {
 	 * frame whose time ran out is answered by then, and still held until the store is done with its commands. */
 	uint32_t frames_in_flight_max;
 	uint32_t frames_in_flight_per_connection_max;
-	struct wire_limits limits; /* of a caller's connection */
+	uint32_t connection_age_max_ms; /* then its caller is told to move on; 0: never */
+	struct wire_limits limits;	/* of a caller's connection */
 };
 
 enum status_code rpc_server_new(const struct rpc_options *options, rpc_server **ret, struct status *st) MUST_CHECK;
@@ -58,6 +59,9 @@ bool rpc_server_wait_realms(rpc_server *s, uint32_t timeout_ms);
 
 /* The address of listener i, with the real port; NULL beyond the last. */
 const char *rpc_server_url(const rpc_server *s, size_t i);
+
+/* Listener i, which has TLS, takes these settings, or what a reload has made of them, for whoever connects from now on. */
+enum status_code rpc_server_renew(rpc_server *s, size_t i, wire_tls *tls, struct status *st) MUST_CHECK;
 
 /* Frames that arrive from now on are served with this keyring, which is retained; those in flight end with the one they
  * began with. It must be a reload of the one in force. */

@@ -74,6 +74,7 @@ enum status_code visitors_count_plan(struct call *call, struct status *st)
 	if (tasks == NULL)
 		return call_no_memory(st);
 	call->shared = whole;
+	call_hold(call, req->counter_count * VISITORS_REGISTERS_BYTES_MAX);
 	for (size_t i = 0; i < req->counter_count; i++)
 		if (visitor_count_plan(&call->env, whole, i, &tasks[i].plan, st) != STATUS_OK)
 			return st->code;

@@ -23,7 +23,7 @@ struct watcher {
 	struct exchange *exchange;
 	uint64_t due_ms; /* monotonic */
 	uint64_t after;	 /* number of the event up to which all is known */
-	uint16_t realm_tag;
+	uint32_t realm_tag;
 };
 
 /* Takes a reference of the exchange. False: there are WATCHERS_MAX. */

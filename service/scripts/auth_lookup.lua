@@ -19,7 +19,7 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
 -- Most subjects have no epoch, and while a cluster moves the slot, a key that its old node does not have cannot be
 -- touched there. Were it one of KEYS, the whole would be refused until all is moved; so it is a miss, which nobody keeps.
-local epoch_key = 'lk1:f:' .. answer:sub(7, 24)
+local epoch_key = 'lk1:f:' .. answer:sub(7, 19)
 local both = redis.pcall('MGET', answer, epoch_key)
 if both.err then return both.err:find('non local', 1, true) and {'miss', ''} or both end
 

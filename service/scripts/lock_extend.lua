@@ -1,5 +1,5 @@
-#!lua
--- Moves the end of a lock that its owner holds.
+#!lua flags=allow-oom
+-- Moves the end of a lock that its owner holds; also when Redis is full, for it takes no more room.
 -- KEYS    1 lock
 -- ARGV    1 owner, hashed  2 time to live from now, ms
 -- Returns {'ok', fencing number, ends at ms} or {'not'}: it has ended, or another holds it

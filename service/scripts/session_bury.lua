@@ -4,7 +4,7 @@
 -- its end came back, what came of it ends as well.
 -- KEYS    1 index  [2 the user's last logouts everywhere: then the answers about the user are forgotten as well]
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live at most, ms  4 now, ms
---         5 names, 22 bytes each  6 forwards to follow at most  [7 scope of a logout everywhere]
+--         5 names, 16 bytes each  6 forwards to follow at most  [7 scope of a logout everywhere]
 -- Returns 'done' or 'there'; 'again' if the answers about the user cannot be forgotten now
 -- Cost    O(log n) and 4 commands for each of the names, and of the forwards followed
 local index, logouts = KEYS[1], KEYS[2]
@@ -13,20 +13,20 @@ local answer = 'there'
 
 -- The name of the successor; nil: it was not rotated.
 local function bury(name)
-	local head = redis.call('GETRANGE', prefix .. name, 0, 42)
+	local head = redis.call('GETRANGE', prefix .. name, 0, 34)
 	if head:byte(1) ~= 2 then
 		local deadline = redis.call('ZSCORE', index, name)
-		local left = deadline and tonumber(deadline) - now or lives
+		local left = deadline and deadline * 1000 - now or lives
 		redis.call('SET', prefix .. name, tombstone, 'PX', math.max(math.min(lives, left), 1))
 		answer = 'done'
 	end
 	redis.call('ZREM', index, name)
-	return head:byte(1) == 3 and #head == 43 and head:sub(22, 43) or nil
+	return head:byte(1) == 3 and #head == 35 and head:sub(20, 35) or nil
 end
 
 local hops = tonumber(ARGV[6])
-for at = 1, #names, 22 do
-	local name = bury(names:sub(at, at + 21))
+for at = 1, #names, 16 do
+	local name = bury(names:sub(at, at + 15))
 	while name and hops > 0 do
 		name, hops = bury(name), hops - 1
 	end

@@ -2,7 +2,7 @@
 -- Stores a new session, enters it in its user's index and makes room at the cap, all of it or nothing. At most 200
 -- sessions are ended in a call: where a lowered cap asks for more, the next calls end the rest.
 -- KEYS    1 session  2 index  [3 idempotency]
--- ARGV    1 record  2 its time to live, ms  3 absolute deadline, ms  4 now, ms  5 name  6 cap  7 evict, evict_lru or refuse
+-- ARGV    1 record  2 its time to live, ms  3 absolute deadline, s  4 now, ms  5 name  6 cap  7 evict, evict_lru or refuse
 --         8 tombstone  9 tombstone's time to live, ms  10 prefix of the user's session keys  11 class tag, 2 bytes
 --         12 head of the announcement of the evicted  13 the created one's, whole, or ''
 --         14 the realm's not-before, ms: who was created earlier is dead
@@ -19,7 +19,7 @@ local now, cap, prefix = tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[10]
 -- When a session was used last, seen from now: each use gives the record its idle timeout to live. Where the absolute
 -- deadline is nearer than that, the earliest that it can have been.
 local function last_used(name, head)
-	return redis.call('PTTL', prefix .. name) - struct.unpack('>I4', head, 32) * 1000
+	return redis.call('PTTL', prefix .. name) - struct.unpack('>I4', head, 20) * 1000
 end
 
 -- Names of the living of the class, and for each when it was created, and what the eviction goes by first; entries of
@@ -27,17 +27,17 @@ end
 local function living()
 	local names, created, rank = {}, {}, {}
 	for _, name in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-		local head = redis.call('GETRANGE', prefix .. name, 0, 34)
+		local head = redis.call('GETRANGE', prefix .. name, 0, 28)
 		local format = head:byte(1)
 		if format == nil or format == 2 or format == 3 then
 			redis.call('ZREM', index, name)
-		elseif format ~= 1 or #head < 35 then
+		elseif format ~= 1 or #head < 29 then
 			-- Another version's counts, and is the last to go.
 			names[#names + 1], created[name], rank[name] = name, math.huge, math.huge
-		elseif struct.unpack('>I8', head, 20) < tonumber(ARGV[14]) then
+		elseif struct.unpack('>I6', head, 4) < tonumber(ARGV[14]) then
 			redis.call('ZREM', index, name)
-		elseif head:sub(30, 31) == ARGV[11] then
-			names[#names + 1], created[name] = name, struct.unpack('>I8', head, 20)
+		elseif head:sub(28, 29) == ARGV[11] then
+			names[#names + 1], created[name] = name, struct.unpack('>I6', head, 4)
 			rank[name] = ARGV[7] == 'evict_lru' and last_used(name, head) or created[name]
 		end
 	end
@@ -62,7 +62,7 @@ local function victims_first(names, created, rank, count)
 end
 
 local function bury(name)
-	local left = tonumber(redis.call('ZSCORE', index, name)) - now
+	local left = redis.call('ZSCORE', index, name) * 1000 - now
 	redis.call('SET', prefix .. name, ARGV[8], 'PX', math.max(math.min(tonumber(ARGV[9]), left), 1))
 	redis.call('ZREM', index, name)
 end
@@ -74,7 +74,7 @@ local function announce(message) redis.pcall('PUBLISH', 'lk1:e', message) end
 local function repeated(remembered)
 	local answer = {'ok'}
 	if remembered and remembered:sub(1, #ARGV[16]) == ARGV[16] then
-		for at = #ARGV[16] + 1, #remembered, 22 do answer[#answer + 1] = remembered:sub(at, at + 21) end
+		for at = #ARGV[16] + 1, #remembered, 16 do answer[#answer + 1] = remembered:sub(at, at + 15) end
 	end
 	return answer
 end
@@ -85,7 +85,7 @@ if stored and stored ~= ARGV[1] and stored:byte(1) ~= 2 then return {'taken'} en
 if stored then return repeated(remembered) end
 if remembered then return {'replay', remembered} end
 
-redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
+redis.call('ZREMRANGEBYSCORE', index, '-inf', math.floor(now / 1000))
 local answer = {'ok'}
 if redis.call('ZCARD', index) >= cap then
 	local names, created, rank = living()
@@ -101,7 +101,7 @@ end
 
 redis.call('SET', session, ARGV[1], 'PX', ARGV[2])
 -- The index lives as long as the longest of its sessions may.
-local left, wanted = redis.call('PTTL', index), tonumber(ARGV[3]) - now
+local left, wanted = redis.call('PTTL', index), ARGV[3] * 1000 - now
 redis.call('ZADD', index, ARGV[3], ARGV[5])
 if left == -2 or (left >= 0 and left < wanted) then redis.call('PEXPIRE', index, wanted) end
 local evicted = table.concat(answer, '', 2)

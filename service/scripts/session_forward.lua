@@ -11,12 +11,12 @@ local prefix = session:sub(1, -#ARGV[3] - 1)
 
 -- With the tombstone that is there, also where no record is: it may yet be brought back.
 local function end_successor(tombstone)
-	local name = forward:sub(22, 43)
+	local name = forward:sub(20, 35)
 	for _ = 1, tonumber(ARGV[4]) do
-		local head = redis.call('GETRANGE', prefix .. name, 0, 42)
+		local head = redis.call('GETRANGE', prefix .. name, 0, 34)
 		if head:byte(1) == 2 then return 'there' end
-		if head:byte(1) ~= 3 or #head < 43 then break end
-		name = head:sub(22, 43)
+		if head:byte(1) ~= 3 or #head < 35 then break end
+		name = head:sub(20, 35)
 	end
 	redis.call('SET', prefix .. name, tombstone, 'PX', math.max(redis.call('PTTL', session), 1))
 	redis.call('ZREM', index, name)

@@ -4,7 +4,7 @@
 -- ARGV    1 prefix of the user's session keys  2 now, ms  3 page size  4 entries to look at, at most
 --         5 the realm's not-before, ms: who was created earlier is dead
 --         6 score and 7 name of the last entry of the page before; '': start
--- Returns {score, name, of the last entry seen ('' and '' when that was all),
+-- Returns {score (the absolute deadline, s), name, of the last entry seen ('' and '' when that was all),
 --         and for each living session: name, score, time left in ms, record up to the end of its metadata}
 -- Cost    O(log n) and 4 commands for each of the entries looked at
 local index, prefix, not_before = KEYS[1], ARGV[1], tonumber(ARGV[5])
@@ -13,15 +13,15 @@ local index, prefix, not_before = KEYS[1], ARGV[1], tonumber(ARGV[5])
 
 -- A session's record without its data; nil when it is dead.
 local function head_of(key)
-	local head = redis.call('GETRANGE', key, 0, 55)
+	local head = redis.call('GETRANGE', key, 0, 54)
 	if head == '' or head:byte(1) == 2 or head:byte(1) == 3 then return nil end
-	if head:byte(1) ~= 1 or #head < 56 then return head end
+	if head:byte(1) ~= 1 or #head < 55 then return head end
 	-- Its token says so by itself; the record stays, and is gone with its idle timeout.
-	if struct.unpack('>I8', head, 20) < not_before then return nil end
-	return redis.call('GETRANGE', key, 0, 55 + struct.unpack('>I2', head, 37))
+	if struct.unpack('>I6', head, 4) < not_before then return nil end
+	return redis.call('GETRANGE', key, 0, 54 + struct.unpack('>I2', head, 35))
 end
 
-redis.call('ZREMRANGEBYSCORE', index, '-inf', ARGV[2])
+redis.call('ZREMRANGEBYSCORE', index, '-inf', math.floor(ARGV[2] / 1000))
 local page, looks = tonumber(ARGV[3]), tonumber(ARGV[4])
 local rank = rank_after(ARGV[6], ARGV[7])
 local answer = {'', ''}

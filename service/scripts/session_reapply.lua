@@ -14,26 +14,27 @@
 -- it had. A delta bound to its place by its seal stands there or nowhere.
 local session, mark = KEYS[1], KEYS[2]
 local delta, wanted = ARGV[1], tonumber(ARGV[2])
-local UNBOUND = string.rep('\0', 8)
+local UNBOUND = string.rep('\0', 5)
 
 local value = redis.call('GET', session)
 if not value then return 'again' end
 -- A rotation that was made without this update has lost it.
-if value:byte(1) == 3 and #value >= 43 then
-	local name = value:sub(22, 43)
-	local head = redis.call('GETRANGE', session:sub(1, -#name - 1) .. name, 0, 18)
-	local is_lost = #head == 19 and head:byte(1) == 1 and struct.unpack('>I8', head, 12) < wanted
+if value:byte(1) == 3 and #value >= 35 then
+	local name = value:sub(20, 35)
+	local head = redis.call('GETRANGE', session:sub(1, -#name - 1) .. name, 0, 33)
+	local is_lost = #head == 34 and head:byte(1) == 1 and struct.unpack('>I5', head, 30) < wanted
 	return is_lost and 'conflict' or 'there'
 end
-if value:byte(1) ~= 1 or #value < 56 then return 'there' end
-local version, base = struct.unpack('>I8I8', value, 4)
+if value:byte(1) ~= 1 or #value < 55 then return 'there' end
+local base = struct.unpack('>I5', value, 30)
+local version = base + value:byte(51)
 
 -- Where each delta starts, and one behind the last.
 local function read_starts()
-	local metadata, data = struct.unpack('>I2I2', value, 37)
-	local starts = {57 + metadata + data}
-	while starts[#starts] + 11 <= #value do
-		starts[#starts + 1] = starts[#starts] + 12 + struct.unpack('>I2', value, starts[#starts])
+	local metadata, data = struct.unpack('>I2I2', value, 35)
+	local starts = {56 + metadata + data}
+	while starts[#starts] + 20 <= #value do
+		starts[#starts + 1] = starts[#starts] + 21 + struct.unpack('>I2', value, starts[#starts])
 	end
 	return starts
 end
@@ -52,7 +53,7 @@ local function place_among(starts)
 	local place = #starts
 	while place > wanted - base do
 		local at = starts[place - 1]
-		if value:sub(at + 4, at + 11) ~= UNBOUND then break end
+		if value:sub(at + 4, at + 8) ~= UNBOUND then break end
 		place = place - 1
 	end
 	return place
@@ -60,13 +61,13 @@ end
 
 local starts = read_starts()
 if is_contained(starts) or base >= wanted then return 'there' end
-local is_bound = delta:sub(5, 12) ~= UNBOUND
+local is_bound = delta:sub(5, 9) ~= UNBOUND
 if version < wanted - 1 and not has_waited() then return 'again' end
 if is_bound and version ~= wanted - 1 then return 'conflict' end
 
-local deltas = value:byte(36) + 1
-local attributes = struct.unpack('>I2', value, 41) + tonumber(ARGV[6])
-local text = struct.unpack('>I2', value, 43) + tonumber(ARGV[8])
+local deltas = value:byte(51) + 1
+local attributes = struct.unpack('>I2', value, 52) + tonumber(ARGV[6])
+local text = struct.unpack('>I2', value, 54) + tonumber(ARGV[8])
 local lives = math.max(tonumber(ARGV[3]), redis.call('PTTL', session))
 if deltas > tonumber(ARGV[4]) or attributes > tonumber(ARGV[7]) or text > tonumber(ARGV[9])
 	or #value + #delta > tonumber(ARGV[5]) then
@@ -75,8 +76,8 @@ if deltas > tonumber(ARGV[4]) or attributes > tonumber(ARGV[7]) or text > tonumb
 else
 	local at = starts[place_among(starts)]
 	redis.call('SET', session, table.concat({
-		value:sub(1, 3), struct.pack('>I8', version + 1), value:sub(12, 35), string.char(deltas),
-		value:sub(37, 40), struct.pack('>I2I2', attributes, text), value:sub(45, at - 1), delta, value:sub(at)
+		value:sub(1, 50), string.char(deltas), struct.pack('>I2I2', attributes, text), value:sub(56, at - 1), delta,
+		value:sub(at)
 	}), 'PX', lives)
 end
 redis.call('DEL', mark)

@@ -8,21 +8,21 @@
 -- Cost    O(bytes of the record)
 -- Again   A second run, after a first whose answer was lost, finds its own record, with later changes perhaps.
 local session, memory = KEYS[1], KEYS[2]
-local head = redis.call('GETRANGE', session, 0, 18)
+local head = redis.call('GETRANGE', session, 0, 50)
 if head == '' then return {'none'} end
-if head:byte(1) ~= 1 or #head < 19 then return {'dead', redis.call('GET', session)} end
+if head:byte(1) ~= 1 or #head < 51 then return {'dead', redis.call('GET', session)} end
 
 -- Sealed parts are never the same twice.
 local function is_ours()
-	if head:sub(12, 19) ~= ARGV[3]:sub(12, 19) then return false end
-	return redis.call('GETRANGE', session, 44, #ARGV[3] - 1) == ARGV[3]:sub(45)
+	if head:sub(1, 50) ~= ARGV[3]:sub(1, 50) then return false end
+	return redis.call('GETRANGE', session, 55, #ARGV[3] - 1) == ARGV[3]:sub(56)
 end
 
 -- include heal_index
 
 if is_ours() then
 	redis.call('PEXPIRE', session, ARGV[1])
-	return {'ok', (struct.unpack('>I8', head, 12))}
+	return {'ok', (struct.unpack('>I5', head, 30))}
 end
 if memory then
 	local remembered = redis.call('GET', memory)
@@ -32,7 +32,7 @@ if memory then
 	end
 end
 
-local version = struct.unpack('>I8', head, 4)
+local version = struct.unpack('>I5', head, 30) + head:byte(51)
 if ARGV[2] ~= string.format('%.0f', version) then return {'conflict', version} end
 
 version = version + 1

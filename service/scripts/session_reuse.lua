@@ -5,7 +5,7 @@
 -- KEYS    1 session  2 index  [3 idempotency]
 -- ARGV    1 name  2 tombstone  3 its time to live, ms  4 prefix of the user's session keys  5 now, ms
 --         6 head of the announcement  7 forwards to follow at most
--- Returns {'reuse', names of all of the lineage, 22 bytes each}; {'dead', tombstone}: it had ended; {'gone'}: nothing
+-- Returns {'reuse', names of all of the lineage, 16 bytes each}; {'dead', tombstone}: it had ended; {'gone'}: nothing
 --         lives at its end; {'replay', fingerprint, forward}: a rotation is asked for again; {'changed'}: there is no
 --         forward any more whose grace is over
 -- Cost    O(log n), and 2 commands for each forward
@@ -13,7 +13,7 @@
 local session, index, memory = KEYS[1], KEYS[2], KEYS[3]
 local tombstone, lives, prefix = ARGV[2], ARGV[3], ARGV[4]
 
-local function is_forward(value) return value:byte(1) == 3 and #value >= 43 end
+local function is_forward(value) return value:byte(1) == 3 and #value >= 35 end
 
 local start = redis.call('GET', session)
 if not start then return {'gone'} end
@@ -21,12 +21,12 @@ if start:byte(1) == 2 then return {'dead', start} end
 if not is_forward(start) then return {'changed'} end
 local remembered = memory and redis.call('GET', memory)
 if remembered then return {'replay', remembered, start} end
-if struct.unpack('>I8', start, 12) > tonumber(ARGV[5]) then return {'changed'} end
+if struct.unpack('>I6', start, 10) > tonumber(ARGV[5]) then return {'changed'} end
 
 local names, head = {ARGV[1]}, start
 while is_forward(head) and #names <= tonumber(ARGV[7]) do
-	names[#names + 1] = head:sub(22, 43)
-	head = redis.call('GETRANGE', prefix .. names[#names], 0, 42)
+	names[#names + 1] = head:sub(20, 35)
+	head = redis.call('GETRANGE', prefix .. names[#names], 0, 34)
 end
 local last = names[#names]
 if head == '' or is_forward(head) then return {'gone'} end

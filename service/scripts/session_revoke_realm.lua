@@ -38,5 +38,5 @@ end
 if ARGV[2] == '' then return is_later and 'done' or 'there' end
 if memory and not remembered then redis.call('SET', memory, ARGV[6] .. ':' .. moment, 'PX', ARGV[5]) end
 -- An ACL without the channel must not undo what is done.
-redis.pcall('PUBLISH', 'lk1:e', ARGV[2]:sub(1, 5) .. struct.pack('>I8', in_force) .. ARGV[2]:sub(14))
+redis.pcall('PUBLISH', 'lk1:e', ARGV[2]:sub(1, 7) .. struct.pack('>I8', in_force) .. ARGV[2]:sub(16))
 return {'ok', string.format('%.0f', in_force)}

@@ -7,7 +7,7 @@
 --         13 entries to look at behind the last one seen, at most  14 '': whatever the name to spare leads to; 'found':
 --         a session or its end must be there; 'rotated': and a forward
 -- Returns {revoked, score, name, names, spared, forgotten}: the last entry seen, '' and '' when that was all; all in the
---         chunk that are dead now, 22 bytes each; the name spared, which is another when that session was rotated; 0 if
+--         chunk that are dead now, 16 bytes each; the name spared, which is another when that session was rotated; 0 if
 --         the answers about the user have still to be forgotten, else 1. {-1}: what was to be there is not, and nothing
 --         was done
 -- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk; one for each forward followed, for each
@@ -23,9 +23,9 @@ local index, prefix, lives, spared = KEYS[1], ARGV[1], tonumber(ARGV[3]), ARGV[4
 -- is, and no score is asked for, which costs more than all else. Text stays text: numbers are printed for each command.
 local soonest
 local function time_to_live(name)
-	soonest = soonest or tonumber(redis.call('ZSCORE', index, name)) - tonumber(ARGV[9])
+	soonest = soonest or redis.call('ZSCORE', index, name) * 1000 - ARGV[9]
 	if soonest >= lives then return ARGV[3] end
-	local left = tonumber(redis.call('ZSCORE', index, name)) - tonumber(ARGV[9])
+	local left = redis.call('ZSCORE', index, name) * 1000 - ARGV[9]
 	return math.max(math.min(lives, left), 1)
 end
 
@@ -65,9 +65,9 @@ end
 -- cannot be touched.
 local function follow(name)
 	for _ = 0, tonumber(ARGV[12]) do
-		local head = name ~= '' and redis.pcall('GETRANGE', prefix .. name, 0, 42)
-		if type(head) ~= 'string' or head:byte(1) ~= 3 or #head < 43 then break end
-		name = head:sub(22, 43)
+		local head = name ~= '' and redis.pcall('GETRANGE', prefix .. name, 0, 34)
+		if type(head) ~= 'string' or head:byte(1) ~= 3 or #head < 35 then break end
+		name = head:sub(20, 35)
 	end
 	return name
 end
@@ -88,7 +88,7 @@ local last = entries[chunk]
 local last_score = last and redis.call('ZSCORE', index, last)
 local revoked, ended = 0, {}
 local function take(name, head)
-	local other_class = ARGV[5] ~= '' and head:byte(1) == 1 and head:sub(30, 31) ~= ARGV[5]
+	local other_class = ARGV[5] ~= '' and head:byte(1) == 1 and head:sub(28, 29) ~= ARGV[5]
 	if head == '' or head:byte(1) == 3 then
 		redis.call('ZREM', index, name)
 	elseif name ~= spared and not other_class then
@@ -105,13 +105,13 @@ local function take_moved()
 	local first = redis.call('ZCOUNT', index, '-inf', '(' .. ARGV[7])
 	if first >= start then return end
 	for _, name in ipairs(redis.call('ZRANGE', index, math.max(first, start - tonumber(ARGV[13])), start - 1)) do
-		local head = redis.call('GETRANGE', prefix .. name, '0', '30')
+		local head = redis.call('GETRANGE', prefix .. name, '0', '28')
 		if head:byte(1) ~= 2 then take(name, head) end
 	end
 end
 
 if ARGV[7] ~= '' and (not last or tonumber(last_score) > tonumber(ARGV[7])) then take_moved() end
-for _, name in ipairs(entries) do take(name, redis.call('GETRANGE', prefix .. name, '0', '30')) end
+for _, name in ipairs(entries) do take(name, redis.call('GETRANGE', prefix .. name, '0', '28')) end
 local names = table.concat(ended)
 if ARGV[7] == '' then keep_in_mind() end
 if names ~= '' then

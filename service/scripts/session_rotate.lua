@@ -2,7 +2,7 @@
 -- Replaces a session by its successor, the same session under another id: a forward takes the record's place.
 -- KEYS    1 session  2 successor  3 index  [4 idempotency]
 -- ARGV    1 version of the record that was read, and 2 the 16 bytes that it ends with  3 successor's record
---         4 its time to live, ms  5 absolute deadline, ms  6 now, ms  7 name  8 successor's name  9 forward
+--         4 its time to live, ms  5 absolute deadline, s  6 now, ms  7 name  8 successor's name  9 forward
 --         10 its time to live, ms  11 announcement  12 head of the one for those who watch, or ''
 --         [13 time to remember the answer, ms  14 fingerprint]
 -- Returns {'ok'}; {'other', value or nil}: not what was read is there now; {'used'}: the idempotency key is, for
@@ -18,8 +18,8 @@ if remembered and remembered ~= ARGV[14] then return {'used'} end
 
 -- Versions count in each history; sealed parts, and so their ends, are never the same twice.
 local function is_what_was_read()
-	if not value or value:byte(1) ~= 1 or #value < 56 then return false end
-	return string.format('%.0f', struct.unpack('>I8', value, 4)) == ARGV[1] and value:sub(-16) == ARGV[2]
+	if not value or value:byte(1) ~= 1 or #value < 55 then return false end
+	return string.format('%.0f', struct.unpack('>I5', value, 30) + value:byte(51)) == ARGV[1] and value:sub(-16) == ARGV[2]
 end
 
 if not is_what_was_read() then return {'other', value} end
@@ -28,7 +28,7 @@ redis.call('SET', successor, ARGV[3], 'PX', ARGV[4])
 redis.call('SET', session, ARGV[9], 'PX', ARGV[10])
 redis.call('ZREM', index, ARGV[7])
 -- The index lives as long as the longest of its sessions may.
-local left, wanted = redis.call('PTTL', index), tonumber(ARGV[5]) - tonumber(ARGV[6])
+local left, wanted = redis.call('PTTL', index), ARGV[5] * 1000 - ARGV[6]
 redis.call('ZADD', index, ARGV[5], ARGV[8])
 if left == -2 or (left >= 0 and left < wanted) then redis.call('PEXPIRE', index, wanted) end
 if memory then redis.call('SET', memory, ARGV[14], 'PX', ARGV[13]) end

@@ -17,10 +17,10 @@ if not value then return {value, left, 0} end
 -- Interval and idle timeout, ms. What is no record of such a class slides at every use, as with GETEX. A session's own
 -- idle timeout may be shorter than its class's: half of it is kept in any case.
 local function rule()
-	if value:byte(1) ~= 1 or #value < 56 then return 0, math.huge end
-	local idle = struct.unpack('>I4', value, 32) * 1000
+	if value:byte(1) ~= 1 or #value < 55 then return 0, math.huge end
+	local idle = struct.unpack('>I4', value, 20) * 1000
 	for at = 1, #ARGV[2], 6 do
-		if ARGV[2]:sub(at, at + 1) == value:sub(30, 31) then
+		if ARGV[2]:sub(at, at + 1) == value:sub(28, 29) then
 			return math.min(struct.unpack('>I4', ARGV[2], at + 2) * 1000, idle / 2), idle
 		end
 	end

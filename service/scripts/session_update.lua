@@ -13,14 +13,14 @@
 local session, memory = KEYS[1], KEYS[2]
 local value = redis.call('GET', session)
 if not value then return {'none'} end
-if value:byte(1) ~= 1 or #value < 56 then return {'dead', value} end
+if value:byte(1) ~= 1 or #value < 55 then return {'dead', value} end
 
 -- The version that an earlier run made; nil: there was none.
 local function version_made_before()
-	local metadata, data = struct.unpack('>I2I2', value, 37)
-	local at, made = 57 + metadata + data, struct.unpack('>I8', value, 12)
-	while at + 11 <= #value do
-		local behind = at + 12 + struct.unpack('>I2', value, at)
+	local metadata, data = struct.unpack('>I2I2', value, 35)
+	local at, made = 56 + metadata + data, struct.unpack('>I5', value, 30)
+	while at + 20 <= #value do
+		local behind = at + 21 + struct.unpack('>I2', value, at)
 		made = made + 1
 		if behind - at == #ARGV[3] and value:sub(at, behind - 1) == ARGV[3] then return made end
 		at = behind
@@ -43,12 +43,12 @@ if memory then
 	end
 end
 
-local version = struct.unpack('>I8', value, 4)
+local version = struct.unpack('>I5', value, 30) + value:byte(51)
 if ARGV[2] ~= '' and ARGV[2] ~= string.format('%.0f', version) then return {'conflict', version} end
 
-local deltas = value:byte(36) + 1
-local attributes = struct.unpack('>I2', value, 41) + tonumber(ARGV[6])
-local text = struct.unpack('>I2', value, 43) + tonumber(ARGV[8])
+local deltas = value:byte(51) + 1
+local attributes = struct.unpack('>I2', value, 52) + tonumber(ARGV[6])
+local text = struct.unpack('>I2', value, 54) + tonumber(ARGV[8])
 if deltas > tonumber(ARGV[4]) or attributes > tonumber(ARGV[7]) or text > tonumber(ARGV[9])
 	or #value + #ARGV[3] > tonumber(ARGV[5]) or struct.unpack('>I2', value, 2) < tonumber(ARGV[10]) then
 	return {'full', value}
@@ -56,9 +56,7 @@ end
 
 version = version + 1
 redis.call('APPEND', session, ARGV[3])
-redis.call('SETRANGE', session, 3, struct.pack('>I8', version))
-redis.call('SETRANGE', session, 35, string.char(deltas))
-redis.call('SETRANGE', session, 40, struct.pack('>I2I2', attributes, text))
+redis.call('SETRANGE', session, 50, string.char(deltas) .. struct.pack('>I2I2', attributes, text))
 redis.call('PEXPIRE', session, ARGV[1])
 heal_index(value)
 if memory then redis.call('SET', memory, ARGV[13] .. struct.pack('>I8', version), 'PX', ARGV[12]) end

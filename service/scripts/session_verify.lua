@@ -2,7 +2,7 @@
 -- Holds a chunk of a user's index against the sessions, and repairs the index. Touches no session.
 -- KEYS    1 index; besides it the user's sessions
 -- ARGV    1 prefix of the user's session keys  2 now, ms  3 chunk  4 score and 5 name of the last entry seen before;
---         '': start  6 names of sessions that must have an entry, 22 bytes each; looked at when a chunk is the first
+--         '': start  6 names of sessions that must have an entry, 16 bytes each; looked at when a chunk is the first
 --         7 the realm's not-before, ms: who was created earlier is dead
 -- Returns {score, name, of the last entry seen ('' and '' when that was all), alive, dangling, wrong score, missing}
 -- Cost    O(log n) and 2 commands for each of the entries seen and the names
@@ -15,14 +15,13 @@ local alive, dangling, wrong, missing = 0, 0, 0, 0
 
 -- Whether a session lives there; and its deadline, nil where this version cannot tell.
 local function session_of(name)
-	local head = redis.call('GETRANGE', prefix .. name, 0, 55)
+	local head = redis.call('GETRANGE', prefix .. name, 0, 54)
 	local format = head:byte(1)
 	-- Of a tombstone, or a forward from a rotated session to its successor, there is nothing to list.
 	if format == nil or format == 2 or format == 3 then return false end
-	if format ~= 1 or #head < 56 then return true end
-	if struct.unpack('>I8', head, 20) < tonumber(ARGV[7]) then return false end
-	local deadline = math.floor(struct.unpack('>I8', head, 20) / 1000) + struct.unpack('>I4', head, 45)
-	return true, deadline * 1000
+	if format ~= 1 or #head < 55 then return true end
+	if struct.unpack('>I6', head, 4) < tonumber(ARGV[7]) then return false end
+	return true, math.floor(struct.unpack('>I6', head, 4) / 1000) + struct.unpack('>I4', head, 16)
 end
 
 -- Only of the living: a session that has ended since it was asked for stays off the index.
@@ -56,7 +55,7 @@ end
 
 local age = redis.call('PTTL', index)
 if ARGV[4] == '' then
-	for at = 1, #ARGV[6], 22 do enter(ARGV[6]:sub(at, at + 21)) end
+	for at = 1, #ARGV[6], 16 do enter(ARGV[6]:sub(at, at + 15)) end
 end
 local chunk = tonumber(ARGV[3])
 local start = rank_after(ARGV[4], ARGV[5])
@@ -68,8 +67,8 @@ for i = 1, #entries, 2 do check(entries[i], tonumber(entries[i + 1]), last_score
 
 -- The index lives as long as the longest of its sessions may. One that was gone has no time to live yet.
 local longest = redis.call('ZRANGE', index, -1, -1, 'WITHSCORES')[2]
-if longest and (age == -2 or (age >= 0 and age < tonumber(longest) - now)) then
-	redis.call('PEXPIRE', index, math.max(tonumber(longest) - now, 1))
+if longest and (age == -2 or (age >= 0 and age < longest * 1000 - now)) then
+	redis.call('PEXPIRE', index, math.max(longest * 1000 - now, 1))
 end
 if is_last then return {'', '', alive, dangling, wrong, missing} end
 return {entries[#entries], last_name, alive, dangling, wrong, missing}

@@ -7,7 +7,7 @@
 #define PENDING_FORMAT	 2
 #define ROTATED_FORMAT	 3
 
-_Static_assert(ANNOUNCEMENT_HEAD_BYTES == 1 + 1 + 2 + 1 + 8 + USER_TAG_CHARS, "the fields fill the head");
+_Static_assert(ANNOUNCEMENT_HEAD_BYTES == 1 + 1 + REALM_TAG_BYTES + 1 + 8 + USER_TAG_CHARS, "the fields fill the head");
 _Static_assert(REASON_ASSURANCE_TOO_LOW <= UINT8_MAX, "reasons have 8 bits");
 
 static void put_head(struct writer *w, uint8_t format, const struct plan_env *env, const struct handle *h,
@@ -15,7 +15,7 @@ static void put_head(struct writer *w, uint8_t format, const struct plan_env *en
 {
 	put_number(w, format, 1);
 	put_number(w, n->kind, 1);
-	put_number(w, env->realm->tag, 2);
+	put_number(w, env->realm->tag, REALM_TAG_BYTES);
 	put_number(w, n->reason, 1);
 	put_number(w, n->at_ms, 8);
 	put_bytes(w, span_of(h->tag, USER_TAG_CHARS));
@@ -104,7 +104,7 @@ static uint64_t take_head(struct reader *r, struct announcement *ret)
 	const uint64_t format = take_number(r, 1);
 
 	*ret = (struct announcement){.kind = (enum session_event_kind)take_number(r, 1)};
-	ret->realm_tag = (uint16_t)take_number(r, 2);
+	ret->realm_tag = (uint32_t)take_number(r, REALM_TAG_BYTES);
 	ret->reason = (uint8_t)take_number(r, 1);
 	ret->at_ms = take_number(r, 8);
 	ret->tag = take_bytes(r, USER_TAG_CHARS);

@@ -4,24 +4,24 @@
 /* What scripts PUBLISH on STORE_CHANNEL, and the service where no script can: what happened to whom, for the memory of
  * revocations (session/recent.h) and for those who watch. Big-endian:
  *
- *      0  format u8 = 1 | 1 kind u8 | 2 realm tag u16 | 4 reason u8 | 5 at_ms u64 | 13 TAG 16 | 29 NAME 22, any number
+ *      0  format u8 = 1 | 1 kind u8 | 2 realm tag u32 | 6 reason u8 | 7 at_ms u64 | 15 TAG 11 | 26 NAME 16, any number
  *
  * and of an end that Redis cannot write now, which is to be remembered for so long:
  *
- *      0  format u8 = 2 | the same up to TAG | 29 seconds u32 | 33 NAME 22, one or more
+ *      0  format u8 = 2 | the same up to TAG | 26 seconds u32 | 30 NAME 16, one or more
  *
  * and of a rotation, whether or not anybody watches, for the memory only:
  *
  *      0  format u8 = 3 | the same as in format 1, with the old NAME
  *
  * All up to TAG is the head: the service makes it, a script puts the names behind it. Names are those of the sessions
- * that it happened to; of a rotation, the old one and the new one; of a realm's revocation there are none, TAG is
- * zeros, and at_ms is the moment before which sessions must have been created to end. */
+ * that it happened to; of a rotation, the old one and the new one; of a realm's revocation there are none, TAG is the
+ * realm's RTAG, and at_ms is the moment before which sessions must have been created to end. */
 
 #include "session/handle.h"
 #include "session/session.h"
 
-#define ANNOUNCEMENT_HEAD_BYTES 29
+#define ANNOUNCEMENT_HEAD_BYTES 26
 
 /* Numbers as EventKind in proto/latchkey/v1/sessions.proto. */
 enum session_event_kind {
@@ -36,7 +36,7 @@ enum session_event_kind {
 
 struct announcement {
 	enum session_event_kind kind;
-	uint16_t realm_tag;
+	uint32_t realm_tag;
 	uint8_t reason; /* enum session_reason; 0: none */
 	uint64_t at_ms;
 	uint64_t lives_ms; /* 0: for the usual time */

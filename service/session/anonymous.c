@@ -66,7 +66,7 @@ static span seal_bytes(const struct plan_env *env, const struct anonymous *a)
 	span packed;
 
 	if (!attributes_print(env->arena, a->attributes, a->attribute_count, NULL, 0, &text) ||
-	    !pack_text(env->arena, text, &packed))
+	    !pack_text(env->compressor, env->arena, text, &packed))
 		return SPAN_EMPTY;
 	len = ANONYMOUS_HEADER_BYTES + packed.len + SEAL_OVERHEAD_BYTES;
 	out = arena_alloc(env->arena, len);
@@ -160,14 +160,15 @@ static struct session_outcome judge(const struct plan_env *env, const struct ano
 	return outcome_realm_revoked(env, a->created_s, &revoked) ? revoked : outcome_valid();
 }
 
-static enum record_result read_attributes(arena *a, span packed, struct anonymous *ret)
+static enum record_result read_attributes(const struct plan_env *env, span packed, struct anonymous *ret)
 {
 	span text;
-	enum record_result result = unpack_text(a, packed, ANONYMOUS_ATTRIBUTES_BYTES_MAX, &text);
+	enum record_result result =
+	    unpack_text(env->compressor, env->arena, packed, ANONYMOUS_ATTRIBUTES_BYTES_MAX, &text);
 
 	if (result != RECORD_OK)
 		return result;
-	switch (attributes_merge(a, &text, 1, &ret->attributes, &ret->attribute_count)) {
+	switch (attributes_merge(env->arena, &text, 1, &ret->attributes, &ret->attribute_count)) {
 	case ATTRIBUTES_OK:
 		return RECORD_OK;
 	case ATTRIBUTES_NO_MEMORY:
@@ -202,7 +203,7 @@ enum status_code anonymous_read(const struct plan_env *env, span token, struct a
 	*ret_outcome = reason == REASON_NONE ? judge(env, &out) : outcome_invalid(reason);
 	if (ret_outcome->verdict != VERDICT_VALID)
 		return STATUS_OK;
-	result = read_attributes(env->arena, packed, &out);
+	result = read_attributes(env, packed, &out);
 	if (result == RECORD_NO_MEMORY)
 		return no_memory(st);
 	if (result == RECORD_OK)

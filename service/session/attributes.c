@@ -4,14 +4,15 @@
 
 #include "base/bytes.h"
 
-#define CHANGE_SET    1
-#define CHANGE_REMOVE 2
-/* op, key length, value length */
-#define CHANGE_OVERHEAD_BYTES 4
+/* Beside a key's length. */
+#define CHANGE_REMOVES 0x80
+
+_Static_assert(ATTRIBUTE_KEY_BYTES_MAX < CHANGE_REMOVES, "a key's length leaves a bit");
+_Static_assert(ATTRIBUTE_VALUE_BYTES_MAX < 1 << 21, "three bytes of seven bits hold a value's length");
 
 enum metadata_tag { META_USER = 1, META_AT_MS, META_AAL, META_AMR, META_USER_AGENT, META_IP, META_LABEL };
 
-/* tag, length */
+/* tag, length of at most two bytes */
 #define META_OVERHEAD_BYTES 3
 /* User, time, level, device, methods. */
 #define META_FIELDS_MAX (3 + 3 + AMR_MAX)
@@ -23,25 +24,58 @@ struct change {
 	bool is_removal;
 };
 
+static size_t length_bytes(size_t len)
+{
+	return len < 1 << 7 ? 1 : len < 1 << 14 ? 2 : 3;
+}
+
+/* LEB128: seven bits in each byte, the low ones first; all but the last have the eighth. */
+static void put_length(struct writer *w, size_t len)
+{
+	for (; len >= 0x80; len >>= 7)
+		put_number(w, (len & 0x7f) | 0x80, 1);
+	put_number(w, len, 1);
+}
+
+static size_t take_length(struct reader *r)
+{
+	size_t len = 0;
+
+	for (unsigned shift = 0; shift < 21; shift += 7) {
+		const size_t byte = take_number(r, 1);
+
+		len |= (byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return len;
+	}
+	r->is_short = true;
+	return 0;
+}
+
 size_t attributes_text_bytes(const struct session_attribute *set, size_t set_count, const span *remove,
 			     size_t remove_count)
 {
-	size_t bytes = (set_count + remove_count) * CHANGE_OVERHEAD_BYTES;
+	size_t bytes = 0;
 
 	for (size_t i = 0; i < set_count; i++)
-		bytes += set[i].key.len + set[i].value.len;
+		bytes += 1 + set[i].key.len + length_bytes(set[i].value.len) + set[i].value.len;
 	for (size_t i = 0; i < remove_count; i++)
-		bytes += remove[i].len;
+		bytes += 1 + remove[i].len;
 	return bytes;
 }
 
-static void put_change(struct writer *w, uint8_t op, span key, span value)
+static void put_set(struct writer *w, span key, span value)
 {
-	put_number(w, op, 1);
 	put_number(w, key.len, 1);
 	put_bytes(w, key);
-	put_number(w, value.len, 2);
+	put_length(w, value.len);
 	put_bytes(w, value);
+}
+
+static void put_removal(struct writer *w, span key)
+{
+	put_number(w, key.len | CHANGE_REMOVES, 1);
+	put_bytes(w, key);
 }
 
 bool attributes_print(arena *a, const struct session_attribute *set, size_t set_count, const span *remove,
@@ -55,9 +89,9 @@ bool attributes_print(arena *a, const struct session_attribute *set, size_t set_
 		return false;
 	w = writer_over(text, bytes);
 	for (size_t i = 0; i < remove_count; i++)
-		put_change(&w, CHANGE_REMOVE, remove[i], SPAN_EMPTY);
+		put_removal(&w, remove[i]);
 	for (size_t i = 0; i < set_count; i++)
-		put_change(&w, CHANGE_SET, set[i].key, set[i].value);
+		put_set(&w, set[i].key, set[i].value);
 	*ret = span_of(text, bytes);
 	return true;
 }
@@ -65,12 +99,12 @@ bool attributes_print(arena *a, const struct session_attribute *set, size_t set_
 /* False: damaged. */
 static bool take_change(struct reader *r, struct change *ret)
 {
-	const uint64_t op = take_number(r, 1);
+	const uint64_t first = take_number(r, 1);
 
-	ret->key = take_bytes(r, take_number(r, 1));
-	ret->value = take_bytes(r, take_number(r, 2));
-	ret->is_removal = op == CHANGE_REMOVE;
-	return !r->is_short && (op == CHANGE_SET || op == CHANGE_REMOVE);
+	ret->is_removal = (first & CHANGE_REMOVES) != 0;
+	ret->key = take_bytes(r, first & (CHANGE_REMOVES - 1));
+	ret->value = ret->is_removal ? SPAN_EMPTY : take_bytes(r, take_length(r));
+	return !r->is_short;
 }
 
 static bool count_changes(span text, size_t *count)
@@ -154,7 +188,7 @@ static void put_field(struct writer *w, enum metadata_tag tag, span value)
 	if (value.len == 0)
 		return;
 	put_number(w, tag, 1);
-	put_number(w, value.len, 2);
+	put_length(w, value.len);
 	put_bytes(w, value);
 }
 
@@ -163,7 +197,7 @@ static void put_number_field(struct writer *w, enum metadata_tag tag, uint64_t n
 	if (n == 0)
 		return;
 	put_number(w, tag, 1);
-	put_number(w, bytes, 2);
+	put_length(w, bytes);
 	put_number(w, n, bytes);
 }
 
@@ -240,7 +274,7 @@ bool metadata_read(span text, struct metadata *ret)
 
 	while (reader_left(&r) > 0) {
 		const uint64_t tag = take_number(&r, 1);
-		const span value = take_bytes(&r, take_number(&r, 2));
+		const span value = take_bytes(&r, take_length(&r));
 
 		if (r.is_short)
 			return false;

@@ -3,9 +3,10 @@
 
 /* The inside of a session's sealed parts, before compression, big-endian.
  *
- * Changes, in order: op u8 (1 set, 2 remove) | key length u8 | key | value length u16 | value. A new session's
+ * Changes, in order: key length u8, and 128 if it is removed | key | if it is set: length | value. A new session's
  * attributes are changes to nothing.
- * Metadata: tag u8 | length u16 | value, unknown tags skipped. */
+ * Metadata: tag u8 | length | value, unknown tags skipped.
+ * A length is of one to three bytes, seven bits in each, the low ones first (LEB128). */
 
 #include "session/session.h"
 

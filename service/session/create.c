@@ -171,7 +171,7 @@ static bool add_arguments(const struct plan_env *env, const struct session_state
 		return false;
 	command_arg(w, s->create.record);
 	command_number(w, s->record_ms);
-	command_number(w, token_deadline_ms(&s->token));
+	command_number(w, token_deadline_s(&s->token));
 	command_number(w, env->now_ms);
 	command_arg(w, span_of(s->handle.name, NAME_CHARS));
 	command_number(w, policy->sessions_max);
@@ -182,7 +182,7 @@ static bool add_arguments(const struct plan_env *env, const struct session_state
 	command_arg(w, class_tag);
 	command_arg(w, evicted);
 	command_arg(w, created);
-	command_number(w, not_before_of(env->not_before, env->realm->tag));
+	command_number(w, not_before_of(env->not_before, env->realm));
 	return true;
 }
 

@@ -40,7 +40,7 @@ struct entry {
 	uint64_t at_ms;
 	uint64_t source;
 	uint32_t next;
-	uint16_t realm_tag;
+	uint32_t realm_tag;
 	uint8_t kind; /* enum session_event_kind, or KIND_GAP */
 	uint8_t reason;
 	char tag[USER_TAG_CHARS];
@@ -238,7 +238,7 @@ uint64_t event_log_newest(event_log *l)
 	return newest;
 }
 
-bool event_log_has_news(const event_log *l, uint16_t realm_tag, uint64_t after)
+bool event_log_has_news(const event_log *l, uint32_t realm_tag, uint64_t after)
 {
 	return atomic_load_explicit(&l->latest[realm_tag % REALMS], memory_order_relaxed) > after ||
 	       atomic_load_explicit(&l->latest_gap, memory_order_relaxed) > after;
@@ -258,7 +258,7 @@ static void fill_event(const struct entry *from, struct event *to)
 }
 
 /* Where reading begins, and whether something is missing before it. */
-static void start_locked(const event_log *l, uint16_t realm_tag, uint64_t after, struct event_page *page)
+static void start_locked(const event_log *l, uint32_t realm_tag, uint64_t after, struct event_page *page)
 {
 	const uint64_t dropped = l->newest < EVENT_LOG_MAX ? 0 : l->newest - EVENT_LOG_MAX;
 
@@ -268,7 +268,7 @@ static void start_locked(const event_log *l, uint16_t realm_tag, uint64_t after,
 		page->cursor = dropped;
 }
 
-static void read_locked(const event_log *l, uint16_t realm_tag, size_t max, struct event *events,
+static void read_locked(const event_log *l, uint32_t realm_tag, size_t max, struct event *events,
 			struct event_page *page)
 {
 	for (; page->cursor < l->newest; page->cursor++) {
@@ -288,7 +288,7 @@ static void read_locked(const event_log *l, uint16_t realm_tag, size_t max, stru
 	}
 }
 
-void event_log_read(event_log *l, uint16_t realm_tag, uint64_t after, size_t max, struct event *events,
+void event_log_read(event_log *l, uint32_t realm_tag, uint64_t after, size_t max, struct event *events,
 		    struct event_page *ret)
 {
 	struct event_page page = {0};

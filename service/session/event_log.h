@@ -13,7 +13,7 @@
 typedef struct event_log event_log;
 
 /* Whoever watches is back within milliseconds, and a logout everywhere at the highest cap makes 10,000 entries at once:
- * this holds it, and some seconds of what a busy service does besides. 88 bytes each, 1.4 MiB in all, which are the
+ * this holds it, and some seconds of what a busy service does besides. 72 bytes each, 1.1 MiB in all, which are the
  * kernel's until they are written to. */
 #define EVENT_LOG_MAX 16384
 
@@ -45,7 +45,7 @@ void event_log_gap(event_log *l);
 /* The newest entry's number; 0: none. */
 uint64_t event_log_newest(event_log *l);
 /* Whether reading after this number may bring something for the realm. Takes no lock; seldom says yes in vain. */
-bool event_log_has_news(const event_log *l, uint16_t realm_tag, uint64_t after);
+bool event_log_has_news(const event_log *l, uint32_t realm_tag, uint64_t after);
 
 struct event_page {
 	bool is_gap; /* something may have been missed before these events, and after `after` */
@@ -55,7 +55,7 @@ struct event_page {
 
 /* The realm's events after that number, at most max; up to the next gap, if there are any before it. What was dropped
  * from memory is a gap, and so is a number from the future. events NULL: they are only counted. */
-void event_log_read(event_log *l, uint16_t realm_tag, uint64_t after, size_t max, struct event *events,
+void event_log_read(event_log *l, uint32_t realm_tag, uint64_t after, size_t max, struct event *events,
 		    struct event_page *ret);
 
 /* ---- A cursor as text: of which instance the number is. ---- */

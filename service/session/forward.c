@@ -11,7 +11,7 @@
 #define BINDING_BYTES_MAX (1 + SESSION_KEY_BYTES + FORWARD_HEADER_BYTES)
 #define INSIDE_BYTES_MAX  (TOKEN_BYTES + 8 + 1 + 1 + AMR_MAX * (1 + AMR_BYTES_MAX))
 
-_Static_assert(FORWARD_HEADER_BYTES == 1 + 2 + 8 + 8 + 2 + NAME_CHARS, "the fields fill the header");
+_Static_assert(FORWARD_HEADER_BYTES == 1 + 2 + 6 + 6 + REALM_TAG_BYTES + NAME_CHARS, "the fields fill the header");
 
 struct binding {
 	uint8_t bytes[BINDING_BYTES_MAX];
@@ -82,9 +82,9 @@ bool forward_write(arena *a, const struct record_place *place, const struct forw
 		w = writer_over(out, FORWARD_HEADER_BYTES);
 		put_number(&w, FORWARD_FORMAT, 1);
 		put_number(&w, key_id, 2);
-		put_number(&w, header->rotated_at_ms, 8);
-		put_number(&w, header->grace_until_ms, 8);
-		put_number(&w, header->realm_tag, 2);
+		put_number(&w, header->rotated_at_ms, 6);
+		put_number(&w, header->grace_until_ms, 6);
+		put_number(&w, header->realm_tag, REALM_TAG_BYTES);
 		put_bytes(&w, span_of(header->name, NAME_CHARS));
 		binding = bind(place->key, out);
 		seal(place->keys, key_id, SEAL_DATA, place->id, span_of(binding.bytes, binding.len),
@@ -102,9 +102,9 @@ enum record_result forward_read(span value, struct forward_header *ret)
 	assert(is_forward(value));
 	(void)take_number(&r, 1);
 	ret->key_id = (uint16_t)take_number(&r, 2);
-	ret->rotated_at_ms = take_number(&r, 8);
-	ret->grace_until_ms = take_number(&r, 8);
-	ret->realm_tag = (uint16_t)take_number(&r, 2);
+	ret->rotated_at_ms = take_number(&r, 6);
+	ret->grace_until_ms = take_number(&r, 6);
+	ret->realm_tag = (uint32_t)take_number(&r, REALM_TAG_BYTES);
 	take_array(&r, (uint8_t *)ret->name, NAME_CHARS);
 	return r.is_short || reader_left(&r) < SEAL_OVERHEAD_BYTES ? RECORD_UNREADABLE : RECORD_OK;
 }

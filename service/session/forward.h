@@ -3,8 +3,8 @@
 
 /* What stands in the place of a record whose session was rotated, big-endian. The scripts read at these places too.
  *
- *      0  format u8 = 3 | 1 key id u16 | 3 rotated_at_ms u64 | 11 grace_until_ms u64 | 19 realm tag u16
- *     21  successor's NAME 22, so that scripts find what came of it | 43 sealed
+ *      0  format u8 = 3 | 1 key id u16 | 3 rotated_at_ms u48 | 9 grace_until_ms u48 | 15 realm tag u32
+ *     19  successor's NAME 16, so that scripts find what came of it | 35 sealed
  * sealed: successor's token 75 bytes | authentication: at_ms u64 | aal u8 | methods u8 | each: length u8, bytes
  *
  * The authentication is what the session had before the rotation, which may be a step-up: the old token is worth no more.
@@ -15,13 +15,13 @@
 #include "session/record.h"
 
 #define FORWARD_FORMAT	     3
-#define FORWARD_HEADER_BYTES 43
+#define FORWARD_HEADER_BYTES 35
 
 struct forward_header {
 	uint16_t key_id;
 	uint64_t rotated_at_ms;
 	uint64_t grace_until_ms; /* from then on the old token is reused */
-	uint16_t realm_tag;
+	uint32_t realm_tag;
 	char name[NAME_CHARS];
 };
 

@@ -6,24 +6,21 @@
 #define SEPARATOR '.'
 
 _Static_assert(HANDLE_CHARS == USER_TAG_CHARS + 1 + NAME_CHARS, "TAG.NAME");
+_Static_assert(REALM_RTAG_CHARS == USER_TAG_CHARS, "RTAG is as long as a TAG");
 
 void handle_of_token(const keyring *kr, const struct token *t, struct handle *ret)
 {
-	const span id = span_of(t->id, sizeof(t->id));
 	uint8_t name[NAME_BYTES];
 
-	name_hash(kr, NAME_SESSION, &id, 1, name, sizeof(name));
+	name_session(kr, t->id, name, sizeof(name));
 	user_tag_print(t->user_tag, ret->tag);
 	base64_encode(span_of(name, sizeof(name)), ret->name);
 }
 
-void handle_of_realm(const keyring *kr, span realm, struct handle *ret)
+void handle_of_realm(const struct realm *realm, struct handle *ret)
 {
-	uint8_t tag[USER_TAG_BYTES];
-
 	*ret = (struct handle){0};
-	name_hash(kr, NAME_SCOPE, &realm, 1, tag, sizeof(tag));
-	hex_encode(span_of(tag, sizeof(tag)), ret->tag);
+	memcpy(ret->tag, realm->rtag, USER_TAG_CHARS);
 }
 
 void handle_print(const struct handle *h, char out[static HANDLE_CHARS])
@@ -40,7 +37,7 @@ bool handle_parse(span text, struct handle *ret)
 
 	if (text.len != HANDLE_CHARS || text.ptr[USER_TAG_CHARS] != SEPARATOR)
 		return false;
-	if (!hex_decode(span_of(text.ptr, USER_TAG_CHARS), tag, sizeof(tag)))
+	if (!base64_decode(span_of(text.ptr, USER_TAG_CHARS), tag, sizeof(tag)))
 		return false;
 	if (!base64_decode(span_of(text.ptr + USER_TAG_CHARS + 1, NAME_CHARS), name, sizeof(name)))
 		return false;

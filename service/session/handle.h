@@ -13,8 +13,8 @@ struct handle {
 	char name[NAME_CHARS];
 };
 
-/* Of what concerns a whole realm: a TAG, which is no user's, and no name. */
-void handle_of_realm(const keyring *kr, span realm, struct handle *ret);
+/* Of what concerns a whole realm: RTAG in the place of a TAG, and no name. */
+void handle_of_realm(const struct realm *realm, struct handle *ret);
 
 void handle_of_token(const keyring *kr, const struct token *t, struct handle *ret);
 void handle_print(const struct handle *h, char out[static HANDLE_CHARS]);

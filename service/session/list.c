@@ -1,4 +1,4 @@
-/* A user's living sessions, page by page. A page token is the place of the last entry seen, score u64 and NAME in 24
+/* A user's living sessions, page by page. A page token is the place of the last entry seen, score u64 and NAME in 20
  * bytes of base64url: the next page starts behind it whether or not that entry is still there. */
 
 #include "base/bytes.h"
@@ -67,7 +67,7 @@ static enum status_code plan_command(const struct plan_env *env, const struct se
 	command_number(&w, env->now_ms);
 	command_number(&w, req->page_size == 0 ? LIST_PAGE_DEFAULT : req->page_size);
 	command_number(&w, LOOKS_MAX);
-	command_number(&w, not_before_of(env->not_before, env->realm->tag));
+	command_number(&w, not_before_of(env->not_before, env->realm));
 	code = add_cursor(env, req->page_token, &w, st);
 	return code == STATUS_OK ? command_end(&w, plan, st) : code;
 }
@@ -109,11 +109,13 @@ static bool read_entry(const struct session_state *s, const struct store_reply *
 	const struct store_reply *score = reply_element(reply, at + 1, STORE_STRING);
 	const struct store_reply *left = reply_element(reply, at + 2, STORE_INTEGER);
 	const struct store_reply *head = reply_element(reply, at + 3, STORE_STRING);
+	uint64_t deadline_s;
 
 	if (name == NULL || name->string.len != NAME_CHARS || score == NULL || left == NULL || head == NULL)
 		return false;
-	if (!number_parse(score->string, &ret->expires_ms))
+	if (!number_parse(score->string, &deadline_s))
 		return false;
+	ret->expires_ms = deadline_s * 1000;
 	ret->handle = s->handle;
 	memcpy(ret->handle.name, name->string.ptr, NAME_CHARS);
 	ret->left_ms = left->integer > 0 ? (uint64_t)left->integer : 0;
@@ -127,7 +129,7 @@ static enum status_code fill_entry(const struct plan_env *env, const struct sess
 				   const struct entry *e, struct session_info *ret, struct status *st)
 {
 	struct info_times times = {.idle_expires_ms = env->now_ms + e->left_ms, .expires_ms = e->expires_ms};
-	struct record_place place = {.keys = env->keys, .now_ms = env->now_ms};
+	struct record_place place = {.keys = env->keys, .compressor = env->compressor, .now_ms = env->now_ms};
 	struct metadata metadata = {.user = req->user};
 	struct record record = {0};
 	enum record_result result;

@@ -1,18 +1,15 @@
-/* A cell for each tag that a realm may have: an announcement is taken without looking at the configuration, and a look-up
- * is two loads. Of the 1 MiB only the pages in use are ever backed by memory.
+/* A cell for each realm, by its place in the configuration: a look-up is two loads.
  *
  * Both numbers of a cell only grow, so each is right by itself: a reader who sees the one and not yet the other is in
  * the place of one who came a moment earlier. */
 
 #include "session/not_before.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "session/handle.h"
 #include "session/state.h"
-
-#define REALM_TAGS 65536
 
 struct cell {
 	_Atomic uint64_t at_ms;
@@ -20,15 +17,18 @@ struct cell {
 };
 
 struct not_before {
-	struct cell cells[REALM_TAGS];
+	size_t count;
+	struct cell cells[];
 };
 
-_Static_assert(NOT_BEFORE_KEY_CHARS == sizeof("lk1:n:{}") - 1 + USER_TAG_CHARS, "the key has a hash tag");
-
-not_before *not_before_new(void)
+not_before *not_before_new(size_t realms)
 {
 	/* Zeroed, which is what every cell starts with. */
-	return calloc(1, sizeof(not_before));
+	not_before *n = calloc(1, sizeof(*n) + realms * sizeof(n->cells[0]));
+
+	if (n != NULL)
+		n->count = realms;
+	return n;
 }
 
 void not_before_free(not_before **n)
@@ -46,15 +46,21 @@ static void lift(_Atomic uint64_t *number, uint64_t to)
 		;
 }
 
-uint64_t not_before_of(const not_before *n, uint16_t realm_tag)
+static size_t place_of_realm(const not_before *n, const struct realm *realm)
 {
-	return n == NULL ? 0 : atomic_load_explicit(&n->cells[realm_tag].at_ms, memory_order_acquire);
+	assert(realm->place < n->count);
+	return realm->place;
 }
 
-void not_before_raise(not_before *n, uint16_t realm_tag, uint64_t at_ms)
+uint64_t not_before_of(const not_before *n, const struct realm *realm)
+{
+	return n == NULL ? 0 : atomic_load_explicit(&n->cells[place_of_realm(n, realm)].at_ms, memory_order_acquire);
+}
+
+void not_before_raise(not_before *n, const struct realm *realm, uint64_t at_ms)
 {
 	if (n != NULL)
-		lift(&n->cells[realm_tag].at_ms, at_ms);
+		lift(&n->cells[place_of_realm(n, realm)].at_ms, at_ms);
 }
 
 bool not_before_is_credible(uint64_t at_ms, uint64_t wall_ms)
@@ -62,31 +68,29 @@ bool not_before_is_credible(uint64_t at_ms, uint64_t wall_ms)
 	return at_ms <= wall_ms + NOT_BEFORE_AHEAD_MS_MAX;
 }
 
-bool not_before_is_confirmed(const not_before *n, uint16_t realm_tag, uint64_t mono_ms)
+bool not_before_is_confirmed(const not_before *n, const struct realm *realm, uint64_t mono_ms)
 {
 	uint64_t confirmed_ms;
 
 	if (n == NULL)
 		return true;
-	confirmed_ms = atomic_load_explicit(&n->cells[realm_tag].confirmed_ms, memory_order_acquire);
+	confirmed_ms = atomic_load_explicit(&n->cells[place_of_realm(n, realm)].confirmed_ms, memory_order_acquire);
 	return confirmed_ms > 0 && mono_ms < confirmed_ms - 1 + NOT_BEFORE_TRUST_MS;
 }
 
-void not_before_key(const keyring *kr, const struct realm *realm, char out[static NOT_BEFORE_KEY_CHARS])
+void not_before_key(const struct realm *realm, char out[static NOT_BEFORE_KEY_CHARS])
 {
 	static const char start[] = {'l', 'k', '1', ':', 'n', ':', '{'};
-	struct handle h;
 
-	handle_of_realm(kr, realm->name, &h);
 	memcpy(out, start, sizeof(start));
-	memcpy(out + sizeof(start), h.tag, USER_TAG_CHARS);
+	memcpy(out + sizeof(start), realm->rtag, REALM_RTAG_CHARS);
 	out[NOT_BEFORE_KEY_CHARS - 1] = '}';
 }
 
-void not_before_query_plan(const keyring *kr, const struct realm *realm, struct not_before_query *ret)
+void not_before_query_plan(const struct realm *realm, struct not_before_query *ret)
 {
-	*ret = (struct not_before_query){.realm_tag = realm->tag};
-	not_before_key(kr, realm, ret->key);
+	*ret = (struct not_before_query){.realm = realm};
+	not_before_key(realm, ret->key);
 	ret->command = (struct store_command){
 	    .is_repeatable = true,
 	    .argc = 2,
@@ -112,7 +116,7 @@ bool not_before_query_answer(not_before *n, const struct not_before_query *q, co
 					 !not_before_is_credible(at_ms, wall_ms)))
 		return false;
 	/* In this order: whoever finds it confirmed finds what was confirmed. */
-	lift(&n->cells[q->realm_tag].at_ms, at_ms);
-	lift(&n->cells[q->realm_tag].confirmed_ms, asked_ms + 1);
+	lift(&n->cells[place_of_realm(n, q->realm)].at_ms, at_ms);
+	lift(&n->cells[place_of_realm(n, q->realm)].confirmed_ms, asked_ms + 1);
 	return true;
 }

@@ -25,7 +25,7 @@ typedef struct recent recent;
 #define RECENT_SLACK_MS 5000
 
 /* A handle's text, and what a tombstone holds. */
-#define RECENT_HANDLE_BYTES 39
+#define RECENT_HANDLE_BYTES 28
 struct recent_end {
 	uint8_t reason; /* enum session_reason */
 	uint64_t at_ms;

@@ -2,44 +2,44 @@
 
 #include "base/bytes.h"
 #include "base/metrics.h"
+#include "crypto/codec.h"
+#include "crypto/names.h"
 #include "crypto/seal.h"
 #include "session/handle.h"
 #include "session/packing.h"
 
 enum part { PART_METADATA = 1, PART_DATA = 2, PART_DELTA = 3 };
 
-/* Part, key ("lk1:s:{TAG}:NAME"), key id, version, created_ms, realm tag, class tag, idle timeout, lifetime, issued_ms. */
+#define FIXED_BYTES	  38 /* of the header, up to the nonce */
 #define SESSION_KEY_BYTES (7 + USER_TAG_CHARS + 2 + NAME_CHARS)
-#define BINDING_BYTES_MAX (1 + SESSION_KEY_BYTES + 2 + 8 + 8 + 2 + 2 + 4 + 4 + 8)
+/* Part, key ("lk1:s:{TAG}:NAME"), and the header's fixed bytes; or created_s, key id and bound version of a delta. */
+#define BINDING_BYTES_MAX (1 + SESSION_KEY_BYTES + FIXED_BYTES)
 
 /* Metadata is a few hundred bytes; nothing that opens is larger than the attributes may be. */
 #define PART_TEXT_BYTES_MAX ATTRIBUTES_TEXT_BYTES_MAX
 
 _Static_assert(ATTRIBUTES_TEXT_BYTES_MAX <= UINT16_MAX, "the text bound has 16 bits");
-_Static_assert(RECORD_BYTES_MAX + 1 + SEAL_OVERHEAD_BYTES <= UINT16_MAX, "parts' lengths have 16 bits");
+_Static_assert(RECORD_BYTES_MAX + 1 + PART_TAG_BYTES <= UINT16_MAX, "parts' lengths have 16 bits");
 _Static_assert(ATTRIBUTES_STORED_MAX <= UINT16_MAX, "the attributes bound has 16 bits");
 _Static_assert(DELTAS_READ_MAX <= UINT8_MAX, "the delta count has 8 bits");
+_Static_assert(RECORD_HEADER_BYTES == FIXED_BYTES + PART_NONCE_BYTES + 1 + 2 + 2, "the fields fill the header");
+_Static_assert(DELTA_HEADER_BYTES == 2 + 2 + 5 + PART_NONCE_BYTES, "the fields fill a delta's header");
+_Static_assert(NAME_CHARS == PART_SALT_BYTES, "a name is metadata's salt");
+_Static_assert(TOKEN_ID_BYTES == NAME_SECRET_BYTES + PART_SALT_BYTES, "one half of an id names, the other seals");
 
 struct binding {
 	uint8_t bytes[BINDING_BYTES_MAX];
 	size_t len;
 };
 
-static struct binding bind_base(enum part part, span key, const struct record_header *h)
+static struct binding bind_base(enum part part, span key, span fixed)
 {
 	struct binding b;
 	struct writer w = writer_over(b.bytes, sizeof(b.bytes));
 
 	put_number(&w, part, 1);
 	put_bytes(&w, key);
-	put_number(&w, h->key_id, 2);
-	put_number(&w, h->base_version, 8);
-	put_number(&w, h->created_ms, 8);
-	put_number(&w, h->realm_tag, 2);
-	put_number(&w, h->class_tag, 2);
-	put_number(&w, h->idle_timeout_s, 4);
-	put_number(&w, h->lifetime_s, 4);
-	put_number(&w, h->issued_ms, 8);
+	put_bytes(&w, fixed);
 	b.len = (size_t)(w.at - b.bytes);
 	return b;
 }
@@ -51,80 +51,111 @@ static struct binding bind_delta(const struct record_place *place, uint16_t key_
 
 	put_number(&w, PART_DELTA, 1);
 	put_bytes(&w, place->key);
-	put_number(&w, place->created_s, 8);
+	put_number(&w, place->created_s, 5);
 	put_number(&w, key_id, 2);
-	put_number(&w, bound_version, 8);
+	put_number(&w, bound_version, 5);
 	b.len = (size_t)(w.at - b.bytes);
 	return b;
 }
 
-static enum record_result open_part(arena *a, const struct record_place *place, uint16_t key_id, enum part part,
-				    const struct binding *binding, span sealed, span *ret_text)
+static struct part_seal how_of(const struct record_place *place, uint16_t key_id, enum part part, span nonce,
+			       const struct binding *binding)
 {
-	const enum seal_key which = part == PART_METADATA ? SEAL_METADATA : SEAL_DATA;
-	const span secret = part == PART_METADATA ? SPAN_EMPTY : place->id;
+	const bool is_metadata = part == PART_METADATA;
+
+	assert(is_metadata ? place->key.len > NAME_CHARS : place->id.len == TOKEN_ID_BYTES);
+	assert(nonce.len == PART_NONCE_BYTES);
+	return (struct part_seal){
+	    .key_id = key_id,
+	    .which = is_metadata ? PART_KEY_METADATA : PART_KEY_DATA,
+	    .salt = is_metadata ? place->key.ptr + place->key.len - NAME_CHARS : place->id.ptr + NAME_SECRET_BYTES,
+	    .nonce = nonce.ptr,
+	    .ad = span_of(binding->bytes, binding->len),
+	};
+}
+
+static enum record_result open_part(arena *a, const struct record_place *place, enum part part,
+				    const struct part_seal *how, span sealed, span *ret_text)
+{
 	uint8_t *packed;
 
-	if (sealed.len < SEAL_OVERHEAD_BYTES)
+	if (sealed.len < PART_TAG_BYTES)
 		return RECORD_UNREADABLE;
-	packed = arena_alloc(a, sealed.len - SEAL_OVERHEAD_BYTES);
+	packed = arena_alloc(a, sealed.len - PART_TAG_BYTES);
 	if (packed == NULL)
 		return RECORD_NO_MEMORY;
-	if (!seal_open(place->keys, key_id, which, secret, span_of(binding->bytes, binding->len), sealed, packed)) {
-		metric_add(METRIC_RECORDS_KEY_MISSING, keyring_has(place->keys, key_id) ? 0 : 1);
+	if (!part_open(place->keys, how, sealed, packed)) {
+		metric_add(METRIC_RECORDS_KEY_MISSING, keyring_has(place->keys, how->key_id) ? 0 : 1);
 		return RECORD_UNREADABLE;
 	}
-	keyring_note(place->keys, key_id, part == PART_METADATA ? KEY_USE_RECORD : KEY_USE_PART, place->now_ms);
-	return unpack_text(a, span_of(packed, sealed.len - SEAL_OVERHEAD_BYTES), PART_TEXT_BYTES_MAX, ret_text);
+	keyring_note(place->keys, how->key_id, part == PART_METADATA ? KEY_USE_RECORD : KEY_USE_PART, place->now_ms);
+	return unpack_text(place->compressor, a, span_of(packed, sealed.len - PART_TAG_BYTES), PART_TEXT_BYTES_MAX,
+			   ret_text);
 }
 
-static void put_part(struct writer *w, const struct record_place *place, uint16_t key_id, enum part part,
-		     const struct binding *binding, span packed)
+/* A part of a base. */
+static enum record_result open_base(arena *a, const struct record_place *place, const struct record *r, enum part part,
+				    span *ret_text)
 {
-	const enum seal_key which = part == PART_METADATA ? SEAL_METADATA : SEAL_DATA;
-	const span secret = part == PART_METADATA ? SPAN_EMPTY : place->id;
+	const struct binding binding = bind_base(part, place->key, r->fixed);
+	const struct part_seal how = how_of(place, r->header.key_id, part, r->nonce, &binding);
 
-	assert((size_t)(w->end - w->at) >= packed.len + SEAL_OVERHEAD_BYTES);
-	seal(place->keys, key_id, which, secret, span_of(binding->bytes, binding->len), packed, w->at);
-	w->at += packed.len + SEAL_OVERHEAD_BYTES;
+	return open_part(a, place, part, &how, part == PART_METADATA ? r->metadata : r->data, ret_text);
 }
 
-static void put_header(struct writer *w, const struct record_header *h, size_t metadata_len, size_t data_len)
+static void put_part(struct writer *w, const struct record_place *place, const struct part_seal *how, span packed)
 {
+	assert((size_t)(w->end - w->at) >= packed.len + PART_TAG_BYTES);
+	part_seal(place->keys, how, packed, w->at);
+	w->at += packed.len + PART_TAG_BYTES;
+}
+
+static span put_nonce(struct writer *w)
+{
+	const span nonce = span_of(w->at, PART_NONCE_BYTES);
+
+	random_fill(w->at, PART_NONCE_BYTES);
+	w->at += PART_NONCE_BYTES;
+	return nonce;
+}
+
+/* Up to the nonce. */
+static void put_fixed(struct writer *w, const struct record_header *h, size_t metadata_len, size_t data_len)
+{
+	assert(h->base_version <= VERSION_MAX);
 	put_number(w, RECORD_FORMAT, 1);
 	put_number(w, h->key_id, 2);
-	put_number(w, h->version, 8);
-	put_number(w, h->base_version, 8);
-	put_number(w, h->created_ms, 8);
-	put_number(w, h->realm_tag, 2);
-	put_number(w, h->class_tag, 2);
+	put_number(w, h->created_ms, 6);
+	put_number(w, h->issued_ms, 6);
+	put_number(w, h->lifetime_s, 4);
 	put_number(w, h->idle_timeout_s, 4);
-	put_number(w, h->delta_count, 1);
+	put_number(w, h->realm_tag, REALM_TAG_BYTES);
+	put_number(w, h->class_tag, 2);
+	put_number(w, h->base_version, 5);
 	put_number(w, metadata_len, 2);
 	put_number(w, data_len, 2);
-	put_number(w, h->attributes_bound, 2);
-	put_number(w, h->text_bound, 2);
-	put_number(w, h->lifetime_s, 4);
-	put_number(w, h->issued_ms, 8);
 }
 
 /* Reads all behind the format byte. */
-static void take_header(struct reader *r, struct record_header *ret, size_t *ret_metadata_len, size_t *ret_data_len)
+static void take_header(struct reader *r, struct record *ret, size_t *ret_metadata_len, size_t *ret_data_len)
 {
-	ret->key_id = (uint16_t)take_number(r, 2);
-	ret->version = take_number(r, 8);
-	ret->base_version = take_number(r, 8);
-	ret->created_ms = take_number(r, 8);
-	ret->realm_tag = (uint16_t)take_number(r, 2);
-	ret->class_tag = (uint16_t)take_number(r, 2);
-	ret->idle_timeout_s = (uint32_t)take_number(r, 4);
-	ret->delta_count = (uint8_t)take_number(r, 1);
+	struct record_header *h = &ret->header;
+
+	h->key_id = (uint16_t)take_number(r, 2);
+	h->created_ms = take_number(r, 6);
+	h->issued_ms = take_number(r, 6);
+	h->lifetime_s = (uint32_t)take_number(r, 4);
+	h->idle_timeout_s = (uint32_t)take_number(r, 4);
+	h->realm_tag = (uint32_t)take_number(r, REALM_TAG_BYTES);
+	h->class_tag = (uint16_t)take_number(r, 2);
+	h->base_version = take_number(r, 5);
 	*ret_metadata_len = take_number(r, 2);
 	*ret_data_len = take_number(r, 2);
-	ret->attributes_bound = (uint16_t)take_number(r, 2);
-	ret->text_bound = (uint16_t)take_number(r, 2);
-	ret->lifetime_s = (uint32_t)take_number(r, 4);
-	ret->issued_ms = take_number(r, 8);
+	ret->nonce = take_bytes(r, PART_NONCE_BYTES);
+	h->delta_count = (uint8_t)take_number(r, 1);
+	h->attributes_bound = (uint16_t)take_number(r, 2);
+	h->text_bound = (uint16_t)take_number(r, 2);
+	h->version = h->base_version + h->delta_count;
 }
 
 static enum record_result split(span value, bool is_whole, struct record *ret)
@@ -138,7 +169,7 @@ static enum record_result split(span value, bool is_whole, struct record *ret)
 		return RECORD_UNREADABLE;
 	if (take_number(&r, 1) != RECORD_FORMAT)
 		return RECORD_NEWER;
-	take_header(&r, &out.header, &metadata_len, &data_len);
+	take_header(&r, &out, &metadata_len, &data_len);
 	out.metadata = take_bytes(&r, metadata_len);
 	if (is_whole) {
 		out.data = take_bytes(&r, data_len);
@@ -146,8 +177,7 @@ static enum record_result split(span value, bool is_whole, struct record *ret)
 	}
 	if (r.is_short || reader_left(&r) > 0)
 		return RECORD_UNREADABLE;
-	if (out.header.version != out.header.base_version + out.header.delta_count)
-		return RECORD_UNREADABLE;
+	out.fixed = span_of(value.ptr, FIXED_BYTES);
 	*ret = out;
 	return RECORD_OK;
 }
@@ -170,11 +200,9 @@ enum record_result record_split_head(span value, struct record *ret)
 enum record_result record_open_metadata(arena *a, const struct record_place *place, const struct record *r,
 					struct metadata *ret)
 {
-	const struct binding binding = bind_base(PART_METADATA, place->key, &r->header);
-	enum record_result result;
 	span text;
+	const enum record_result result = open_base(a, place, r, PART_METADATA, &text);
 
-	result = open_part(a, place, r->header.key_id, PART_METADATA, &binding, r->metadata, &text);
 	if (result != RECORD_OK)
 		return result;
 	return metadata_read(text, ret) ? RECORD_OK : RECORD_UNREADABLE;
@@ -186,16 +214,19 @@ static enum record_result open_delta(arena *a, const struct record_place *place,
 {
 	const size_t len = take_number(deltas, 2);
 	const uint16_t key_id = (uint16_t)take_number(deltas, 2);
-	const uint64_t bound_version = take_number(deltas, 8);
+	const uint64_t bound_version = take_number(deltas, 5);
+	const span nonce = take_bytes(deltas, PART_NONCE_BYTES);
 	const span sealed = take_bytes(deltas, len);
 	struct binding binding;
+	struct part_seal how;
 
 	if (deltas->is_short)
 		return RECORD_UNREADABLE;
 	if (bound_version != 0 && bound_version != r->header.base_version + index + 1)
 		return RECORD_UNREADABLE;
 	binding = bind_delta(place, key_id, bound_version);
-	return open_part(a, place, key_id, PART_DELTA, &binding, sealed, ret_text);
+	how = how_of(place, key_id, PART_DELTA, nonce, &binding);
+	return open_part(a, place, PART_DELTA, &how, sealed, ret_text);
 }
 
 bool record_delta_of(const struct record *r, uint64_t version, span *ret)
@@ -234,7 +265,6 @@ static enum record_result merge(arena *a, const span *texts, size_t count, const
 enum record_result record_open_attributes(arena *a, const struct record_place *place, const struct record *r,
 					  span change, const struct session_attribute **ret, size_t *ret_count)
 {
-	const struct binding binding = bind_base(PART_DATA, place->key, &r->header);
 	struct reader deltas = reader_over(r->deltas);
 	span texts[1 + DELTAS_READ_MAX + 1];
 	enum record_result result;
@@ -242,7 +272,7 @@ enum record_result record_open_attributes(arena *a, const struct record_place *p
 
 	if (r->header.delta_count > DELTAS_READ_MAX)
 		return RECORD_UNREADABLE;
-	result = open_part(a, place, r->header.key_id, PART_DATA, &binding, r->data, &texts[0]);
+	result = open_base(a, place, r, PART_DATA, &texts[0]);
 	for (size_t i = 0; i < r->header.delta_count && result == RECORD_OK; i++)
 		result = open_delta(a, place, r, i, &deltas, &texts[count++]);
 	if (result != RECORD_OK)
@@ -254,33 +284,47 @@ enum record_result record_open_attributes(arena *a, const struct record_place *p
 	return merge(a, texts, count, ret, ret_count);
 }
 
+/* Metadata and data behind the header. */
+static void put_parts(struct writer *w, const struct record_place *place, uint16_t key_id, span fixed, span nonce,
+		      span metadata, span data)
+{
+	struct binding binding = bind_base(PART_METADATA, place->key, fixed);
+	struct part_seal how = how_of(place, key_id, PART_METADATA, nonce, &binding);
+
+	put_part(w, place, &how, metadata);
+	binding = bind_base(PART_DATA, place->key, fixed);
+	how = how_of(place, key_id, PART_DATA, nonce, &binding);
+	put_part(w, place, &how, data);
+}
+
 bool record_write(arena *a, const struct record_place *place, const struct record_header *header, span metadata_text,
 		  span data_text, span *ret)
 {
 	struct record_header h = *header;
-	struct binding binding;
 	struct writer w;
 	span metadata;
+	span nonce;
 	span data;
 	uint8_t *out;
 	size_t len;
 
 	h.key_id = keyring_first_id(place->keys);
 	h.base_version = h.version;
-	h.delta_count = 0;
-	if (!pack_text(a, metadata_text, &metadata) || !pack_text(a, data_text, &data))
+	if (!pack_text(place->compressor, a, metadata_text, &metadata) ||
+	    !pack_text(place->compressor, a, data_text, &data))
 		return false;
-	len = RECORD_HEADER_BYTES + metadata.len + data.len + 2UL * SEAL_OVERHEAD_BYTES;
+	len = RECORD_HEADER_BYTES + metadata.len + data.len + 2UL * PART_TAG_BYTES;
 	out = arena_alloc(a, len);
 	if (out == NULL)
 		return false;
 	w = writer_over(out, len);
-	put_header(&w, &h, metadata.len + SEAL_OVERHEAD_BYTES, data.len + SEAL_OVERHEAD_BYTES);
-	assert((size_t)(w.at - out) == RECORD_HEADER_BYTES);
-	binding = bind_base(PART_METADATA, place->key, &h);
-	put_part(&w, place, h.key_id, PART_METADATA, &binding, metadata);
-	binding = bind_base(PART_DATA, place->key, &h);
-	put_part(&w, place, h.key_id, PART_DATA, &binding, data);
+	put_fixed(&w, &h, metadata.len + PART_TAG_BYTES, data.len + PART_TAG_BYTES);
+	assert((size_t)(w.at - out) == FIXED_BYTES);
+	nonce = put_nonce(&w);
+	put_number(&w, 0, 1);
+	put_number(&w, h.attributes_bound, 2);
+	put_number(&w, h.text_bound, 2);
+	put_parts(&w, place, h.key_id, span_of(out, FIXED_BYTES), nonce, metadata, data);
 	*ret = span_of(out, len);
 	return true;
 }
@@ -289,22 +333,24 @@ bool delta_write(arena *a, const struct record_place *place, uint64_t bound_vers
 {
 	const uint16_t key_id = keyring_first_id(place->keys);
 	const struct binding binding = bind_delta(place, key_id, bound_version);
+	struct part_seal how;
 	struct writer w;
 	span packed;
 	uint8_t *out;
 	size_t len;
 
-	if (!pack_text(a, changes_text, &packed))
+	if (!pack_text(place->compressor, a, changes_text, &packed))
 		return false;
-	len = DELTA_HEADER_BYTES + packed.len + SEAL_OVERHEAD_BYTES;
+	len = DELTA_HEADER_BYTES + packed.len + PART_TAG_BYTES;
 	out = arena_alloc(a, len);
 	if (out == NULL)
 		return false;
 	w = writer_over(out, len);
-	put_number(&w, packed.len + SEAL_OVERHEAD_BYTES, 2);
+	put_number(&w, packed.len + PART_TAG_BYTES, 2);
 	put_number(&w, key_id, 2);
-	put_number(&w, bound_version, 8);
-	put_part(&w, place, key_id, PART_DELTA, &binding, packed);
+	put_number(&w, bound_version, 5);
+	how = how_of(place, key_id, PART_DELTA, put_nonce(&w), &binding);
+	put_part(&w, place, &how, packed);
 	*ret = span_of(out, len);
 	return true;
 }

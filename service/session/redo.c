@@ -30,7 +30,7 @@ bool redo_restore(const struct plan_env *env, const struct session_state *s, spa
 	command_key(&w, logouts);
 	command_arg(&w, record);
 	command_number(&w, record_ms);
-	command_number(&w, token_deadline_ms(&s->token));
+	command_number(&w, token_deadline_s(&s->token));
 	command_number(&w, env->now_ms);
 	command_arg(&w, span_of(s->handle.name, NAME_CHARS));
 	command_arg(&w, scope == REDO_SESSION ? SPAN_LIT("session") : SPAN_LIT("record"));
@@ -165,6 +165,15 @@ void remember_rotated(const struct plan_env *env, const struct session_state *s)
 	remember(env->recent, &n, env->mono_ms);
 }
 
+/* One of another configuration concerns nobody here. */
+static void hear_realm(const struct session_ears *ears, const struct announcement *n)
+{
+	const struct realm *realm = ears->realms == NULL ? NULL : realm_by_text(ears->realms, n->tag);
+
+	if (realm != NULL)
+		not_before_raise(ears->not_before, realm, n->at_ms);
+}
+
 void session_hear(const struct session_ears *ears, span message, uint64_t mono_ms)
 {
 	struct announcement n;
@@ -179,7 +188,7 @@ void session_hear(const struct session_ears *ears, span message, uint64_t mono_m
 	if (announcement_is_end(&n))
 		remember(ears->recent, &n, mono_ms);
 	if (n.kind == EVENT_REALM_REVOKED)
-		not_before_raise(ears->not_before, n.realm_tag, n.at_ms);
+		hear_realm(ears, &n);
 	if (ears->events != NULL)
 		event_log_hear(ears->events, &n, ears->source);
 }

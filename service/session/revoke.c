@@ -55,7 +55,7 @@ static enum status_code plan_command(const struct plan_env *env, const struct se
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_SESSION_REVOKE, true);
 	const struct revoke_state *v = &s->revoke;
-	uint8_t *realm_tag = arena_alloc(env->arena, 2);
+	uint8_t *realm_tag = arena_alloc(env->arena, REALM_TAG_BYTES);
 	struct writer tag;
 	span prefix;
 	span index;
@@ -65,15 +65,15 @@ static enum status_code plan_command(const struct plan_env *env, const struct se
 	if (realm_tag == NULL || head.len == 0 || !key_of_index(env->arena, &s->handle, &index) ||
 	    !key_prefix(env->arena, &s->handle, &prefix))
 		return no_memory(st);
-	tag = writer_over(realm_tag, 2);
-	put_number(&tag, env->realm->tag, 2);
+	tag = writer_over(realm_tag, REALM_TAG_BYTES);
+	put_number(&tag, env->realm->tag, REALM_TAG_BYTES);
 	command_key(&w, s->key);
 	command_key(&w, index);
 	command_arg(&w, span_of(s->handle.name, NAME_CHARS));
 	command_arg(&w, span_of(v->tombstone, TOMBSTONE_BYTES));
 	command_number(&w, v->tombstone_ms);
 	command_arg(&w, v->by_token ? SPAN_LIT("token") : SPAN_LIT("handle"));
-	command_arg(&w, span_of(realm_tag, 2));
+	command_arg(&w, span_of(realm_tag, REALM_TAG_BYTES));
 	command_number(&w, env->now_ms);
 	command_arg(&w, head);
 	command_arg(&w, prefix);

@@ -54,8 +54,8 @@ static struct session_state *begin(const struct plan_env *env)
 		return NULL;
 	random_fill(random, sizeof(random));
 	hex_encode(span_of(random, sizeof(random)), name);
-	not_before_key(env->keys, env->realm, key);
-	handle_of_realm(env->keys, env->realm->name, &s->handle);
+	not_before_key(env->realm, key);
+	handle_of_realm(env->realm, &s->handle);
 	if (!arena_copy(env->arena, span_of(key, sizeof(key)), &s->key) ||
 	    !arena_copy(env->arena, span_of(name, sizeof(name)), &s->revoke_realm.name))
 		return NULL;
@@ -78,9 +78,11 @@ enum status_code session_revoke_realm_plan(const struct plan_env *env, const str
 		code = check_moment(env, req->not_before_ms, st);
 	if (code != STATUS_OK)
 		return code;
-	told = announcement_head(env->arena, env, &(struct handle){0}, EVENT_REALM_REVOKED, REASON_REALM_REVOKED,
+	if (plan.session == NULL)
+		return no_memory(st);
+	told = announcement_head(env->arena, env, &plan.session->handle, EVENT_REALM_REVOKED, REASON_REALM_REVOKED,
 				 moment_ms);
-	if (plan.session == NULL || told.len == 0 ||
+	if (told.len == 0 ||
 	    (is_remembered && !key_of_idempotency(env, plan.session->handle.tag, SPAN_LIT("RevokeRealm"), &memory)))
 		return no_memory(st);
 	command_key(&w, plan.session->key);
@@ -141,7 +143,7 @@ enum status_code session_revoke_realm_answer(const struct plan_env *env, struct 
 		return reply_odd(st, "session_revoke_realm");
 	if (!redo_revocation(env, plan->session, moment_ms, plan))
 		return no_memory(st);
-	not_before_raise(env->not_before, env->realm->tag, moment_ms);
+	not_before_raise(env->not_before, env->realm, moment_ms);
 	*ret = (struct session_revoke_realm_result){.not_before_ms = moment_ms};
 	return STATUS_OK;
 }

@@ -14,6 +14,7 @@
 
 #include "base/metrics.h"
 #include "crypto/codec.h"
+#include "crypto/seal.h"
 #include "session/fingerprint.h"
 #include "session/lineage.h"
 #include "session/redo.h"
@@ -198,7 +199,7 @@ static enum status_code plan_store(const struct plan_env *env, struct session_st
 	command_arg(&w, seal_end);
 	command_arg(&w, s->rotate.record);
 	command_number(&w, successor->record_ms);
-	command_number(&w, token_deadline_ms(&successor->token));
+	command_number(&w, token_deadline_s(&successor->token));
 	command_number(&w, env->now_ms);
 	command_arg(&w, span_of(s->handle.name, NAME_CHARS));
 	command_arg(&w, span_of(successor->handle.name, NAME_CHARS));
@@ -213,8 +214,8 @@ static enum status_code plan_store(const struct plan_env *env, struct session_st
 	return command_end(&w, plan, st);
 }
 
-/* Every sealed part ends with a tag of this length, and a record with a sealed part. */
-#define SEAL_END_BYTES 16
+/* Every sealed part ends with its tag, and a record with a sealed part. */
+#define SEAL_END_BYTES PART_TAG_BYTES
 
 static enum status_code rotate(const struct plan_env *env, span value, const struct record *r, struct plan *plan,
 			       struct session_outcome *ret, struct status *st)

@@ -11,13 +11,13 @@
 #define TOKEN_CHARS 105 /* "lks1_" and 75 bytes in base64url */
 /* "lka1_" and the sealed attributes in base64url: with the largest it still fits a cookie, which browsers cut at 4096. */
 #define ANONYMOUS_TOKEN_CHARS_MAX      3072
-#define ANONYMOUS_ATTRIBUTES_BYTES_MAX 2048 /* keys and values, and two bytes for the length of each */
-#define HANDLE_CHARS		       39   /* TAG (16 hex) "." NAME (22 base64url) */
+#define ANONYMOUS_ATTRIBUTES_BYTES_MAX 2048 /* keys and values, and two to four bytes for the lengths of both */
+#define HANDLE_CHARS		       28   /* TAG (11 base64url) "." NAME (16 base64url) */
 #define ATTRIBUTES_MAX		       64   /* in a request */
 #define ATTRIBUTES_STORED_MAX	       256
 #define ATTRIBUTE_KEY_BYTES_MAX	       64
 #define ATTRIBUTE_VALUE_BYTES_MAX      16384
-/* A session's attributes as stored, four bytes and key and value each, uncompressed: an answer with all of them, and
+/* A session's attributes as stored, two to four bytes and key and value each, uncompressed: an answer with all of them, and
  * several such answers, fit a reply frame whatever zstd makes of the record. */
 #define ATTRIBUTES_TEXT_BYTES_MAX 32768
 #define RECORD_BYTES_MAX	  32768
@@ -98,6 +98,7 @@ struct event_log; /* session/event_log.h */
 struct session_ears {
 	recent *recent;
 	not_before *not_before;
+	const struct realms *realms; /* that it knows of */
 	struct event_log *events;
 	uint64_t source; /* the connection that it came by, of several that may bring the same */
 	uint64_t now_ms; /* wall clock */

@@ -57,6 +57,7 @@ struct record_place place_of(const struct plan_env *env, const struct session_st
 {
 	return (struct record_place){
 	    .keys = env->keys,
+	    .compressor = env->compressor,
 	    .key = s->key,
 	    .id = span_of(s->token.id, sizeof(s->token.id)),
 	    .created_s = s->token.created_s,
@@ -140,7 +141,7 @@ bool outcome_recent(const struct plan_env *env, const struct handle *h, struct s
 
 enum status_code check_realm_not_ahead(const struct plan_env *env, struct status *st)
 {
-	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
+	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm);
 
 	if (not_before_is_credible(not_before_ms, env->now_ms))
 		return STATUS_OK;
@@ -155,14 +156,14 @@ enum status_code check_realm_not_ahead(const struct plan_env *env, struct status
 
 uint64_t creation_ms(const struct plan_env *env)
 {
-	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
+	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm);
 
 	return env->now_ms < not_before_ms ? not_before_ms : env->now_ms;
 }
 
 bool outcome_realm_revoked(const struct plan_env *env, uint64_t created_s, struct session_outcome *ret)
 {
-	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm->tag);
+	const uint64_t not_before_ms = not_before_of(env->not_before, env->realm);
 
 	if (created_s * 1000 >= not_before_ms)
 		return false;
@@ -181,7 +182,7 @@ bool outcome_ended(const struct plan_env *env, const struct session_state *s, st
 
 enum status_code check_realm_known(const struct plan_env *env, struct status *st)
 {
-	if (not_before_is_confirmed(env->not_before, env->realm->tag, env->mono_ms))
+	if (not_before_is_confirmed(env->not_before, env->realm, env->mono_ms))
 		return STATUS_OK;
 	metric_add(METRIC_REALMS_UNCONFIRMED, 1);
 	(void)status_set(st, STATUS_UNAVAILABLE,

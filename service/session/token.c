@@ -13,9 +13,14 @@ _Static_assert(TOKEN_CHARS == 5 + BASE64_CHARS(TOKEN_BYTES), "prefix and base64u
 _Static_assert(TOKEN_TAGGED_BYTES == 1 + 2 + 5 + 4 + 4 + 3 + USER_TAG_BYTES + TOKEN_ID_BYTES,
 	       "the fields fill the token");
 
+uint64_t token_deadline_s(const struct token *t)
+{
+	return t->created_s + t->lifetime_s;
+}
+
 uint64_t token_deadline_ms(const struct token *t)
 {
-	return (t->created_s + t->lifetime_s) * 1000;
+	return token_deadline_s(t) * 1000;
 }
 
 uint64_t token_age_s(const struct token *t, uint64_t now_ms)

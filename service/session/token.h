@@ -27,6 +27,7 @@ struct token {
 #define TOKEN_ISSUED_MASK     0xffffffU
 #define TOKEN_CLOCKS_DIFFER_S 60
 
+uint64_t token_deadline_s(const struct token *t);
 uint64_t token_deadline_ms(const struct token *t);
 
 /* How long ago the id was made, by this clock: 0 if that is yet to come (clocks differ by a minute at most). An id that

@@ -64,8 +64,12 @@ static enum status_code check_request(const struct plan_env *env, const struct s
 static bool seal_change(const struct plan_env *env, struct session_state *s)
 {
 	const struct session_update_request *req = s->update.req;
-	const uint64_t bound_version = req->has_expected_version ? req->expected_version + 1 : 0;
 	const struct record_place place = place_of(env, s);
+	uint64_t bound_version = 0;
+
+	/* A version that none can have is a conflict, which the script finds: what it is bound to does not matter. */
+	if (req->has_expected_version)
+		bound_version = req->expected_version < VERSION_MAX ? req->expected_version + 1 : VERSION_MAX;
 
 	return delta_write(env->arena, &place, bound_version, s->update.change, &s->update.delta);
 }

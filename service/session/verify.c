@@ -73,7 +73,7 @@ static enum status_code plan_chunk(const struct plan_env *env, const struct sess
 	command_arg(&w, s->verify.cursor_score);
 	command_arg(&w, s->verify.cursor_name);
 	command_arg(&w, s->verify.cursor_name.len == 0 ? s->verify.names : SPAN_EMPTY);
-	command_number(&w, not_before_of(env->not_before, env->realm->tag));
+	command_number(&w, not_before_of(env->not_before, env->realm));
 	return command_end(&w, plan, st);
 }
 

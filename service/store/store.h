@@ -76,9 +76,6 @@ struct store_command {
 	 * not have brought back yet what they had acknowledged: it waits, as a command does whose primary is lost. 0: never.
 	 * The first primary that this instance finds is not held for one that took over. */
 	uint32_t settling_ms;
-	/* Not sent before so long after it was submitted, and within the deadline: for what is tried again and again. 0: at
-	 * once. */
-	uint32_t delay_ms;
 	uint8_t key_count; /* scripts: argv starts with this many keys */
 	uint8_t argc;
 	span key;		   /* decides the slot: all keys of a command share one hash tag */

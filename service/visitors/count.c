@@ -20,9 +20,6 @@ _Static_assert(2 + BUCKETS_A_STEP + 2 <= STORE_ARGS_MAX,
 _Static_assert(2 + 1 + VISITORS_COUNTERS_MAX <= STORE_ARGS_MAX, "and so is the union of all counters");
 _Static_assert(VISITORS_BUCKETS_MAX / BUCKETS_A_STEP + 1 < PLAN_STEPS_MAX, "a counter's steps and the union");
 
-/* What a HyperLogLog's string takes at most: a header of 16 bytes, 6 bits a register. More is none. */
-#define REGISTERS_BYTES_MAX (16 + 16384 * 6 / 8 + 1)
-
 struct visitors_state {
 	size_t counter;
 	char tag[USER_TAG_CHARS];
@@ -125,15 +122,15 @@ static enum status_code plan_step(const struct plan_env *env, const struct visit
 {
 	struct visitors_state *s = plan->visitors;
 	struct command_writer w = start_merge(env, s);
-	const span so_far = whole->registers[s->counter];
+	const struct visitor_registers *so_far = &whole->registers[s->counter];
 	bool is_count;
 
 	for (size_t i = 0; i < BUCKETS_A_STEP && s->merged < whole->buckets && !w.failed; i++)
 		add_key(env, whole, s, s->merged++, &w);
 	is_count = s->merged == whole->buckets && whole->req->counter_count == 1;
 	command_arg(&w, is_count ? SPAN_LIT("count") : SPAN_LIT("registers"));
-	if (so_far.len > 0)
-		command_arg(&w, so_far);
+	if (so_far->len > 0)
+		command_arg(&w, span_of(so_far->bytes, so_far->len));
 	return command_end(&w, plan, st);
 }
 
@@ -145,7 +142,7 @@ static enum status_code plan_union(const struct plan_env *env, const struct visi
 	plan->visitors->is_union = true;
 	command_arg(&w, SPAN_LIT("count"));
 	for (size_t i = 0; i < whole->req->counter_count; i++)
-		command_arg(&w, whole->registers[i]);
+		command_arg(&w, span_of(whole->registers[i].bytes, whole->registers[i].len));
 	return command_end(&w, plan, st);
 }
 
@@ -164,6 +161,18 @@ enum status_code visitor_count_plan(const struct plan_env *env, struct visitor_c
 	if (code == STATUS_OK)
 		*ret_plan = plan;
 	return code;
+}
+
+/* In the place of what the counter had before: that command is done. */
+static bool keep_registers(arena *a, span from, struct visitor_registers *to)
+{
+	if (to->bytes == NULL)
+		to->bytes = arena_alloc(a, VISITORS_REGISTERS_BYTES_MAX);
+	if (to->bytes == NULL)
+		return false;
+	memcpy(to->bytes, from.ptr, from.len);
+	to->len = from.len;
+	return true;
 }
 
 static bool take_count(const struct store_reply *number, struct visitor_count *whole)
@@ -185,9 +194,10 @@ enum status_code visitor_count_answer(const struct plan_env *env, struct visitor
 	*ret_next = PLAN_DONE;
 	if (take_count(reply, whole) || take_count(reply_element(reply, 1, STORE_INTEGER), whole))
 		return STATUS_OK;
-	if (registers == NULL || s->is_union || registers->string.len > REGISTERS_BYTES_MAX)
+	if (registers == NULL || s->is_union || registers->string.len == 0 ||
+	    registers->string.len > VISITORS_REGISTERS_BYTES_MAX)
 		return reply_odd(st, "visitors_merge");
-	if (!arena_copy(env->arena, registers->string, &whole->registers[s->counter]))
+	if (!keep_registers(env->arena, registers->string, &whole->registers[s->counter]))
 		return no_memory(st);
 	if (s->merged < whole->buckets) {
 		*ret_next = PLAN_AGAIN;

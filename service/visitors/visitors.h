@@ -9,8 +9,10 @@
 #define VISITOR_BYTES_MAX 256
 /* One script adds them to two buckets in 0.5 ms (measured). */
 #define VISITORS_RECORD_MAX 1024
-/* Registers of each are 12 KiB in the caller's arena. */
+/* Their registers are in the caller's arena all at once. */
 #define VISITORS_COUNTERS_MAX 16
+/* What a HyperLogLog's string takes at most: a header of 16 bytes, 6 bits a register, a byte. */
+#define VISITORS_REGISTERS_BYTES_MAX (16 + 16384 * 6 / 8 + 1)
 /* A year of days, and a month more to compare with. */
 #define VISITORS_BUCKETS_MAX 400
 /* How far ahead of ours the clock of whoever saw the visitors may be. */
@@ -48,7 +50,10 @@ struct visitor_count {
 	uint64_t first; /* bucket, counted from 1970 */
 	uint32_t buckets;
 	size_t left; /* counters whose registers are not here yet */
-	span registers[VISITORS_COUNTERS_MAX];
+	struct visitor_registers {
+		uint8_t *bytes; /* NULL: none so far; else room for VISITORS_REGISTERS_BYTES_MAX */
+		size_t len;
+	} registers[VISITORS_COUNTERS_MAX];
 	bool is_done; /* and this is the number: */
 	uint64_t count;
 };

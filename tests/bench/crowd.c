@@ -1,14 +1,29 @@
 #include "bench/crowd.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench/stage.h"
 #include "bench/sweep.h"
 
+#define TEXTS 7
+
+/* What a shop keeps of somebody who is logged in: keys and values are ATTRIBUTE_BYTES together, of which the tenant, the
+ * token against request forgery and the figures, a third, are nobody's but his. */
+static const char *const texts[TEXTS][2] = {
+    {"email", "tobias.lindqvist@nordvik.se"},
+    {"name", "Tobias Lindqvist"},
+    {"roles", "customer,reviewer,wholesale"},
+    {"locale", "sv-SE"},
+    {"tenant_id", "6f1c2b7e-93d4-4a5b-8e0f-c7215d94ab36"},
+    {"csrf_token", "pB3xk0Vq9ZtYc1LrJ8mWsA"},
+    {"cart", "{\"items\":[{\"sku\":\"K-48213\",\"qty\":2},{\"sku\":\"M-10447\",\"qty\":1}],\"total\":\"184.90\"}"},
+};
+
 struct maker {
 	struct crowd *crowd;
 	struct lk_session_create_request request;
-	struct lk_attribute attribute;
+	struct lk_attribute attributes[TEXTS];
 };
 
 void crowd_user(const struct crowd *c, unsigned i, char out[static CROWD_USER_BYTES])
@@ -18,8 +33,8 @@ void crowd_user(const struct crowd *c, unsigned i, char out[static CROWD_USER_BY
 
 void crowd_key(const struct crowd *c, unsigned i, char out[static CROWD_KEY_BYTES])
 {
-	/* TAG:NAME, TAG in 16 hexadecimal digits. */
-	(void)snprintf(out, CROWD_KEY_BYTES, "lk1:s:{%.16s}:%s", c->handles[i], c->handles[i] + 17);
+	/* Of TAG.NAME, TAG has 11 characters. */
+	(void)snprintf(out, CROWD_KEY_BYTES, "lk1:s:{%.11s}:%s", c->handles[i], c->handles[i] + 12);
 }
 
 static enum lk_err create(lk_call *call, unsigned at, void *arg)
@@ -44,10 +59,27 @@ static bool keep(lk_call *call, unsigned at, void *arg)
 	return true;
 }
 
+static size_t fill(struct lk_attribute attributes[static TEXTS], bool has_texts)
+{
+	size_t bytes = 0;
+
+	if (!has_texts) {
+		attributes[0] = bench_attribute();
+		return 1;
+	}
+	for (size_t i = 0; i < TEXTS; i++) {
+		attributes[i] = (struct lk_attribute){lk_text(texts[i][0]), lk_text(texts[i][1])};
+		bytes += strlen(texts[i][0]) + strlen(texts[i][1]);
+	}
+	if (bytes != ATTRIBUTE_BYTES)
+		bench_die("the texts are of another length", NULL);
+	return TEXTS;
+}
+
 double crowd_make(lk_client *client, const char *name, const struct crowd_policy *policy, unsigned count,
 		  unsigned per_user, struct crowd *ret)
 {
-	struct maker maker = {.crowd = ret, .request = LK_SESSION_CREATE_REQUEST_INIT, .attribute = bench_attribute()};
+	struct maker maker = {.crowd = ret, .request = LK_SESSION_CREATE_REQUEST_INIT};
 	const struct sweep sweep = {.client = client,
 				    .name = "create",
 				    .count = count,
@@ -66,8 +98,8 @@ double crowd_make(lk_client *client, const char *name, const struct crowd_policy
 		maker.request.realm = policy->realm;
 		maker.request.session_class = policy->session_class;
 	}
-	maker.request.attributes = &maker.attribute;
-	maker.request.attribute_count = 1;
+	maker.request.attributes = maker.attributes;
+	maker.request.attribute_count = fill(maker.attributes, policy != NULL && policy->has_texts);
 	return sweep_run(&sweep);
 }
 

@@ -10,13 +10,15 @@
 /* Many sessions, made as fast as it goes. */
 
 #define CROWD_TOKEN_BYTES  106
-#define CROWD_HANDLE_BYTES 40
+#define CROWD_HANDLE_BYTES 29
 #define CROWD_USER_BYTES   48
 #define CROWD_KEY_BYTES	   80
 
 struct crowd_policy {
 	const char *realm;
 	const char *session_class;
+	bool
+	    has_texts; /* 256 bytes of attributes as an application keeps them, in the place of those that do not compress */
 };
 
 struct crowd {

@@ -60,10 +60,11 @@ static lk_session *create(lk_client *client)
 	struct lk_error error = LK_ERROR_INIT;
 	struct lk_attribute attribute;
 	char value[ATTRIBUTE_BYTES];
+	uint32_t x = 1;
 	lk_session *session;
 
 	for (size_t i = 0; i < sizeof(value); i++)
-		value[i] = (char)(i * 7919 >> 3);
+		value[i] = (char)((x = x * 1664525 + 1013904223) >> 24);
 	attribute = (struct lk_attribute){lk_text("profile"), lk_bytes_of(value, sizeof(value))};
 	request.user = lk_text("ann");
 	request.attributes = &attribute;

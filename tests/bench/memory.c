@@ -46,7 +46,7 @@ static void ask_for(redisContext *c, const struct crowd *crowd, unsigned i, stru
 	char index[CROWD_KEY_BYTES];
 
 	crowd_key(crowd, i, session);
-	(void)snprintf(index, sizeof(index), "lk1:u:{%.16s}", crowd->handles[i]);
+	(void)snprintf(index, sizeof(index), "lk1:u:{%.11s}", crowd->handles[i]);
 	sums->key_name += (double)strlen(session);
 	(void)redisAppendCommand(c, "MEMORY USAGE %s", session);
 	(void)redisAppendCommand(c, "STRLEN %s", session);
@@ -111,14 +111,13 @@ static double used_memory(struct bench *b)
 	return used;
 }
 
-static void print_sums(struct bench *b, unsigned per_user, const struct sums *sums, double growth)
+static void print_sums(struct bench *b, const char *name, const struct sums *sums, double growth)
 {
 	const double n = SESSIONS;
 	const double record = sums->record / n;
 	const double key = sums->key_name / n;
 	const double rest = sums->record_usage / n - record - key;
 	const double total = (sums->record_usage + sums->index_usage) / n;
-	const char *name = per_user == 1 ? "memory-session" : "memory-session-10";
 
 	(void)printf("%-20s %7.0f %7.0f %8.0f %9.0f %7.0f %8.0f %12.0f\n", name, total, key, record, rest,
 		     sums->index_usage / n, sums->answers / n, growth / n);
@@ -132,8 +131,9 @@ static void print_sums(struct bench *b, unsigned per_user, const struct sums *su
 	report_detail(&b->report, name, "used_memory", growth / n);
 }
 
-static void measure(struct bench *b, unsigned per_user)
+static void measure(struct bench *b, const char *name, unsigned per_user, bool has_texts)
 {
+	const struct crowd_policy policy = {.has_texts = has_texts};
 	struct sums sums = {0};
 	struct crowd crowd;
 	double before;
@@ -141,10 +141,10 @@ static void measure(struct bench *b, unsigned per_user)
 	/* The tables of keys grow by doubling: from nothing, they are the same in every run. */
 	freeReplyObject(redis_server_command(&b->stage.redis, "FLUSHALL"));
 	before = used_memory(b);
-	(void)crowd_make(b->stage.client, per_user == 1 ? "loner" : "owner", NULL, SESSIONS, per_user, &crowd);
+	(void)crowd_make(b->stage.client, per_user == 1 ? "loner" : "owner", &policy, SESSIONS, per_user, &crowd);
 	sum_up(b, &crowd, &sums);
 	sum_up_answers(b, &sums);
-	print_sums(b, per_user, &sums, used_memory(b) - before);
+	print_sums(b, name, &sums, used_memory(b) - before);
 	crowd_free(&crowd);
 }
 
@@ -152,6 +152,8 @@ void bench_memory(struct bench *b)
 {
 	(void)printf("%-20s %7s %7s %8s %9s %7s %8s %12s\n", "bytes a session", "in all", "key", "record", "Redis's",
 		     "index", "answer", "used_memory");
-	measure(b, 1);
-	measure(b, 10);
+	measure(b, "memory-session", 1, true);
+	measure(b, "memory-session-10", 10, true);
+	measure(b, "memory-noise", 1, false);
+	measure(b, "memory-noise-10", 10, false);
 }

@@ -7,10 +7,10 @@
 
 #include "bench/pump.h"
 
-#define TAG_CHARS  16
-#define NAME_CHARS 22
+#define TAG_CHARS  11
+#define NAME_CHARS 16
 /* Of a handle: TAG, a sign, NAME. */
-#define NAME_AT 17
+#define NAME_AT 12
 
 /* Of an idempotency key, its end; the beginning, which is random, tells one script's from another's. */
 #define KEY_CHARS 12

@@ -12,7 +12,7 @@
 
 #define A      0
 #define B      1
-#define HANDLE "0123456789abcdef.0123456789012345678901"
+#define HANDLE "0123456789A.0123456789012345"
 
 /* Each operation takes 10 us, 100 us after the one before. */
 struct story {
@@ -653,8 +653,8 @@ static void test_a_rotation_upon_less_than_was_acknowledged(void **state)
 static void test_the_slot_of_a_handle(void **state)
 {
 	(void)state;
-	assert_int_equal(history_slot_of_handle("0123456789abcdef.xyz"), 10405);
-	assert_int_equal(history_slot_of_handle("ffffffffffffffff.xyz"), 12341);
+	assert_int_equal(history_slot_of_handle("0123456789A.xyz"), 720);
+	assert_int_equal(history_slot_of_handle("fffffffffff.xyz"), 9950);
 }
 
 int main(void)

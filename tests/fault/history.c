@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAG_CHARS 16
+#define TAG_CHARS 11
 #define SLOTS	  16384
 
 /* Doubles the room for one more. */

@@ -75,7 +75,7 @@ uint32_t history_add_session(struct history *h, const char *handle);
 /* Returns its number, for entry.text. */
 uint16_t history_add_text(struct history *h, const char *text);
 
-/* The slot of the user whose session has this handle: its first 16 characters are the hash tag. */
+/* The slot of the user whose session has this handle: its first 11 characters are the hash tag. */
 uint16_t history_slot_of_handle(const char *handle);
 
 /* Shards own equal ranges of slots, in order. */

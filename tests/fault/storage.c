@@ -13,7 +13,7 @@
 #define PROBE_TIMEOUT_MS 3000
 #define TOKEN_BYTES	 112
 #define HANDLE_BYTES	 40
-#define TAG_CHARS	 16 /* of a handle: TAG.NAME */
+#define TAG_CHARS	 11 /* of a handle: TAG.NAME */
 
 /* A session that the load does not know. */
 struct probe {

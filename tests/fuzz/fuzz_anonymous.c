@@ -1,5 +1,6 @@
 /* An anonymous token as anybody may present it: as it comes, and as changes to a good one. None but the good one opens. */
 
+#include "compress/compress.h"
 #include "fuzz_keys.h"
 #include "session/anonymous.h"
 
@@ -40,13 +41,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct realm realm = {.name = {(const uint8_t *)"default", 7}};
 	static keyring *keys;
+	static compressor *packer;
 	struct plan_env env = {.realm = &realm, .now_ms = NOW_MS};
 	char changed[256];
 	span good;
 
 	if (keys == NULL)
 		keys = fuzz_keys();
+	if (packer == NULL)
+		packer = compressor_new();
 	env.keys = keys;
+	env.compressor = packer;
 	env.arena = arena_new(4096, PLAN_BYTES_MAX);
 	if (env.arena == NULL)
 		abort();

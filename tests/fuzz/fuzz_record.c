@@ -1,5 +1,6 @@
 /* What Redis may hold in a session's place: foreign bytes, and changes to a good record. Never VALID with other content. */
 
+#include "compress/compress.h"
 #include "fuzz_keys.h"
 #include "session/session.h"
 
@@ -14,6 +15,7 @@ static struct session_class class_default = {
 static struct realm realm_default = {
     .name = {(const uint8_t *)"default", 7}, .class_count = 1, .classes = &class_default};
 static keyring *keys;
+static compressor *packer;
 static char token[TOKEN_CHARS];
 static uint8_t *record;
 static size_t record_len;
@@ -24,7 +26,8 @@ static struct plan_env env_new(void)
 
 	if (a == NULL)
 		abort();
-	return (struct plan_env){.keys = keys, .realm = &realm_default, .arena = a, .now_ms = NOW_MS};
+	return (struct plan_env){
+	    .keys = keys, .compressor = packer, .realm = &realm_default, .arena = a, .now_ms = NOW_MS};
 }
 
 /* A session created by a plan whose command is not carried out: its argument is the record. */
@@ -42,6 +45,7 @@ static void make_good(void)
 	struct status st;
 
 	keys = fuzz_keys();
+	packer = compressor_new();
 	if (realms_seal(&realms, keys, &st) != STATUS_OK)
 		abort();
 	env = env_new();

@@ -124,7 +124,7 @@ static void *create_many(void *arg)
 
 static long long index_size(redisContext *c, const char *tag)
 {
-	redisReply *reply = redisCommand(c, "ZCARD lk1:u:{%b}", tag, (size_t)16);
+	redisReply *reply = redisCommand(c, "ZCARD lk1:u:{%b}", tag, (size_t)11);
 	long long size;
 
 	assert_non_null(reply);

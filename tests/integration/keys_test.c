@@ -212,7 +212,7 @@ static unsigned key_of_record(const char *handle)
 	redisReply *r;
 	unsigned id;
 
-	snprintf(key, sizeof(key), "lk1:s:{%.16s}:%.22s", handle, handle + 17);
+	snprintf(key, sizeof(key), "lk1:s:{%.11s}:%.16s", handle, handle + 12);
 	r = redis_server_command(&redis, "GETRANGE %s 1 2", key);
 	assert_int_equal(r->len, 2);
 	id = (unsigned)(uint8_t)r->str[0] << 8 | (uint8_t)r->str[1];

@@ -30,7 +30,7 @@ export LATCHKEY_SERVER
 sed -n '/^```console$/,/^```$/p' README.md | grep -v '^```' >"$temp/console"
 grep -c '^\$ ' "$temp/console" | grep -qx 13 || fail "the README has thirteen console lines"
 normal() {
-  sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3})?Z/TIME/g; s/[0-9a-f]{16}\.[A-Za-z0-9_-]{22}/HANDLE/g; s/ +$//'
+  sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3})?Z/TIME/g; s/[A-Za-z0-9_-]{11}\.[A-Za-z0-9_-]{16}/HANDLE/g; s/ +$//'
 }
 mkdir "$temp/tree" && mkdir "$temp/tree/build" && ln -s "$bin" "$temp/tree/build/bin"
 { echo 'exec 2>&1'; sed -n 's/^\$ //p' "$temp/console"; } >"$temp/lines.sh"

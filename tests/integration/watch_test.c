@@ -17,7 +17,7 @@
 #define REVOKED LATCHKEY__V1__EVENT_KIND__EVENT_REVOKED
 #define EVICTED LATCHKEY__V1__EVENT_KIND__EVENT_EVICTED
 
-#define TAG_CHARS  16
+#define TAG_CHARS  11
 #define EVENTS_MAX 512
 
 static const char config[] = "realms:\n"

@@ -330,7 +330,7 @@ static void test_events(void **state)
 	assert_false(lk_events_gap(events));
 	assert_true(lk_events_count(events) >= 1);
 	assert_int_equal(lk_event_kind_of(lk_events_at(events, 0)), LK_EVENT_CREATED);
-	assert_int_equal(strlen(lk_event_user_tag(lk_events_at(events, 0))), 16);
+	assert_int_equal(strlen(lk_event_user_tag(lk_events_at(events, 0))), 11);
 	assert_true(lk_event_at_ms(lk_events_at(events, 0)) > now_wall_ms() - 10 * BOUND_MS);
 	/* The same cursor again tells the same again, at once. */
 	request.cursor = lk_events_cursor(none);

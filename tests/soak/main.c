@@ -66,16 +66,14 @@ static bool is_same(const struct content *c, const struct session_get_result *r)
 	return r->attribute_count == c->count;
 }
 
-/* But for version and number of deltas, which change with updates, and the bounds, which scripts alone read. */
+/* But for the number of deltas, which changes with updates, and the bounds, which scripts alone read. */
 static const struct sealed_base *find_base(const struct good *g, span value)
 {
 	for (size_t i = 0; i < g->base_count; i++) {
 		const span b = g->bases[i].bytes;
 
-		if (value.len >= b.len && memcmp(value.ptr, b.ptr, 3) == 0 &&
-		    memcmp(value.ptr + 11, b.ptr + 11, 35 - 11) == 0 &&
-		    memcmp(value.ptr + 36, b.ptr + 36, 40 - 36) == 0 &&
-		    memcmp(value.ptr + 44, b.ptr + 44, b.len - 44) == 0)
+		if (value.len >= b.len && memcmp(value.ptr, b.ptr, 50) == 0 &&
+		    memcmp(value.ptr + 55, b.ptr + 55, b.len - 55) == 0)
 			return &g->bases[i];
 	}
 	return NULL;
@@ -99,8 +97,8 @@ static bool read_genuine(const struct good *g, span value, struct content *ret, 
 
 	if (base == NULL)
 		return false;
-	at = reader_over(span_of(value.ptr + 11, 8));
-	version = take_number(&at, 8);
+	at = reader_over(span_of(value.ptr + 29, 5));
+	version = take_number(&at, 5);
 	ret->count = base->count;
 	memcpy(ret->attributes, base->attributes, sizeof(ret->attributes));
 	rest = span_of(value.ptr + base->bytes.len, value.len - base->bytes.len);
@@ -110,8 +108,8 @@ static bool read_genuine(const struct good *g, span value, struct content *ret, 
 
 		if (d == NULL)
 			return false;
-		at = reader_over(span_of(rest.ptr + 4, 8));
-		bound = take_number(&at, 8);
+		at = reader_over(span_of(rest.ptr + 4, 5));
+		bound = take_number(&at, 5);
 		version++;
 		if (bound != 0 && bound != version)
 			return false;

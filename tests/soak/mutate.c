@@ -10,8 +10,8 @@
 static const struct field {
 	uint8_t at;
 	uint8_t len;
-} fields[] = {{0, 1},  {1, 2},	{3, 8},	 {11, 8}, {19, 8}, {27, 2}, {29, 2}, {31, 4},
-	      {35, 1}, {36, 2}, {38, 2}, {40, 2}, {42, 2}, {44, 4}, {48, 8}};
+} fields[] = {{0, 1},  {1, 2},	{3, 6},	 {9, 6},   {15, 4}, {19, 4}, {23, 4}, {27, 2},
+	      {29, 5}, {34, 2}, {36, 2}, {38, 12}, {50, 1}, {51, 2}, {53, 2}};
 
 static const struct good *pick_session(const struct shelf *s, struct random *r)
 {
@@ -52,11 +52,10 @@ static void set_number(uint8_t *bytes, size_t at, size_t len, uint64_t n)
 		bytes[at + i - 1] = (uint8_t)n;
 }
 
-/* So many deltas as are there: version, too. */
+/* So many deltas as are there. */
 static void set_count(struct mutant *m, size_t deltas)
 {
-	m->bytes[35] = (uint8_t)deltas;
-	set_number(m->bytes, 3, 8, number_at(m->bytes, 11, 8) + deltas);
+	m->bytes[50] = (uint8_t)deltas;
 }
 
 static void flip(struct mutant *m, struct random *r)
@@ -114,8 +113,8 @@ static void mix_parts(struct mutant *m, const struct shelf *s, struct random *r)
 	put(m, metadata.metadata);
 	put(m, data.data);
 	put(m, deltas.deltas);
-	set_number(m->bytes, 36, 2, metadata.metadata.len);
-	set_number(m->bytes, 38, 2, data.data.len);
+	set_number(m->bytes, 34, 2, metadata.metadata.len);
+	set_number(m->bytes, 36, 2, data.data.len);
 	set_count(m, deltas.header.delta_count);
 }
 
@@ -144,9 +143,6 @@ static void set_fields(struct mutant *m, const struct shelf *s, struct random *r
 			set_number(m->bytes, f->at, f->len, number_at(other.ptr, f->at, f->len));
 		}
 	}
-	/* Version, base version and count made to agree again: else hardly any would come to the seals. */
-	if (random_below(r, 2) == 0)
-		set_count(m, m->bytes[35]);
 }
 
 static span pick_delta(const struct shelf *s, const struct good *g, struct random *r)

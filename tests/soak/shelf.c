@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "compress/compress.h"
 #include "crypto/codec.h"
 #include "session/forward.h"
 #include "session/handle.h"
@@ -28,7 +29,8 @@ void must(bool condition, const char *what)
 
 struct plan_env shelf_env(const struct shelf *s, const struct realm *realm, arena *a)
 {
-	return (struct plan_env){.keys = s->keys, .realm = realm, .arena = a, .now_ms = SHELF_NOW_MS};
+	return (struct plan_env){
+	    .keys = s->keys, .compressor = s->compressor, .realm = realm, .arena = a, .now_ms = SHELF_NOW_MS};
 }
 
 /* Text that tells where it belongs, so that a mix would show. */
@@ -48,8 +50,11 @@ static span value_of(const struct shelf *s, const struct good *g, size_t number,
 
 struct record_place shelf_place(const struct shelf *s, const struct good *g)
 {
-	return (struct record_place){
-	    .keys = s->keys, .key = g->key, .id = span_of(g->id, 32), .created_s = SHELF_NOW_MS / 1000};
+	return (struct record_place){.keys = s->keys,
+				     .compressor = s->compressor,
+				     .key = g->key,
+				     .id = span_of(g->id, 32),
+				     .created_s = SHELF_NOW_MS / 1000};
 }
 
 static void create(struct shelf *s, struct good *g, size_t number)
@@ -90,15 +95,11 @@ static void create(struct shelf *s, struct good *g, size_t number)
 static span append(const struct shelf *s, span record, span delta)
 {
 	uint8_t *out = arena_alloc(s->arena, record.len + delta.len);
-	struct reader r = reader_over(span_of(record.ptr + 3, 8));
-	struct writer w;
 
 	must(out != NULL, "no memory");
 	memcpy(out, record.ptr, record.len);
 	memcpy(out + record.len, delta.ptr, delta.len);
-	w = writer_over(out + 3, 8);
-	put_number(&w, take_number(&r, 8) + 1, 8);
-	out[35]++;
+	out[50]++;
 	return span_of(out, record.len + delta.len);
 }
 
@@ -234,6 +235,8 @@ static void make_realms(struct shelf *s)
 	s->realm_list[0] = (struct realm){.name = SPAN_LIT("default"), .class_count = 2, .classes = s->classes};
 	s->realm_list[1] = (struct realm){.name = SPAN_LIT("other"), .class_count = 1, .classes = s->other_classes};
 	s->realms = (struct realms){2, s->realm_list};
+	s->compressor = compressor_new();
+	must(s->compressor != NULL, "compressor");
 	must(realms_seal(&s->realms, s->keys, &st) == STATUS_OK, "realms");
 }
 
@@ -276,4 +279,5 @@ void shelf_close(struct shelf *s)
 {
 	arena_free(&s->arena);
 	keyring_release(&s->keys);
+	compressor_free(&s->compressor);
 }

@@ -66,6 +66,7 @@ struct good_anonymous {
 struct shelf {
 	arena *arena;
 	keyring *keys;
+	struct compressor *compressor;
 	struct session_class classes[2];
 	struct session_class other_classes[1];
 	struct realm realm_list[2];

@@ -1,5 +1,7 @@
 #include "support/certificates.h"
 
+#include <stdio.h>
+
 #include "support/process.h"
 #include "support/wait.h"
 
@@ -45,6 +47,36 @@ static void make_signed(const struct certificates *c, const char *cert, const ch
 	};
 
 	openssl(argv);
+}
+
+void certificates_sign(const struct certificates *c, const char *cert, const char *key)
+{
+	make_signed(c, cert, key, "/CN=" CERTIFICATE_NAME);
+}
+
+/* By a request, for only that way openssl takes a life that is over. */
+void certificates_sign_expired(const struct certificates *c, const char *cert, const char *key)
+{
+	char request[TMPDIR_FILE_BYTES + 4];
+	const char *const ask[] = {
+	    "openssl",	"req",
+	    "-new",	"-nodes",
+	    "-newkey",	"ec",
+	    "-pkeyopt", "ec_paramgen_curve:P-256",
+	    "-subj",	"/CN=" CERTIFICATE_NAME,
+	    "-addext",	"subjectAltName=DNS:" CERTIFICATE_NAME,
+	    "-keyout",	key,
+	    "-out",	request,
+	    NULL,
+	};
+	const char *const sign[] = {
+	    "openssl",		"x509", "-req", "-in", request, "-CA", c->ca, "-CAkey", c->ca_key, "-days", "-1",
+	    "-copy_extensions", "copy", "-out", cert,  NULL,
+	};
+
+	(void)snprintf(request, sizeof(request), "%s.csr", cert);
+	openssl(ask);
+	openssl(sign);
 }
 
 void certificates_make(struct certificates *c, const struct tmpdir *dir)

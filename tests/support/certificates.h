@@ -21,4 +21,10 @@ struct certificates {
 /* In the folder, which the caller removes. */
 void certificates_make(struct certificates *c, const struct tmpdir *dir);
 
+/* Another certificate and key by the same authority, with the server's names, at these paths. */
+void certificates_sign(const struct certificates *c, const char *cert, const char *key);
+
+/* The same, but it was good until yesterday. */
+void certificates_sign_expired(const struct certificates *c, const char *cert, const char *key);
+
 #endif

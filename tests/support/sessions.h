@@ -7,7 +7,7 @@
  * a connection that ended is CODE_NO_REPLY. */
 
 #define TOKEN_BYTES  106 /* 105 characters and a NUL */
-#define HANDLE_BYTES 40
+#define HANDLE_BYTES 29
 
 /* No code of the protocol: no reply came. */
 #define CODE_NO_REPLY ((Latchkey__V1__Code)99)

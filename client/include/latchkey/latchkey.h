@@ -218,7 +218,8 @@ typedef struct lk_client lk_client;
 struct lk_options {
 	size_t struct_size;
 	/* Servers: "tcp://host:port", "tls+tcp://host:port" or "ipc:///path". Calls go to the connected one with the
-	 * fewest in flight, and move to another when a connection is lost. Default: tcp://127.0.0.1:7373. */
+	 * fewest in flight, and move to another when a connection is lost, or its server asks for it. Default:
+	 * tcp://127.0.0.1:7373. */
 	const char *const *endpoints;
 	size_t endpoint_count;	     /* at most LK_ENDPOINTS_MAX */
 	const char *realm;	     /* of requests that name none. Default: the server's, "default" */

@@ -55,7 +55,7 @@ nowhere="--server ipc://$dir/nowhere.sock"
 
 # ---- The line ----
 
-handle=03e3db48ba089463.LTja1wi3BNd_9Y3Faprswg
+handle=A-PbSLoIlGM.LTja1wi3BNd_9Y3F
 
 refuse 'no verb'
 refuse 'unknown verb "frob"' frob

@@ -13,8 +13,8 @@
 #include "cli_util.h"
 #include "latchkey/v1/server.pb-c.h"
 
-#define HANDLE "03e3db48ba089463.LTja1wi3BNd_9Y3Faprswg"
-#define OTHER  "03e3db48ba089463.YTja1wi3BNd_9Y3FaprswQ"
+#define HANDLE "A-PbSLoIlGM.LTja1wi3BNd_9Y3F"
+#define OTHER  "A-PbSLoIlGM.YTja1wi3BNd_9Y3F"
 
 static void expect_part(const char *out, const char *part)
 {

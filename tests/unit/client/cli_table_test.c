@@ -209,15 +209,15 @@ static void times_that_are_not_known(void **state)
 
 	(void)state;
 	info.has_handle = info.has_session_class = info.has_last_seen_at_ms = true;
-	info.handle = bytes_of("03e3db48ba089463.LTja1wi3BNd_9Y3Faprswg");
+	info.handle = bytes_of("A-PbSLoIlGM.LTja1wi3BNd_9Y3F");
 	info.session_class = bytes_of("default");
 	info.last_seen_at_ms = 1700000000123;
 	list.n_sessions = 1;
 	list.sessions = all;
 	ask(&list.base, CLI_DONE, &r, "session", "list", "ann");
-	expect_line(r.out, "HANDLE                                   CREATED               LAST SEEN             "
+	expect_line(r.out, "HANDLE                        CREATED               LAST SEEN             "
 			   "ENDS                  CLASS       DEVICE");
-	expect_line(r.out, "03e3db48ba089463.LTja1wi3BNd_9Y3Faprswg  -                     2023-11-14T22:13:20Z  "
+	expect_line(r.out, "A-PbSLoIlGM.LTja1wi3BNd_9Y3F  -                     2023-11-14T22:13:20Z  "
 			   "-                     default     ");
 	run_result_free(&r);
 }

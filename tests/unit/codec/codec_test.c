@@ -1,4 +1,4 @@
-/* protobuf-c is what the codec is held against: every message type there is, with random contents, whole and damaged. */
+/* The codec is held against protobuf-c: every message type there is, with random contents, whole and damaged. */
 
 #include <setjmp.h>
 #include <stdarg.h>

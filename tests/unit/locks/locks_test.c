@@ -272,12 +272,12 @@ static void test_waits_with_growing_pauses(void **state)
 	s->world.env.mono_ms = 5000000;
 	began_ms = s->world.env.mono_ms;
 	assert_int_equal(acquire_once(s, &req, &next, &plan, &r), STATUS_OK);
-	while (next == PLAN_AGAIN) {
+	while (next == PLAN_LATER) {
 		const uint64_t waited_ms = s->world.env.mono_ms - began_ms;
 
-		assert_in_range(plan.command.delay_ms, 1, 1250);
-		assert_true(plan.command.delay_ms <= (waited_ms / 4 < 10 ? 10 : waited_ms / 4));
-		s->world.env.mono_ms += plan.command.delay_ms;
+		assert_in_range(plan.pause_ms, 1, 1250);
+		assert_true(plan.pause_ms <= (waited_ms / 4 < 10 ? 10 : waited_ms / 4));
+		s->world.env.mono_ms += plan.pause_ms;
 		assert_int_equal(lock_acquire_answer(&s->world.env, &plan, carry_out(s, &plan), &next, &r, &s->st),
 				 STATUS_OK);
 		tries++;
@@ -285,7 +285,7 @@ static void test_waits_with_growing_pauses(void **state)
 	assert_false(r.acquired);
 	assert_int_equal(r.expires_at_ms, held.expires_at_ms);
 	assert_int_equal(s->world.env.mono_ms - began_ms, 30000);
-	assert_in_range(tries, 30, LOCK_TRIES_MAX);
+	assert_in_range(tries, 30, 60);
 }
 
 static void test_gets_it_while_waiting(void **state)
@@ -298,9 +298,9 @@ static void test_gets_it_while_waiting(void **state)
 	struct plan plan;
 
 	assert_int_equal(acquire_once(s, &req, &next, &plan, &r), STATUS_OK);
-	assert_int_equal(next, PLAN_AGAIN);
+	assert_int_equal(next, PLAN_LATER);
 	assert_true(release(s, "job", held.owner));
-	s->world.env.mono_ms += plan.command.delay_ms;
+	s->world.env.mono_ms += plan.pause_ms;
 	assert_int_equal(lock_acquire_answer(&s->world.env, &plan, carry_out(s, &plan), &next, &r, &s->st), STATUS_OK);
 	assert_int_equal(next, PLAN_DONE);
 	assert_true(r.acquired && r.fencing_token > held.fencing_token);
@@ -321,8 +321,8 @@ static void test_waits_no_longer_than_the_holder(void **state)
 		return; /* the machine was so slow that it has ended */
 	s->world.env.mono_ms += 20000;
 	assert_int_equal(lock_acquire_answer(&s->world.env, &plan, carry_out(s, &plan), &next, &r, &s->st), STATUS_OK);
-	if (next == PLAN_AGAIN)
-		assert_in_range(plan.command.delay_ms, 1, LOCK_TTL_MS_MIN);
+	if (next == PLAN_LATER)
+		assert_in_range(plan.pause_ms, 1, LOCK_TTL_MS_MIN);
 }
 
 /* ---- After a failover ---- */

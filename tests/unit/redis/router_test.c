@@ -265,49 +265,6 @@ static void what_must_be_settled_waits_alone(void **state)
 	assert_true(has_seen(s, 1, "GET y{a};GET x{a};SET x{a} v;"));
 }
 
-static void what_is_delayed_is_sent_later(void **state)
-{
-	struct scene *s = *state;
-	uint64_t began_ms;
-	struct call calls[2];
-
-	start(s);
-	began_ms = clock_mono_ms();
-	call_init_write(&calls[0], "SET x{a} v");
-	call_init(&calls[1], "GET x{a}");
-	calls[0].op.command.delay_ms = 300;
-	calls[1].op.command.delay_ms = 100;
-	for (int i = 0; i < 2; i++)
-		call_start(&calls[i], s->redis);
-	call_expect(s->redis, "GET y{a}", STORE_REPLIED, "two");
-	for (int i = 0; i < 2; i++) {
-		call_await(&calls[i]);
-		assert_int_equal(calls[i].outcome, STORE_REPLIED);
-	}
-	assert_true(clock_mono_ms() >= began_ms + 300);
-	assert_true(has_seen(s, 1, "GET y{a};GET x{a};SET x{a} v;"));
-}
-
-static void what_is_delayed_ends_with_its_time_or_the_store(void **state)
-{
-	struct scene *s = *state;
-	struct call c;
-
-	start(s);
-	call_init(&c, "GET x{a}");
-	c.op.command.delay_ms = 10 * BOUND_MS;
-	call_start(&c, s->redis);
-	assert_int_equal(atomic_load(&c.done), 1);
-	assert_int_equal(c.outcome, STORE_EXPIRED);
-	call_init(&c, "GET x{a}");
-	c.op.command.delay_ms = BOUND_MS / 2;
-	call_start(&c, s->redis);
-	assert_int_equal(atomic_load(&c.done), 0);
-	redis_close(&s->redis);
-	call_await(&c);
-	assert_int_equal(c.outcome, STORE_UNAVAILABLE);
-}
-
 static void who_cannot_wait_for_settling_is_told_when(void **state)
 {
 	struct scene *s = *state;
@@ -599,8 +556,6 @@ int main(int argc, char **argv)
 	    ROUTER_TEST(a_lost_write_stays_in_doubt),
 	    ROUTER_TEST(a_restarted_primary_joins_again),
 	    ROUTER_TEST(what_must_be_settled_waits_alone),
-	    ROUTER_TEST(what_is_delayed_is_sent_later),
-	    ROUTER_TEST(what_is_delayed_ends_with_its_time_or_the_store),
 	    ROUTER_TEST(who_cannot_wait_for_settling_is_told_when),
 	    ROUTER_TEST(what_is_sent_again_must_be_settled_too),
 	    ROUTER_TEST(a_late_write_is_flagged),

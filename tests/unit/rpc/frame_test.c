@@ -292,7 +292,7 @@ static void test_reply_round_trip(void **state)
 	replies[0].body = text("first");
 	replies[1].has_code = true;
 	replies[1].code = LATCHKEY__V1__CODE__UNAVAILABLE;
-	assert_true(frame_encode(a, all, 2, &bytes));
+	assert_true(frame_encode(a, all, 2, false, &bytes));
 	frame = latchkey__v1__reply_frame__unpack(NULL, bytes.len, bytes.ptr);
 	assert_non_null(frame);
 	assert_int_equal(frame->protocol, RPC_PROTOCOL);
@@ -300,6 +300,7 @@ static void test_reply_round_trip(void **state)
 	assert_int_equal(frame->n_replies, 2);
 	assert_memory_equal(frame->replies[0]->body.data, "first", 5);
 	assert_int_equal(frame->replies[1]->code, LATCHKEY__V1__CODE__UNAVAILABLE);
+	assert_false(frame->has_going_away);
 	latchkey__v1__reply_frame__free_unpacked(frame, NULL);
 	arena_free(&a);
 }
@@ -315,7 +316,7 @@ static void test_reply_without_room(void **state)
 	(void)state;
 	reply.has_body = true;
 	reply.body = (ProtobufCBinaryData){sizeof(body), body};
-	assert_false(frame_encode(a, &all, 1, &bytes));
+	assert_false(frame_encode(a, &all, 1, false, &bytes));
 	arena_free(&a);
 }
 

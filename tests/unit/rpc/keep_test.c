@@ -239,7 +239,7 @@ static void test_what_cannot_be_confirmed_is_not_acknowledged(void **state)
 static void test_each_redo_is_kept(void **state)
 {
 	struct kept *k = *state;
-	const span made[] = {SPAN_LIT("ok"), SPAN_LIT("AAAAAAAAAAAAAAAAAAAAAA")};
+	const span made[] = {SPAN_LIT("ok"), SPAN_LIT("AAAAAAAAAAAAAAAA")};
 	Latchkey__V1__CreateSessionRequest request = LATCHKEY__V1__CREATE_SESSION_REQUEST__INIT;
 	enum store_script first;
 	struct store_op *op;
@@ -267,7 +267,7 @@ static void test_steps_are_kept_one_by_one(void **state)
 {
 	struct kept *k = *state;
 	Latchkey__V1__RevokeUserRequest request = LATCHKEY__V1__REVOKE_USER_REQUEST__INIT;
-	const char *name = "AAAAAAAAAAAAAAAAAAAAAA";
+	const char *name = "AAAAAAAAAAAAAAAA";
 	Latchkey__V1__RevokeUserResponse *response;
 	Latchkey__V1__ReplyFrame *frame;
 	struct store_op *op;
@@ -283,7 +283,7 @@ static void test_steps_are_kept_one_by_one(void **state)
 	answer_word(op, &good, "done");
 	op = scripted_take(&k->f->script);
 	assert_int_equal(op->command.script, STORE_SCRIPT_SESSION_REVOKE_USER);
-	scripted_chunk(op, 1, "", "", "BBBBBBBBBBBBBBBBBBBBBA");
+	scripted_chunk(op, 1, "", "", "BBBBBBBBBBBBBBBB");
 	frame = caller_wait(k->f->caller, id);
 	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__OK);
 	response = body_of(frame->replies[0], &latchkey__v1__revoke_user_response__descriptor);

@@ -20,7 +20,7 @@ static int start(void **state)
 {
 	struct rpc_options options = fixture_options();
 
-	known = not_before_new();
+	known = not_before_new(1);
 	assert_non_null(known);
 	options.not_before = known;
 	*state = fixture_start(&options);
@@ -123,13 +123,13 @@ static void test_questions_do_not_pile_up(void **state)
 	scripted_outcome(take_question(f), STORE_UNAVAILABLE);
 	scripted_refuse(take_question(f), "WRONGTYPE Operation against a key");
 	scripted_string(take_question(f), SPAN_LIT("garbage"));
-	assert_false(not_before_is_confirmed(known, f->realm.tag, clock_mono_ms()));
+	assert_false(not_before_is_confirmed(known, &f->realm, clock_mono_ms()));
 	question = take_question(f);
 	scripted_string(question, SPAN_LIT("1764000001000:0123456789abcdef"));
-	assert_true(not_before_is_confirmed(known, f->realm.tag, clock_mono_ms()));
-	assert_int_equal(not_before_of(known, f->realm.tag), 1764000001000ULL);
+	assert_true(not_before_is_confirmed(known, &f->realm, clock_mono_ms()));
+	assert_int_equal(not_before_of(known, &f->realm), 1764000001000ULL);
 	scripted_nil(take_question(f));
-	assert_int_equal(not_before_of(known, f->realm.tag), 1764000001000ULL);
+	assert_int_equal(not_before_of(known, &f->realm), 1764000001000ULL);
 }
 
 static int redirect_stderr(FILE *to)

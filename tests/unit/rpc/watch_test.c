@@ -15,7 +15,7 @@
 #include "support/fixture.h"
 
 #define WATCH "/latchkey.v1.Sessions/Watch"
-#define TAG   "0123456789abcdef"
+#define TAG   "0123456789A"
 
 #define OK LATCHKEY__V1__CODE__OK
 
@@ -74,7 +74,7 @@ static uint32_t watch_parked(struct fixture *f, const char *cursor, uint32_t tim
 }
 
 /* Sessions are told apart by two characters of their names. */
-static void happen(struct fixture *f, uint16_t realm_tag, enum session_event_kind kind, unsigned n)
+static void happen(struct fixture *f, uint32_t realm_tag, enum session_event_kind kind, unsigned n)
 {
 	char name[NAME_CHARS];
 
@@ -192,8 +192,8 @@ static void test_another_realm_is_not_heard(void **state)
 	struct seen seen;
 
 	/* The same place in the log's table of realms too. */
-	happen(f, (uint16_t)(f->realm.tag + 1), EVENT_CREATED, 1);
-	happen(f, (uint16_t)(f->realm.tag + 256), EVENT_CREATED, 2);
+	happen(f, (f->realm.tag + 1), EVENT_CREATED, 1);
+	happen(f, (f->realm.tag + 256), EVENT_CREATED, 2);
 	expect_seen(f, id, 0, false, &seen);
 	happen(f, f->realm.tag, EVENT_CREATED, 3);
 	expect_seen(f, watch(f, seen.cursor, 0), 1, false, &seen);
@@ -465,7 +465,7 @@ static void *rage(void *arg)
 			       &(struct announcement){.kind = EVENT_REALM_REVOKED,
 						      .realm_tag = s->f->realm.tag,
 						      .at_ms = n,
-						      .tag = SPAN_LIT("0000000000000000")},
+						      .tag = SPAN_LIT("00000000000")},
 			       1);
 	return NULL;
 }

@@ -237,7 +237,7 @@ static void sizes_are_limited(void **state)
 {
 	static uint8_t bytes[ANONYMOUS_ATTRIBUTES_BYTES_MAX + 1];
 	struct stage *s = *state;
-	struct session_attribute most = noise(bytes, ANONYMOUS_ATTRIBUTES_BYTES_MAX - 5);
+	struct session_attribute most = noise(bytes, ANONYMOUS_ATTRIBUTES_BYTES_MAX - 4);
 	struct session_create_request req = {.is_anonymous = true, .attribute_count = 1, .attributes = &most};
 	struct session_create_result result = {0};
 	const struct kept largest = make(s, &most, 1);
@@ -347,12 +347,12 @@ static void it_ends_with_its_realm(void **state)
 	const struct session_create_request promote = {.user = SPAN_LIT("ann"), .promoted = kept_span(&k)};
 	struct session_create_result result;
 	struct session_get_result got;
-	not_before *known = not_before_new();
+	not_before *known = not_before_new(s->world.realms.count);
 
 	s->world.env.not_before = known;
 	assert_int_equal(do_get(s, &(struct session_get_request){.token = kept_span(&k)}, &got), STATUS_UNAVAILABLE);
 	assert_int_equal(do_create(s, &promote, &result), STATUS_UNAVAILABLE);
-	not_before_raise(known, s->world.env.realm->tag, WORLD_NOW_MS / 1000 * 1000 + 1000);
+	not_before_raise(known, s->world.env.realm, WORLD_NOW_MS / 1000 * 1000 + 1000);
 	expect_reason(s, kept_span(&k), REASON_REALM_REVOKED);
 	assert_int_equal(do_create(s, &promote, &result), STATUS_INVALID_ARGUMENT);
 	assert_non_null(strstr(s->st.text, "REALM_REVOKED"));

@@ -24,7 +24,7 @@ static int setup(void **state)
 
 	(void)stage_reset(state);
 	not_before_free(&known);
-	known = not_before_new();
+	known = not_before_new(s->world.realms.count);
 	assert_non_null(known);
 	s->world.env.not_before = known;
 	return 0;
@@ -40,7 +40,7 @@ static struct not_before_query query_of(struct stage *s)
 {
 	struct not_before_query q;
 
-	not_before_query_plan(s->world.keys, s->world.env.realm, &q);
+	not_before_query_plan(s->world.env.realm, &q);
 	q.command.key = q.command.argv[1] = SPAN_EMPTY;
 	return q;
 }
@@ -51,7 +51,7 @@ static bool ask(struct stage *s, not_before *n)
 	struct not_before_query q;
 	const struct store_reply *reply;
 
-	not_before_query_plan(s->world.keys, s->world.env.realm, &q);
+	not_before_query_plan(s->world.env.realm, &q);
 	reply = carry_out(s, &(struct plan){.has_command = true, .command = q.command});
 	return not_before_query_answer(n, &q, reply, s->world.env.mono_ms, s->world.env.now_ms);
 }
@@ -119,7 +119,7 @@ static void other_realms_are_not_touched(void **state)
 	(void)revoke_realm(s, 0);
 	s->world.env.realm = &s->world.realm_list[1];
 	assert_true(is_valid(s, &t));
-	assert_int_equal(real_redis_number(&s->redis, "EXISTS lk1:n:{0000000000000000}"), 0);
+	assert_int_equal(real_redis_number(&s->redis, "EXISTS lk1:n:{AAAAAAAAAAA}"), 0);
 }
 
 static void the_moment_is_a_whole_second_and_never_moves_back(void **state)
@@ -222,7 +222,7 @@ static void another_instance_learns_by_asking(void **state)
 {
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", "");
-	not_before *other = not_before_new();
+	not_before *other = not_before_new(s->world.realms.count);
 
 	assert_non_null(other);
 	assert_true(ask(s, other));
@@ -247,12 +247,12 @@ static redisContext *listen_to(struct stage *s)
 	return ear;
 }
 
-static void hear(redisContext *ear, not_before *n)
+static void hear(const struct stage *s, redisContext *ear, not_before *n)
 {
 	redisReply *reply = NULL;
 
 	assert_int_equal(redisGetReply(ear, (void **)&reply), REDIS_OK);
-	session_hear(&(struct session_ears){.not_before = n, .now_ms = WORLD_NOW_MS},
+	session_hear(&(struct session_ears){.not_before = n, .realms = &s->world.realms, .now_ms = WORLD_NOW_MS},
 		     span_of(reply->element[2]->str, reply->element[2]->len), 0);
 	freeReplyObject(reply);
 }
@@ -261,21 +261,21 @@ static void another_instance_learns_by_hearing(void **state)
 {
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", "");
-	not_before *other = not_before_new();
+	not_before *other = not_before_new(s->world.realms.count);
 	redisContext *ear = listen_to(s);
 
 	assert_true(ask(s, other));
 	(void)revoke_realm(s, 0);
 	s->world.env.not_before = other;
 	assert_true(is_valid(s, &t));
-	hear(ear, other);
+	hear(s, ear, other);
 	expect_revoked(s, &t, NEXT_SECOND_MS);
 	/* What is in force is announced, also where less was asked for. */
 	(void)revoke_realm(s, 1000);
 	not_before_free(&other);
-	other = not_before_new();
-	hear(ear, other);
-	assert_int_equal(not_before_of(other, s->world.env.realm->tag), NEXT_SECOND_MS);
+	other = not_before_new(s->world.realms.count);
+	hear(s, ear, other);
+	assert_int_equal(not_before_of(other, s->world.env.realm), NEXT_SECOND_MS);
 	redisFree(ear);
 	not_before_free(&other);
 }
@@ -298,7 +298,7 @@ static void what_is_heard_meanwhile_counts(void **state)
 	assert_int_equal(session_get_plan(&s->world.env, &get, &got, &s->st), STATUS_OK);
 	assert_int_equal(session_update_plan(&s->world.env, &update, &updated, &s->st), STATUS_OK);
 	assert_true(got.has_command && updated.has_command);
-	not_before_raise(known, s->world.env.realm->tag, NEXT_SECOND_MS);
+	not_before_raise(known, s->world.env.realm, NEXT_SECOND_MS);
 	assert_int_equal(session_get_answer(&s->world.env, &got, carry_out(s, &got), &next, &g, &s->st), STATUS_OK);
 	assert_int_equal(g.outcome.reason, REASON_REALM_REVOKED);
 	assert_int_equal(session_update_answer(&s->world.env, &updated, carry_out(s, &updated), &next, &u, &s->st),
@@ -361,14 +361,14 @@ static void only_what_is_understood_confirms(void **state)
 		assert_false(not_before_query_answer(known, &q, &reply, 0, WORLD_NOW_MS));
 	}
 	assert_false(not_before_query_answer(known, &q, &integer, 0, WORLD_NOW_MS));
-	assert_false(not_before_is_confirmed(known, q.realm_tag, 0));
-	assert_int_equal(not_before_of(known, q.realm_tag), 0);
+	assert_false(not_before_is_confirmed(known, q.realm, 0));
+	assert_int_equal(not_before_of(known, q.realm), 0);
 	assert_true(not_before_query_answer(known, &q, &(struct store_reply){.type = STORE_NIL}, 0, WORLD_NOW_MS));
-	assert_true(not_before_is_confirmed(known, q.realm_tag, 0));
+	assert_true(not_before_is_confirmed(known, q.realm, 0));
 	/* An older question's answer takes nothing back. */
 	assert_true(not_before_query_answer(known, &q, &(struct store_reply){.type = STORE_NIL}, 1000, WORLD_NOW_MS));
 	assert_true(not_before_query_answer(known, &q, &(struct store_reply){.type = STORE_NIL}, 500, WORLD_NOW_MS));
-	assert_true(not_before_is_confirmed(known, q.realm_tag, 999 + NOT_BEFORE_TRUST_MS));
+	assert_true(not_before_is_confirmed(known, q.realm, 999 + NOT_BEFORE_TRUST_MS));
 }
 
 /* A moment that no RevokeRealm sets, whoever wrote or announced it, would end all sessions, those to come too, and the
@@ -378,11 +378,13 @@ static void a_moment_far_ahead_is_not_believed(void **state)
 	static const uint64_t ahead[] = {WORLD_NOW_MS + NOT_BEFORE_AHEAD_MS_MAX + 1, 1ULL << 53, UINT64_MAX};
 	struct stage *s = *state;
 	const struct not_before_query q = query_of(s);
-	const struct session_ears ears = {.not_before = known, .now_ms = WORLD_NOW_MS};
+	const struct session_ears ears = {.not_before = known, .realms = &s->world.realms, .now_ms = WORLD_NOW_MS};
+	struct handle realm;
 
+	handle_of_realm(s->world.env.realm, &realm);
 	for (size_t i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
-		const span told = announcement_head(s->world.env.arena, &s->world.env, &(struct handle){0},
-						    EVENT_REALM_REVOKED, REASON_REALM_REVOKED, ahead[i]);
+		const span told = announcement_head(s->world.env.arena, &s->world.env, &realm, EVENT_REALM_REVOKED,
+						    REASON_REALM_REVOKED, ahead[i]);
 		char text[48];
 		struct store_reply reply = {.type = STORE_STRING};
 
@@ -390,15 +392,15 @@ static void a_moment_far_ahead_is_not_believed(void **state)
 		reply.string = span_str(text);
 		assert_false(not_before_query_answer(known, &q, &reply, 0, WORLD_NOW_MS));
 		session_hear(&ears, told, 0);
-		assert_int_equal(not_before_of(known, q.realm_tag), 0);
+		assert_int_equal(not_before_of(known, q.realm), 0);
 	}
 	assert_true(ask(s, known));
 	(void)login(s, "ann", "");
 	session_hear(&ears,
-		     announcement_head(s->world.env.arena, &s->world.env, &(struct handle){0}, EVENT_REALM_REVOKED,
+		     announcement_head(s->world.env.arena, &s->world.env, &realm, EVENT_REALM_REVOKED,
 				       REASON_REALM_REVOKED, WORLD_NOW_MS + NOT_BEFORE_AHEAD_MS_MAX),
 		     0);
-	assert_int_equal(not_before_of(known, q.realm_tag), WORLD_NOW_MS + NOT_BEFORE_AHEAD_MS_MAX);
+	assert_int_equal(not_before_of(known, q.realm), WORLD_NOW_MS + NOT_BEFORE_AHEAD_MS_MAX);
 }
 
 /* Believed by an instance whose own clock was wrong, and has been set back since: no session is to live the longer. */
@@ -413,7 +415,7 @@ static void nobody_is_created_far_ahead(void **state)
 
 	assert_true(ask(s, known));
 	old = login(s, "ann", "");
-	not_before_raise(known, s->world.env.realm->tag, far_ms);
+	not_before_raise(known, s->world.env.realm, far_ms);
 	assert_int_equal(do_create(s, &named, &result), STATUS_UNAVAILABLE);
 	assert_non_null(strstr(s->st.text, "180 s ahead of now, over 180: no session"));
 	assert_non_null(strstr(s->st.text, "then start it anew"));
@@ -522,7 +524,7 @@ static void a_failover_that_loses_it_gets_it_back(void **state)
 {
 	struct stage *s = *state;
 	const struct held_token t = login(s, "ann", "");
-	not_before *other = not_before_new();
+	not_before *other = not_before_new(s->world.realms.count);
 	size_t revocation;
 
 	(void)revoke_realm(s, 0);
@@ -586,8 +588,8 @@ static void odd_values_and_replies_do_no_harm(void **state)
 		assert_int_equal(session_revoke_realm_answer(&s->world.env, &plan, replies[i], &result, &s->st),
 				 STATUS_INTERNAL);
 	}
-	assert_int_equal(not_before_of(known, s->world.env.realm->tag), 0);
-	not_before_key(s->world.keys, s->world.env.realm, key);
+	assert_int_equal(not_before_of(known, s->world.env.realm), 0);
+	not_before_key(s->world.env.realm, key);
 	freeReplyObject(real_redis_ask(&s->redis, "SET %b garbage", key, sizeof(key)));
 	assert_false(ask(s, known));
 	assert_int_equal(revoke_realm(s, 0), NEXT_SECOND_MS);
@@ -608,6 +610,9 @@ static void a_full_redis_is_no_obstacle(void **state)
 #define THREADS 4
 #define ROUNDS	20000
 
+static const struct realm one = {.place = 1};
+static const struct realm another = {.place = 0};
+
 static void *raise_and_look(void *arg)
 {
 	const uint64_t first = *(const uint64_t *)arg;
@@ -617,8 +622,8 @@ static void *raise_and_look(void *arg)
 	for (uint64_t i = 0; i < ROUNDS; i++) {
 		uint64_t is;
 
-		not_before_raise(known, 7, first + i * THREADS);
-		is = not_before_of(known, 7);
+		not_before_raise(known, &one, first + i * THREADS);
+		is = not_before_of(known, &one);
 		went_back = went_back || is < before || is < first + i * THREADS;
 		before = is;
 	}
@@ -641,16 +646,16 @@ static void what_is_known_only_grows(void **state)
 		assert_int_equal(pthread_join(threads[i], &went_back), 0);
 		assert_null(went_back);
 	}
-	assert_int_equal(not_before_of(known, 7), THREADS + (ROUNDS - 1) * THREADS);
-	assert_int_equal(not_before_of(known, 8), 0);
+	assert_int_equal(not_before_of(known, &one), THREADS + (ROUNDS - 1) * THREADS);
+	assert_int_equal(not_before_of(known, &another), 0);
 }
 
 static void without_a_table_nothing_is_known(void **state)
 {
 	(void)state;
-	not_before_raise(NULL, 1, 5);
-	assert_int_equal(not_before_of(NULL, 1), 0);
-	assert_true(not_before_is_confirmed(NULL, 1, 5));
+	not_before_raise(NULL, &one, 5);
+	assert_int_equal(not_before_of(NULL, &one), 0);
+	assert_true(not_before_is_confirmed(NULL, &one, 5));
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)

@@ -236,8 +236,7 @@ static const struct store_reply word_conflict = {.type = STORE_STRING, .string =
 static const struct store_reply word_taken = {.type = STORE_STRING, .string = {(const uint8_t *)"taken", 5}};
 static const struct store_reply score = {.type = STORE_STRING, .string = {(const uint8_t *)"1764000000123", 13}};
 static const struct store_reply big_score = {.type = STORE_STRING, .string = {(const uint8_t *)"1.7e+308", 8}};
-static const struct store_reply name = {.type = STORE_STRING,
-					.string = {(const uint8_t *)"0-M597rVWQaFOB0HO0-G-g", 22}};
+static const struct store_reply name = {.type = STORE_STRING, .string = {(const uint8_t *)"9pzRsWkwg-Os0p5e", 16}};
 static const struct store_reply record = {.type = STORE_STRING,
 					  .string = {(const uint8_t *)"\1\0\1\0\0\0\0\0\0\0\1", 11}};
 static const struct store_reply tombstone = {.type = STORE_STRING,

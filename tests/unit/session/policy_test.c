@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "crypto/names.h"
 #include "world.h"
 
 static int start(void **state)
@@ -48,8 +49,8 @@ static void tags_are_what_they_were(void **state)
 {
 	const struct world *w = *state;
 
-	assert_int_equal(w->realm_list[0].tag, 0x0013);
-	assert_int_equal(w->realm_list[1].tag, 0x62b6);
+	assert_int_equal(w->realm_list[0].tag, 0x00139742);
+	assert_int_equal(w->realm_list[1].tag, 0x62b65ba6);
 	assert_int_equal(w->classes[0].tag, 0x87e4);
 }
 
@@ -161,23 +162,102 @@ static void the_caps_of_a_realm_are_bounded_together(void **state)
 	assert_non_null(strstr(st.text, "realm a: sessions_max of all classes is 12501 in sum; at most 12500. Lower"));
 }
 
+struct named_tag {
+	uint32_t tag;
+	char name[16];
+};
+
+static int compare_tags(const void *a, const void *b)
+{
+	const struct named_tag *x = a;
+	const struct named_tag *y = b;
+
+	return (x->tag > y->tag) - (x->tag < y->tag);
+}
+
+/* Of 300,000 names ten pairs meet in 32 bits, under this keyring as under any. */
+static void find_pair(const struct world *w, struct named_tag *ret_a, struct named_tag *ret_b)
+{
+	enum { MANY = 300000 };
+	struct named_tag *all = calloc(MANY, sizeof(*all));
+	size_t at = 1;
+
+	assert_non_null(all);
+	for (unsigned i = 0; i < MANY; i++) {
+		uint8_t bytes[REALM_TAG_BYTES];
+		span name;
+
+		(void)snprintf(all[i].name, sizeof(all[i].name), "r%u", i);
+		name = span_str(all[i].name);
+		name_hash(w->keys, NAME_SCOPE, &name, 1, bytes, sizeof(bytes));
+		memcpy(&all[i].tag, bytes, sizeof(bytes));
+	}
+	qsort(all, MANY, sizeof(*all), compare_tags);
+	while (at < MANY && all[at].tag != all[at - 1].tag)
+		at++;
+	assert_true(at < MANY);
+	*ret_a = all[at - 1];
+	*ret_b = all[at];
+	free(all);
+}
+
+static void realms_whose_tags_meet_are_refused(void **state)
+{
+	const struct world *w = *state;
+	struct session_class class = {SPAN_LIT("x"), 0, POLICY(1, 1, 1, 1)};
+	struct named_tag pair[2];
+	struct realm list[2];
+	struct realms realms = {2, list};
+	struct status st;
+
+	find_pair(w, &pair[0], &pair[1]);
+	for (int i = 0; i < 2; i++)
+		list[i] = (struct realm){.name = span_str(pair[i].name), .class_count = 1, .classes = &class};
+	assert_int_equal(realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_non_null(strstr(st.text, "32-bit tag of another by chance; rename it"));
+}
+
 /* 16-bit tags of enough names must meet: the second of a pair is refused, not confused with the first. */
-static void tags_that_meet_are_refused(void **state)
+static void classes_whose_tags_meet_are_refused(void **state)
 {
 	enum { MANY = 2000 };
 	const struct world *w = *state;
+	struct session_class *list = calloc(MANY, sizeof(*list));
+	char(*names)[16] = calloc(MANY, sizeof(*names));
+	struct realm realm = {.name = SPAN_LIT("a"), .class_count = MANY, .classes = list};
+	struct realms realms = {1, &realm};
+	struct status st;
+
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "c%d", i);
+		list[i] = (struct session_class){span_str(names[i]), 0, POLICY(1, 1, 1, 1)};
+	}
+	assert_int_equal(realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
+	assert_non_null(strstr(st.text, "16-bit tag of another by chance; rename it"));
+	free(names);
+	free(list);
+}
+
+/* A thousand tenants are told apart: two of them meet once in 8,000 keyrings. */
+static void as_many_realms_as_there_may_be_are_sealed(void **state)
+{
+	enum { MANY = 1024 };
+	const struct world *w = *state;
 	struct session_class class = {SPAN_LIT("x"), 0, POLICY(1, 1, 1, 1)};
 	struct realm *list = calloc(MANY, sizeof(*list));
-	char(*names)[16] = calloc(MANY, sizeof(*names));
+	char(*names)[24] = calloc(MANY, sizeof(*names));
 	struct realms realms = {MANY, list};
 	struct status st;
 
 	for (int i = 0; i < MANY; i++) {
-		(void)snprintf(names[i], sizeof(names[i]), "r%d", i);
+		(void)snprintf(names[i], sizeof(names[i]), "tenant-%d", i);
 		list[i] = (struct realm){.name = span_str(names[i]), .class_count = 1, .classes = &class};
 	}
-	assert_int_equal(realms_seal(&realms, w->keys, &st), STATUS_INVALID_ARGUMENT);
-	assert_non_null(strstr(st.text, "rename it"));
+	assert_int_equal(realms_seal(&realms, w->keys, &st), STATUS_OK);
+	for (uint32_t i = 0; i < MANY; i++) {
+		assert_int_equal(list[i].place, i);
+		assert_ptr_equal(realm_by_text(&realms, span_of(list[i].rtag, REALM_RTAG_CHARS)), &list[i]);
+	}
 	free(names);
 	free(list);
 }
@@ -191,7 +271,9 @@ int main(void)
 	    cmocka_unit_test(mistakes_are_named),
 	    cmocka_unit_test(the_caps_of_a_realm_are_bounded_together),
 	    cmocka_unit_test(there_must_be_something),
-	    cmocka_unit_test(tags_that_meet_are_refused),
+	    cmocka_unit_test(realms_whose_tags_meet_are_refused),
+	    cmocka_unit_test(classes_whose_tags_meet_are_refused),
+	    cmocka_unit_test(as_many_realms_as_there_may_be_are_sealed),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

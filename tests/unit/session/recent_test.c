@@ -27,10 +27,10 @@ static struct name name_of(unsigned n)
 {
 	struct name name;
 
-	(void)snprintf(name.text, sizeof(name.text), "0123456789abcdef.%014uAAAAAAAA", n);
+	(void)snprintf(name.text, sizeof(name.text), "0123456789A.%08uAAAAAAAA", n);
 	/* What tells them apart is spread over the characters that are hashed too. */
 	for (int i = 0; i < 8; i++)
-		name.text[38 - i] = (char)('A' + (n >> (4 * i) & 15));
+		name.text[27 - i] = (char)('A' + (n >> (4 * i) & 15));
 	return name;
 }
 
@@ -203,21 +203,21 @@ static void it_agrees_with_a_list(void **state)
 
 /* ---- Announcements ---- */
 
-#define TAG   "0123456789abcdef"
-#define NAME1 "AAAAAAAAAAAAAAAAAAAAAA"
-#define NAME2 "BBBBBBBBBBBBBBBBBBBBBA"
+#define TAG   "0123456789A"
+#define NAME1 "AAAAAAAAAAAAAAAA"
+#define NAME2 "BBBBBBBBBBBBBBBB"
 
 static size_t message(char *out, int format, int reason, const char *rest)
 {
 	const size_t len = strlen(rest);
 
-	memset(out, 0, 13);
+	memset(out, 0, 15);
 	out[0] = (char)format;
 	out[1] = EVENT_REVOKED;
-	out[4] = (char)reason;
-	out[12] = 77;
-	memcpy(out + 13, rest, len);
-	return 13 + len;
+	out[6] = (char)reason;
+	out[14] = 77;
+	memcpy(out + 15, rest, len);
+	return 15 + len;
 }
 
 static void hear(recent *r, span message_heard)

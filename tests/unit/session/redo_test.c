@@ -317,9 +317,9 @@ static void limits_are_never_passed(void **state)
 	assert_string_equal(redo(s, 0), "done");
 	session_key(&t, key);
 	/* As many attributes as there may be. */
-	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 40 %b", key, "\1\0", (size_t)2));
+	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 51 %b", key, "\1\0", (size_t)2));
 	assert_string_equal(redo(s, 1), "conflict");
-	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 40 %b", key, "\0\0", (size_t)2));
+	freeReplyObject(real_redis_ask(&s->redis, "SETRANGE %s 51 %b", key, "\0\0", (size_t)2));
 	assert_string_equal(redo(s, 1), "done");
 }
 
@@ -566,7 +566,7 @@ static void a_login_behind_a_logout_comes_back(void **state)
 	s->world.env.now_ms += 1;
 	later = login(s, "ann", "");
 	freeReplyObject(
-	    real_redis_ask(&s->redis, "DEL lk1:s:{%b}:%b", later.handle, (size_t)16, later.handle + 17, (size_t)22));
+	    real_redis_ask(&s->redis, "DEL lk1:s:{%b}:%b", later.handle, (size_t)11, later.handle + 12, (size_t)16));
 	assert_string_equal(redo(s, 2), "done");
 	assert_true(is_valid(s, &later));
 	assert_int_equal(look(s, &t).reason, REASON_LOGOUT_EVERYWHERE);

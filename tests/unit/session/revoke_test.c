@@ -185,7 +185,7 @@ static void what_names_no_session_is_refused(void **state)
 	assert_int_equal(do_revoke(s, &req, &result), STATUS_OK);
 	assert_int_equal(result.reason, REASON_FORGED);
 	req.token = SPAN_EMPTY;
-	t.handle[0] = 'A';
+	t.handle[0] = '+';
 	req.handle = handle_text(&t);
 	assert_int_equal(do_revoke(s, &req, &result), STATUS_INVALID_ARGUMENT);
 	assert_int_equal(s->commands, before);

@@ -15,8 +15,8 @@
 
 /* Made by an independent implementation, for keyring WORLD_KEYRING, user "ann" and id bytes 64..95. */
 #define GOLDEN_TOKEN                                                                                                   \
-	"lks1_AQABAGkkgQAAAKjAAAAHCCSBAO1lynqDKpcFQEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl-0j3HTWfN_R2y1hQGsLkNn"
-#define GOLDEN_HANDLE "ed65ca7a832a9705.0-M597rVWQaFOB0HO0-G-g"
+	"lks1_AQABAGkkgQAAAKjAAAAHCCSBAG1lynqDKpcFQEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl_pbT7wJnp8K8LeW2zJrHWP"
+#define GOLDEN_HANDLE "bWXKeoMqlwU.9pzRsWkwg-Os0p5e"
 
 static int start(void **state)
 {
@@ -260,21 +260,20 @@ static void handles_have_one_spelling(void **state)
 {
 	static const char *const bad[] = {
 	    "",
-	    "ed65ca7a832a9705.0-M597rVWQaFOB0HO0-G-",
-	    "ed65ca7a832a9705.0-M597rVWQaFOB0HO0-G-gg",
-	    "Ed65ca7a832a9705.0-M597rVWQaFOB0HO0-G-g",
-	    "gd65ca7a832a9705.0-M597rVWQaFOB0HO0-G-g",
-	    "ed65ca7a832a9705:0-M597rVWQaFOB0HO0-G-g",
-	    "ed65ca7a832a9705.0-M597rVWQaFOB0HO0-G-h",
-	    "ed65ca7a832a9705.0+M597rVWQaFOB0HO0-G-g",
-	    "ed65ca7a832a9705.0-M597rVWQaFOB0HO0-G }",
+	    "bWXKeoMqlwU.9pzRsWkwg-Os0p5",
+	    "bWXKeoMqlwU.9pzRsWkwg-Os0p5ee",
+	    "bWXKeoMqlwV.9pzRsWkwg-Os0p5e",
+	    "bWXKeoMql.U.9pzRsWkwg-Os0p5e",
+	    "bWXKeoMqlwU:9pzRsWkwg-Os0p5e",
+	    "bWXKeoMqlwU.9pzRsWkwg+Os0p5e",
+	    "bWXKeoMqlwU.9pzRsWkwg-Os0p }",
 	};
 	struct handle h;
 
 	(void)state;
 	assert_true(handle_parse(SPAN_LIT(GOLDEN_HANDLE), &h));
-	assert_memory_equal(h.tag, "ed65ca7a832a9705", USER_TAG_CHARS);
-	assert_memory_equal(h.name, "0-M597rVWQaFOB0HO0-G-g", NAME_CHARS);
+	assert_memory_equal(h.tag, "bWXKeoMqlwU", USER_TAG_CHARS);
+	assert_memory_equal(h.name, "9pzRsWkwg-Os0p5e", NAME_CHARS);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(handle_parse(span_str(bad[i]), &h));
 }
@@ -288,15 +287,15 @@ static void keys_share_a_slot(void **state)
 	world_fresh(w);
 	assert_true(handle_parse(SPAN_LIT(GOLDEN_HANDLE), &h));
 	assert_true(key_of_session(w->env.arena, &h, &key));
-	assert_true(span_eq(key, SPAN_LIT("lk1:s:{ed65ca7a832a9705}:0-M597rVWQaFOB0HO0-G-g")));
+	assert_true(span_eq(key, SPAN_LIT("lk1:s:{bWXKeoMqlwU}:9pzRsWkwg-Os0p5e")));
 	assert_true(key_of_index(w->env.arena, &h, &key));
-	assert_true(span_eq(key, SPAN_LIT("lk1:u:{ed65ca7a832a9705}")));
+	assert_true(span_eq(key, SPAN_LIT("lk1:u:{bWXKeoMqlwU}")));
 	assert_true(key_prefix(w->env.arena, &h, &key));
-	assert_true(span_eq(key, SPAN_LIT("lk1:s:{ed65ca7a832a9705}:")));
+	assert_true(span_eq(key, SPAN_LIT("lk1:s:{bWXKeoMqlwU}:")));
 	w->env.idempotency_key = SPAN_LIT("key");
 	assert_true(key_of_idempotency(&w->env, h.tag, SPAN_LIT("Create"), &key));
 	/* The known hash of realm, caller, method and key, in base64url. */
-	assert_true(span_eq(key, SPAN_LIT("lk1:i:{ed65ca7a832a9705}:QbA-G-0gSIiWX-Qsus0Mew")));
+	assert_true(span_eq(key, SPAN_LIT("lk1:i:{bWXKeoMqlwU}:QbA-G-0gSIiWX-Qs")));
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -28,8 +28,8 @@ static void what_was_revoked_a_moment_ago_stays_dead_without_redis(void **state)
 	s->world.env.recent = r;
 	end(s, &t);
 	put_back(s, shot);
-	freeReplyObject(real_redis_ask(&s->redis, "ZADD lk1:u:{%b} 9999999999999 %b", t.handle, (size_t)16,
-				       t.handle + 17, (size_t)22));
+	freeReplyObject(real_redis_ask(&s->redis, "ZADD lk1:u:{%b} 9999999999 %b", t.handle, (size_t)11, t.handle + 12,
+				       (size_t)16));
 	commands = s->commands;
 	o = look(s, &t);
 	assert_int_equal(o.verdict, VERDICT_INVALID);

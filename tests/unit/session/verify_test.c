@@ -45,7 +45,7 @@ static void drop_entry(struct stage *s, const struct held_token *t)
 	char index[64];
 
 	index_key(t, index);
-	assert_int_equal(real_redis_number(&s->redis, "ZREM %s %b", index, t->handle + 17, (size_t)22), 1);
+	assert_int_equal(real_redis_number(&s->redis, "ZREM %s %b", index, t->handle + 12, (size_t)16), 1);
 }
 
 static void drop_record(struct stage *s, const struct held_token *t)
@@ -64,7 +64,7 @@ static void set_record(struct stage *s, const struct held_token *t, const char *
 	freeReplyObject(real_redis_ask(&s->redis, "SET %s %s PX 900000", key, value));
 }
 
-/* -1: no entry. */
+/* In ms; -1: no entry. */
 static long long score(struct stage *s, const struct held_token *t)
 {
 	char index[64];
@@ -72,8 +72,8 @@ static long long score(struct stage *s, const struct held_token *t)
 	long long n;
 
 	index_key(t, index);
-	reply = real_redis_ask(&s->redis, "ZSCORE %s %b", index, t->handle + 17, (size_t)22);
-	n = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : -1;
+	reply = real_redis_ask(&s->redis, "ZSCORE %s %b", index, t->handle + 12, (size_t)16);
+	n = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) * 1000 : -1;
 	freeReplyObject(reply);
 	return n;
 }
@@ -83,7 +83,7 @@ static void set_score(struct stage *s, const struct held_token *t, long long to)
 	char index[64];
 
 	index_key(t, index);
-	freeReplyObject(real_redis_ask(&s->redis, "ZADD %s %lld %b", index, to, t->handle + 17, (size_t)22));
+	freeReplyObject(real_redis_ask(&s->redis, "ZADD %s %lld %b", index, to / 1000, t->handle + 12, (size_t)16));
 }
 
 static long long index_left(struct stage *s, const struct held_token *t)
@@ -121,7 +121,7 @@ static void entries_without_a_session_go(void **state)
 	set_score(s, &t[1], DEADLINE_MS);
 	/* A forward to a successor. */
 	set_record(s, &t[2], "\3 and so on");
-	set_score(s, &t[0], 5);
+	set_score(s, &t[0], 5000);
 	EXPECT(s, NULL, 0, .sessions = 2, .dangling = 3);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(score(s, &t[i]) > 0, i > 2);
@@ -140,8 +140,8 @@ static void wrong_deadlines_are_corrected(void **state)
 		t[i] = login(s, "ann", "");
 	(void)put(s, &t[3], "a", "1");
 	/* The first would be trimmed by the next list or login. */
-	set_score(s, &t[0], 1);
-	set_score(s, &t[1], DEADLINE_MS - 1);
+	set_score(s, &t[0], 1000);
+	set_score(s, &t[1], DEADLINE_MS - 1000);
 	set_score(s, &t[2], DEADLINE_MS * 2);
 	index_key(&t[0], index);
 	assert_int_equal(real_redis_number(&s->redis, "PEXPIRE %s 60000", index), 1);
@@ -228,9 +228,9 @@ static void a_long_index_is_gone_through_in_chunks(void **state)
 	}
 	for (int i = 0; i < MANY; i++) {
 		if (i % 5 == 1)
-			set_score(s, &t[i], i + 1);
+			set_score(s, &t[i], (i + 1) * 1000);
 		if (i % 5 == 2)
-			set_score(s, &t[i], 2 * DEADLINE_MS + i);
+			set_score(s, &t[i], 2 * DEADLINE_MS + i * 1000);
 		if (i % 5 == 3)
 			drop_record(s, &t[i]);
 		wrong += i % 5 == 1 || i % 5 == 2;
@@ -249,9 +249,9 @@ static void another_versions_records_are_left_alone(void **state)
 	const struct held_token t = login(s, "ann", "");
 
 	set_record(s, &t, "\7newer");
-	set_score(s, &t, 4711);
+	set_score(s, &t, 4711000);
 	EXPECT(s, &t, 1, .sessions = 1);
-	assert_int_equal(score(s, &t), 4711);
+	assert_int_equal(score(s, &t), 4711000);
 	drop_entry(s, &t);
 	EXPECT(s, &t, 1, .sessions = 0);
 }
@@ -266,7 +266,7 @@ static void no_session_is_touched(void **state)
 
 	session_key(&t, key);
 	assert_int_equal(real_redis_number(&s->redis, "PEXPIRE %s 123456", key), 1);
-	set_score(s, &t, 1);
+	set_score(s, &t, 1000);
 	EXPECT(s, &t, 1, .sessions = 1, .wrong_score = 1);
 	after = take_snapshot(s, &t);
 	assert_int_equal(after->len, before->len);

@@ -40,7 +40,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* As many as one write holds. */
 #define LINES WIRE_CORK_SENDS_MAX
 
 static void the_replies_of_one_read_go_out_in_one_write(void **state)
@@ -98,13 +97,47 @@ static void what_is_much_does_not_wait_for_the_end(void **state)
 	fd = peer_connect(s->url);
 	assert_becomes(atomic_load(&s->hall.count) == 1, BOUND_MS);
 	wire_cork();
-	for (int i = 0; i < LINES + 1; i++)
+	for (int i = 0; i < LINES - 1; i++)
 		end_send(&s->hall.ends[0], "x", 1);
+	wire_cork_relieve();
+	assert_int_equal(wire_link_output_bytes(s->hall.ends[0].link), LINES - 1);
+	end_send(&s->hall.ends[0], "x", 1);
+	wire_cork_relieve();
 	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), LINES);
+	end_send(&s->hall.ends[0], "x", 1);
+	wire_cork_relieve();
 	assert_int_equal(wire_link_output_bytes(s->hall.ends[0].link), 1);
 	wire_uncork();
 	assert_int_equal(peer_receive_some(fd, back, sizeof(back)), 1);
 	peer_close(fd);
+}
+
+/* Several times what a socket holds. */
+#define FLOOD_BYTES ((size_t)4 << 20)
+
+static void what_the_socket_does_not_hold_follows(void **state)
+{
+	struct stage *s = *state;
+	uint8_t *flood = malloc(FLOOD_BYTES);
+	uint8_t *back = malloc(FLOOD_BYTES);
+	int fd;
+
+	assert_true(flood != NULL && back != NULL);
+	for (size_t i = 0; i < FLOOD_BYTES; i++)
+		flood[i] = (uint8_t)(i * 7919 >> 8);
+	hall_open(&s->hall, s->url, &end_limits, NULL);
+	fd = peer_connect(s->url);
+	assert_becomes(atomic_load(&s->hall.count) == 1, BOUND_MS);
+	for (int round = 0; round < 3; round++) {
+		end_send(&s->hall.ends[0], flood, FLOOD_BYTES);
+		assert_true(wire_link_output_bytes(s->hall.ends[0].link) > 0);
+		peer_receive(fd, back, FLOOD_BYTES);
+		assert_memory_equal(back, flood, FLOOD_BYTES);
+		assert_becomes(wire_link_output_bytes(s->hall.ends[0].link) == 0, BOUND_MS);
+	}
+	peer_close(fd);
+	free(flood);
+	free(back);
 }
 
 static void *send_one(void *arg)
@@ -174,8 +207,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	    T(the_replies_of_one_read_go_out_in_one_write),    T(a_loop_outside_events_can_cork),
-	    T(what_is_much_does_not_wait_for_the_end),	       T(another_thread_is_not_corked),
+	    T(the_replies_of_one_read_go_out_in_one_write),
+	    T(a_loop_outside_events_can_cork),
+	    T(what_is_much_does_not_wait_for_the_end),
+	    T(what_the_socket_does_not_hold_follows),
+	    T(another_thread_is_not_corked),
 	    T(more_links_than_the_list_holds_are_all_written),
 #undef T
 	};

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/callers.h"
 #include "support/ends.h"
+#include "support/file.h"
 #include "support/peer.h"
 #include "support/process.h"
 #include "support/tmpdir.h"
@@ -439,6 +441,108 @@ static void a_peer_that_leaves_during_an_event_is_noticed(void **state)
 	free(l);
 }
 
+static void copy_file(const char *from, const char *to)
+{
+	char *text = file_read(from, NULL);
+
+	file_write(to, text);
+	free(text);
+}
+
+/* A server whose files are replaced while it runs. */
+struct renewal {
+	char cert[TMPDIR_FILE_BYTES];
+	char key[TMPDIR_FILE_BYTES];
+	wire_tls *server;
+	wire_tls *trusts[2]; /* the first certificate, or the second */
+	struct desk desk;
+};
+
+static void use_files(const struct renewal *r, const struct stage *s, bool second)
+{
+	copy_file(second ? s->other_cert : s->cert, r->cert);
+	copy_file(second ? s->other_key : s->key, r->key);
+}
+
+static void renewal_open(struct renewal *r, const struct stage *s)
+{
+	memset(r, 0, sizeof(*r));
+	tmpdir_file(&s->dir, "live-cert", r->cert);
+	tmpdir_file(&s->dir, "live-key", r->key);
+	use_files(r, s, false);
+	r->server = new_tls(&(struct wire_tls_options){.is_server = true, .cert_file = r->cert, .key_file = r->key});
+	r->trusts[0] = new_tls(&(struct wire_tls_options){.ca_file = s->ca, .server_name = "localhost"});
+	r->trusts[1] = new_tls(&(struct wire_tls_options){.ca_file = s->other_ca, .server_name = "localhost"});
+	desk_open(&r->desk, "tls+tcp://127.0.0.1:0", &caller_limits, r->server);
+}
+
+static void renewal_close(struct renewal *r)
+{
+	wire_tls_release(&r->server);
+	wire_tls_release(&r->trusts[0]);
+	wire_tls_release(&r->trusts[1]);
+	desk_close(&r->desk);
+}
+
+static void expect_certificate(struct renewal *r, bool second)
+{
+	for (int i = 0; i < 2; i++) {
+		struct caller c;
+
+		caller_init(&c);
+		caller_dial(&c, desk_url(&r->desk), &caller_limits, r->trusts[i]);
+		assert_becomes(atomic_load(i == second ? &c.ready : &c.closed) == 1, BOUND_MS);
+		caller_finish(&c);
+	}
+}
+
+static void whoever_connects_after_a_renewal_meets_the_new_certificate(void **state)
+{
+	struct renewal *r = calloc(1, sizeof(*r));
+	struct caller first;
+	bool is_new;
+
+	renewal_open(r, *state);
+	caller_init(&first);
+	caller_dial(&first, desk_url(&r->desk), &caller_limits, r->trusts[0]);
+	assert_becomes(atomic_load(&first.ready) == 1, BOUND_MS);
+	assert_int_equal(wire_tls_reload(r->server, &is_new), WIRE_OK);
+	assert_false(is_new);
+	for (int i = 1; i <= 10; i++) {
+		use_files(r, *state, i % 2 == 1);
+		assert_int_equal(wire_tls_reload(r->server, &is_new), WIRE_OK);
+		assert_true(is_new);
+		assert_int_equal(wire_channel_listener_renew(r->desk.listener, r->server), WIRE_OK);
+		expect_certificate(r, i % 2 == 1);
+	}
+	/* The calls that only use up a waiting accept are no callers. */
+	assert_int_equal(atomic_load(&r->desk.accepted), 21);
+	caller_ask(&first, 1, 100);
+	assert_becomes(atomic_load(&first.replies) == 1, BOUND_MS);
+	caller_finish(&first);
+	renewal_close(r);
+	free(r);
+}
+
+static void bad_files_renew_nothing(void **state)
+{
+	const struct stage *s = *state;
+	struct renewal *r = calloc(1, sizeof(*r));
+	bool is_new;
+
+	renewal_open(r, s);
+	file_write(r->cert, "no certificate\n");
+	assert_int_equal(wire_tls_reload(r->server, &is_new), WIRE_TLS);
+	assert_int_equal(unlink(r->cert), 0);
+	assert_int_equal(wire_tls_reload(r->server, &is_new), WIRE_TLS);
+	copy_file(s->other_cert, r->cert);
+	assert_int_equal(wire_tls_reload(r->server, &is_new), WIRE_TLS);
+	assert_int_equal(wire_channel_listener_renew(r->desk.listener, r->server), WIRE_OK);
+	expect_certificate(r, false);
+	renewal_close(r);
+	free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +562,8 @@ int main(void)
 	    cmocka_unit_test(a_quiet_link_outlives_its_connect_time),
 	    cmocka_unit_test(a_flush_over_tls_arrives_whole),
 	    cmocka_unit_test(a_peer_that_leaves_during_an_event_is_noticed),
+	    cmocka_unit_test(whoever_connects_after_a_renewal_meets_the_new_certificate),
+	    cmocka_unit_test(bad_files_renew_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, make_files, remove_files);

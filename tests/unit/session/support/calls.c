@@ -237,10 +237,10 @@ void expect_attribute(struct stage *s, const struct held_token *t, const char *k
 
 void session_key(const struct held_token *t, char out[static 64])
 {
-	(void)snprintf(out, 64, "lk1:s:{%.16s}:%.22s", t->handle, t->handle + 17);
+	(void)snprintf(out, 64, "lk1:s:{%.11s}:%.16s", t->handle, t->handle + 12);
 }
 
 void index_key(const struct held_token *t, char out[static 64])
 {
-	(void)snprintf(out, 64, "lk1:u:{%.16s}", t->handle);
+	(void)snprintf(out, 64, "lk1:u:{%.11s}", t->handle);
 }

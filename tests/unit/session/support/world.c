@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "compress/compress.h"
+
 keyring *keyring_of_text(const char *text)
 {
 	char path[] = "/tmp/latchkey-keyring-XXXXXX";
@@ -50,13 +52,17 @@ void world_start(struct world *w)
 	w->realm_list[1] = (struct realm){.name = SPAN_LIT("other"), .class_count = 1, .classes = w->other_classes};
 	w->realms = (struct realms){2, w->realm_list};
 	assert_int_equal(realms_seal(&w->realms, w->keys, &st), STATUS_OK);
-	w->env = (struct plan_env){
-	    .keys = w->keys, .realm = &w->realm_list[0], .now_ms = WORLD_NOW_MS, .caller = SPAN_LIT("caller")};
+	w->env = (struct plan_env){.keys = w->keys,
+				   .compressor = compressor_new(),
+				   .realm = &w->realm_list[0],
+				   .now_ms = WORLD_NOW_MS,
+				   .caller = SPAN_LIT("caller")};
 	world_fresh(w);
 }
 
 void world_stop(struct world *w)
 {
+	compressor_free(&w->env.compressor);
 	arena_free(&w->env.arena);
 	keyring_release(&w->keys);
 }
