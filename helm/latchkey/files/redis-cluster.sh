@@ -64,7 +64,8 @@ introduce() { # NODE OTHER
 }
 
 meet() {
-  within 60 is_up "127.0.0.1:$PORT" || return 0
+  # As long as the startup probe waits: a large append-only file takes minutes to read.
+  within 600 is_up "127.0.0.1:$PORT" || return 0
   # A node that knows itself only waits for setup.
   [ "$(fact "127.0.0.1:$PORT" cluster_known_nodes)" -gt 1 ] || return 0
   for node in $NODES; do introduce "127.0.0.1:$PORT" "$node"; done
