@@ -3,6 +3,7 @@
 
   data KIND NAME KEY          an entry of a ConfigMap
   rules                       the groups of the PrometheusRule, as a file of Prometheus's
+  queries DASHBOARD           the dashboard's queries, as a file of Prometheus's rules
   test-env FOLDER             the environment of the pod of `helm test`, its secrets' folders moved to FOLDER
   whole FILE                  mounts have volumes, selectors match, files that the configuration names are mounted
   restricted FILE             every pod keeps the Restricted Pod Security Standard
@@ -59,6 +60,17 @@ def data(kind, name, key):
 
 def rules():
     yaml.safe_dump(pick(documents(sys.stdin.read()), "PrometheusRule")["spec"], sys.stdout, sort_keys=False)
+
+
+def queries(dashboard):
+    found, variables = [], {"$__rate_interval": "5m", "$namespace": "ns"}
+    for panel in json.loads(pathlib.Path(dashboard).read_text())["panels"]:
+        for target in panel.get("targets", []):
+            expr = target["expr"]
+            for name, value in variables.items():
+                expr = expr.replace(name, value)
+            found.append({"record": f"query:{len(found)}", "expr": expr, "labels": {"panel": panel["title"]}})
+    yaml.safe_dump({"groups": [{"name": "dashboard", "rules": found}]}, sys.stdout)
 
 
 def test_env(folder):
@@ -211,7 +223,7 @@ def metrics(folder, printed):
 
 
 if __name__ == "__main__":
-    commands = {f.__name__.replace("_", "-"): f for f in (data, rules, test_env, whole, restricted, same, metrics)}
+    commands = {f.__name__.replace("_", "-"): f for f in (data, rules, queries, test_env, whole, restricted, same, metrics)}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         raise SystemExit(__doc__)
     sys.exit(commands[sys.argv[1]](*sys.argv[2:]))

@@ -50,7 +50,8 @@ http() { # ADDRESS PATH: the status, then the body
 }
 
 run_service() { # FOLDER: with FOLDER/config.yaml; sets service_url and admin_url
-  "$bin/latchkeyd" --config "$1/config.yaml" >"$1/log" 2>&1 &
+  : >"$1/log"
+  "$bin/latchkeyd" --config "$1/config.yaml" >>"$1/log" 2>&1 &
   services+=($!)
   is_ready() { grep -q ' ready ' "$1/log" || ! kill -0 "${services[-1]}" 2>/dev/null; }
   within 60 is_ready "$1" || true
