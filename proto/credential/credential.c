@@ -1,6 +1,7 @@
 #include "credential/credential.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SECRET_BYTES 32
@@ -41,8 +42,7 @@ bool credential_new(const char *id, char ret_text[static CREDENTIAL_CHARS_MAX + 
 	if (sodium_init() < 0)
 		return false;
 	randombytes_buf(secret, sizeof(secret));
-	memcpy(ret_text, id, id_len);
-	ret_text[id_len] = SEPARATOR;
+	(void)snprintf(ret_text, CREDENTIAL_CHARS_MAX + 1, "%s%c", id, SEPARATOR);
 	print(secret, sizeof(secret), ret_text + id_len + 1, CREDENTIAL_SECRET_CHARS + 1);
 	sodium_memzero(secret, sizeof(secret));
 	hash(ret_text, strlen(ret_text), digest);

@@ -13,7 +13,7 @@
 #define CODE_NO_REPLY ((Latchkey__V1__Code)99)
 
 /* How long a call may take beyond its own deadline before it counts as late: sanitizers and a busy machine. */
-#define LATE_MS 2000
+#define LATE_MS 10000
 
 struct session_wish {
 	const char *realm; /* NULL: "default" */
