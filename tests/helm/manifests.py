@@ -107,8 +107,15 @@ def is_mounted(path, mounts):
     return False
 
 
+# A pod's label holds the StatefulSet's name and 11 characters more; other names end as labels, too.
+NAME_MAX = {"StatefulSet": 52}
+
+
 def whole(path):
     docs, problems = load(path), []
+    for doc in docs:
+        if len(doc["metadata"]["name"]) > NAME_MAX.get(doc["kind"], 63):
+            problems.append(f"{doc['kind']} {doc['metadata']['name']}: its name is too long")
     labels = [m.get("labels", {}) for _, m, _ in pods(docs)]
     for doc, meta, spec in pods(docs):
         name = f"{doc['kind']} {doc['metadata']['name']}"

@@ -96,7 +96,8 @@ annotations:
 
 {{- define "latchkey.redisUrl" -}}
 {{- if eq .Values.redis.mode "cluster" -}}
-redis+cluster://{{ include "latchkey.redisNodes" . | replace " " "," }}
+{{- /* Six are enough to find the others, and a URL has 2000 bytes. */ -}}
+redis+cluster://{{ $nodes := include "latchkey.redisNodes" . | splitList " " }}{{ slice $nodes 0 (min 6 (len $nodes)) | join "," }}
 {{- else if eq .Values.redis.mode "embedded" -}}
 embedded:
 {{- else -}}
