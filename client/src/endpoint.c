@@ -126,9 +126,9 @@ void endpoint_set_ready(struct endpoint *endpoint, wire_channel *channel, uint64
 	endpoint->is_going = false;
 }
 
-static bool is_settled(const struct endpoint *endpoint, uint64_t now_ms)
+static bool has_lived(const struct endpoint *endpoint, uint64_t now_ms, uint64_t for_ms)
 {
-	return endpoint->state == ENDPOINT_READY && now_ms - endpoint->ready_at_ms >= CONNECTION_SETTLED_MS;
+	return endpoint->state == ENDPOINT_READY && now_ms - endpoint->ready_at_ms >= for_ms;
 }
 
 /* Who answers a new connection with the same request is shutting down: the pauses grow. */
@@ -144,7 +144,8 @@ void endpoint_give_way(struct endpoint *endpoint, uint64_t now_ms)
 		return;
 	assert(twin->state == ENDPOINT_DOWN);
 	twin->is_spare = false;
-	twin->failures = is_settled(endpoint, now_ms) ? 0 : endpoint->failures + 1;
+	twin->reason = WIRE_OK;
+	twin->failures = has_lived(endpoint, now_ms, CONNECTION_USED_MS) ? 0 : endpoint->failures + 1;
 	pause_ms = redial_delay_ms(twin->failures + 1, random_next(&endpoint->client->random));
 	twin->redial_at_ms = now_ms + pause_ms;
 }
@@ -154,12 +155,20 @@ static bool is_successor_open(const struct endpoint *endpoint)
 	return endpoint_is_open(endpoint->twin) && endpoint->twin->ready_at_ms >= endpoint->ready_at_ms;
 }
 
+/* Until then, who watches by this connection stays with its server. */
+static bool is_successor_known(const struct endpoint *endpoint)
+{
+	const struct endpoint *twin = endpoint->twin;
+
+	return twin->state == ENDPOINT_READY || (twin->state == ENDPOINT_DOWN && twin->reason != WIRE_OK);
+}
+
 bool endpoint_should_close(struct endpoint *endpoint)
 {
 	const struct endpoint *other;
 
 	if (endpoint->state != ENDPOINT_READY || !endpoint->is_going || endpoint->is_given_up ||
-	    endpoint->unanswered > 0)
+	    endpoint->unanswered > 0 || !is_successor_known(endpoint))
 		return false;
 	other = endpoint_pick(endpoint->client, endpoint);
 	if (other == NULL || other == endpoint)
@@ -175,14 +184,14 @@ void endpoint_set_down(struct endpoint *endpoint, enum wire_error reason, uint64
 {
 	lk_client *client = endpoint->client;
 	const struct endpoint *twin = endpoint->twin;
-	bool settled = is_settled(endpoint, now_ms);
+	bool settled = has_lived(endpoint, now_ms, CONNECTION_SETTLED_MS);
 
 	endpoint_move(endpoint, ENDPOINT_DOWN);
 	endpoint->channel = NULL;
 	endpoint->reason = reason;
 	/* Counted even after a good connection: it is down, and fail_fast wants to know. */
 	endpoint->failures = settled ? 1 : endpoint->failures + 1;
-	if (endpoint->is_going && twin->is_going && !is_settled(twin, now_ms))
+	if (endpoint->is_going && twin->is_going && !has_lived(twin, now_ms, CONNECTION_USED_MS))
 		endpoint->failures = twin->failures + 1;
 	endpoint->redial_at_ms = now_ms + redial_delay_ms(endpoint->failures, random_next(&client->random));
 	endpoint->is_spare = endpoint->is_going && !twin->is_spare && !twin->is_going;

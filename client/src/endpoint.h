@@ -46,6 +46,9 @@ struct endpoint {
 
 /* A connection that lived this long had been a good one: its loss starts the pauses anew. */
 #define CONNECTION_SETTLED_MS 5000
+/* One that lived this long before its server asked for another was good, too: the server does not ask each that
+ * comes. */
+#define CONNECTION_USED_MS 500
 /* So many calls in a row without any answer, and none for so long after the first of them, and the connection is taken
  * for dead: a peer that is there answers DEADLINE_EXCEEDED at least, within its sweep and a round trip. */
 #define SILENT_CALLS_MAX 3

@@ -129,9 +129,10 @@ static struct endpoint *pick_for(lk_client *client, const lk_call *call)
 	if (!method_is_long_poll(call->method))
 		return endpoint_pick(client, call->endpoint);
 	/* The successor of a connection leads to the same server, as far as one can tell. */
-	if (client->watched != NULL && client->watched->is_going && endpoint_is_open(client->watched->twin))
+	if (client->watched != NULL && client->watched->is_going && endpoint_is_open(client->watched->twin) &&
+	    !client->watched->twin->is_going)
 		client->watched = client->watched->twin;
-	if (client->watched != NULL && endpoint_is_open(client->watched) && !client->watched->is_going)
+	if (client->watched != NULL && endpoint_is_open(client->watched))
 		return client->watched;
 	picked = endpoint_pick(client, call->endpoint);
 	if (picked != NULL)

@@ -1,6 +1,6 @@
-/* nng takes a TLS listener's settings when an accept is submitted, so the one that waits would serve the next caller with
- * old ones. It can be neither canceled (what nng 1.10 cancels may never complete) nor replaced, but it can be used up.
- * A listener bound to all addresses is called at loopback. */
+/* nng takes a TLS listener's settings when an accept is submitted, so the one that waits would serve the next
+ * caller with old ones. It can be neither canceled (what nng 1.10 cancels may never complete) nor replaced, but it
+ * can be used up. A listener bound to all addresses is called at loopback. */
 
 #include "wire/bell.h"
 

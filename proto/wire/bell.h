@@ -14,7 +14,8 @@ struct bell {
 /* For a listener bound to that address. False: it cannot be called from here. */
 bool bell_open(const nng_sockaddr *bound, struct bell *ret) __attribute__((warn_unused_result));
 
-/* Connects, and hangs up. When this returns the connection stands in the listener's queue, unless the queue is full of others. */
+/* Connects, and hangs up. When this returns the connection stands in the listener's queue, unless the queue is full
+ * of others. */
 void bell_ring(struct bell *b);
 
 #endif

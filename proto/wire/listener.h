@@ -27,8 +27,9 @@ enum wire_error wire_listener_open(const struct wire_listener_options *options,
 /* The address bound, as a URL with the real port. Lives as long as the listener. */
 const char *wire_listener_url(const wire_listener *l);
 
-/* Accepts with these settings, or what a reload has made of them, from now on: whoever connects after this has returned meets them.
- * Only of a tls+tcp listener; tls as for wire_listener_open. On failure nothing changes. */
+/* Accepts with these settings, or what a reload has made of them, from now on: whoever connects after this has returned
+ * meets them, but for one if the process is out of file descriptors. Only of a tls+tcp listener; tls as for
+ * wire_listener_open. On failure nothing changes. */
 enum wire_error wire_listener_renew(wire_listener *l, wire_tls *tls) __attribute__((warn_unused_result));
 
 /* Stops accepting, waits until no `accepted` runs, removes an ipc socket, frees and nulls *l. Accepts NULL in it.

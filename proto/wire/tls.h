@@ -26,8 +26,8 @@ enum wire_error wire_tls_new(const struct wire_tls_options *options, wire_tls **
     __attribute__((warn_unused_result));
 
 /* Reads the same files again: connections that are dialed from now on use what is in them; a listener does once
- * wire_listener_renew was called; those that are open go on. *ret_is_new: something differs from before. On failure, which is as of
- * wire_tls_new, nothing changes. */
+ * wire_listener_renew was called; those that are open go on. *ret_is_new: something differs from before. On
+ * failure, which is as of wire_tls_new, nothing changes. */
 enum wire_error wire_tls_reload(wire_tls *tls, bool *ret_is_new) __attribute__((warn_unused_result));
 
 /* Drops the caller's reference and nulls *tls; accepts NULL in it. */

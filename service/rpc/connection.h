@@ -23,7 +23,8 @@ void connection_begin(struct connection *c, struct exchange *x);
 /* Sends the reply, if anybody is there, and lets go of the exchange. An empty body: there was no memory for one, and the
  * connection is closed, so that the caller learns that the outcome is unknown. */
 void connection_answer(struct connection *c, struct exchange *x, span body);
-/* Whether the caller is to be told to move on, with the reply to a frame that arrived then: the server drains, or the connection is old. */
+/* Whether the caller is to be told to move on, with the reply to a frame that arrived then: the server drains, or
+ * the connection is old. */
 bool connection_sends_away(struct connection *c, uint64_t arrived_ms);
 /* The exchange's memory goes: another frame may come in its place. */
 void connection_unhold(struct connection *c);
@@ -35,5 +36,7 @@ void connection_note_stranger(struct connection *c);
 size_t connection_sweep(struct connection *c, const struct exchange_cutoff *cutoff);
 
 void connection_close(struct connection *c);
+/* Nobody is there any more who could hear an answer. */
+bool connection_is_closed(struct connection *c);
 
 #endif

@@ -239,16 +239,32 @@ static void carry_on(struct exchange *x, struct task *task, enum call_next next)
 		reply(x);
 }
 
+/* What the call waited for, a lock or a lease, would be kept from others by somebody who does not know that he has it. */
+static void refuse_unheard(struct call *call)
+{
+	struct status st;
+
+	(void)status_set(&st, STATUS_CANCELLED, "the caller has hung up while the call waited");
+	call_refuse(call, &st);
+}
+
 void exchange_wake(struct sleeper *sleeper)
 {
 	struct task *task = (struct task *)(void *)((uint8_t *)sleeper - offsetof(struct task, sleeper));
 	struct exchange *x = sleeper->exchange;
+	const bool is_heard = !connection_is_closed(x->connection);
 	bool is_pending;
+	bool is_last;
 
 	(void)pthread_mutex_lock(&x->lock);
 	is_pending = task->call->state == CALL_PENDING;
+	if (is_pending && !is_heard)
+		refuse_unheard(task->call);
+	is_last = take_reply(x);
 	(void)pthread_mutex_unlock(&x->lock);
-	if (!is_pending)
+	if (is_last)
+		reply(x);
+	if (!is_pending || !is_heard)
 		return;
 	/* What comes from now on is news again. */
 	task->plan.seen = auth_news_count(x->group.core->options.auth_news, task->plan.place);

@@ -49,7 +49,8 @@ bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, bool is
 /* A status text, its code, the protocol and retry_after_ms with their tags. */
 #define FRAME_REFUSAL_BYTES_MAX 256
 
-/* A reply frame that refuses the request frame as a whole; with UNAVAILABLE it sends the caller away. Returns the bytes written. */
+/* A reply frame that refuses the request frame as a whole; with UNAVAILABLE it sends the caller away. Returns the
+ * bytes written. */
 size_t frame_encode_refusal(const struct status *st, uint8_t out[static FRAME_REFUSAL_BYTES_MAX]);
 
 #endif

@@ -60,7 +60,8 @@ bool rpc_server_wait_realms(rpc_server *s, uint32_t timeout_ms);
 /* The address of listener i, with the real port; NULL beyond the last. */
 const char *rpc_server_url(const rpc_server *s, size_t i);
 
-/* Listener i, which has TLS, takes these settings, or what a reload has made of them, for whoever connects from now on. */
+/* Listener i, which has TLS, takes these settings, or what a reload has made of them, for whoever connects from now
+ * on. */
 enum status_code rpc_server_renew(rpc_server *s, size_t i, wire_tls *tls, struct status *st) MUST_CHECK;
 
 /* Frames that arrive from now on are served with this keyring, which is retained; those in flight end with the one they

@@ -1,6 +1,8 @@
-/* What an operator does while callers call: instances replaced one after the other, certificates renewed. No call fails. */
+/* What an operator does while callers call: instances replaced one after the other, certificates renewed. No call
+ * fails. */
 
 #include <latchkey/latchkey.h>
+#include <latchkey/watch.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,7 +19,7 @@
 #define THREADS	     4
 #define RESTARTS     20
 #define RENEWALS     10
-#define REPLACEMENTS 10 /* of an old connection */
+#define REPLACEMENTS 3 /* of an old connection, at one of the instances */
 #define CONFIG_BYTES 2048
 #define TOKEN_BYTES  106
 /* Between two disturbances: calls of every thread, so that each meets connections in use. */
@@ -141,13 +143,13 @@ static void test_two_instances_restarted_in_turn(void **state)
 {
 	static const char config[] = "drain: { delay_ms: 100 }\n";
 	struct lk_options options = LK_OPTIONS_INIT;
-	struct latchkeyd second;
+	struct latchkeyd second; /* which drains without a delay */
 	struct scene scene;
 	struct load load;
 
 	(void)state;
 	scene_open(&scene, config, NULL);
-	scene_add(&scene, config, scene.redis.url, &second);
+	scene_add(&scene, NULL, scene.redis.url, &second);
 	load_start(&load, client_of(&options, scene.service.url, second.url));
 	load_await(&load, CALLS_BETWEEN);
 	for (int i = 0; i < RESTARTS; i++) {
@@ -163,6 +165,61 @@ static void test_two_instances_restarted_in_turn(void **state)
 	scene_close(&scene);
 }
 
+/* Somebody who watches all the while. */
+struct watcher {
+	lk_client *client;
+	pthread_t thread;
+	atomic_bool is_over;
+	atomic_uint events;
+	atomic_uint answers;
+	atomic_uint gaps;
+	atomic_uint failures;
+};
+
+static void *watch_on(void *arg)
+{
+	struct watcher *w = arg;
+	struct lk_session_watch_request request = LK_SESSION_WATCH_REQUEST_INIT;
+	lk_events *events = NULL;
+
+	request.timeout_ms = BOUND_MS;
+	request.events_max = 500;
+	while (!atomic_load(&w->is_over)) {
+		lk_events *next = NULL;
+
+		if (lk_session_watch(w->client, &request, &next, NULL) != LK_OK) {
+			atomic_fetch_add(&w->failures, 1);
+			continue;
+		}
+		lk_events_free(&events);
+		events = next;
+		request.cursor = lk_events_cursor(events);
+		atomic_fetch_add(&w->gaps, lk_events_gap(events));
+		atomic_fetch_add(&w->events, (unsigned)lk_events_count(events));
+		atomic_fetch_add(&w->answers, 1);
+	}
+	lk_events_free(&events);
+	return NULL;
+}
+
+static void watcher_start(struct watcher *w, lk_client *client)
+{
+	memset(w, 0, sizeof(*w));
+	w->client = client;
+	assert_int_equal(pthread_create(&w->thread, NULL, watch_on, w), 0);
+}
+
+/* While events still come. */
+static void watcher_end(struct watcher *w)
+{
+	atomic_store(&w->is_over, true);
+	pthread_join(w->thread, NULL);
+	assert_int_equal(w->failures, 0);
+	assert_int_equal(w->gaps, 0);
+	assert_int_not_equal(w->events, 0);
+	print_message("%u events in %u answers, no gap\n", w->events, w->answers);
+}
+
 /* By a connection that is young. */
 static uint64_t accepted(struct scene *scene)
 {
@@ -170,25 +227,30 @@ static uint64_t accepted(struct scene *scene)
 	return server_counter(&scene->caller, "latchkey_connections_accepted_total");
 }
 
-/* One address in front of one instance, as a load balancer gives: connections that are old are replaced all the time. */
+/* Connections that are old are replaced all the time, and each by one to the same instance: who watches misses
+ * nothing. */
 static void test_connections_age(void **state)
 {
-	static const char config[] = "connections: { age_max_ms: 200 }\n";
+	static const char config[] = "connections: { age_max_ms: 2000 }\n";
 	struct lk_options options = LK_OPTIONS_INIT;
+	struct latchkeyd second;
+	struct watcher watcher;
 	struct scene scene;
 	struct load load;
 	uint64_t before;
-	unsigned own = 1; /* those of this test itself */
+	unsigned own = 0; /* those of this test itself */
 
 	(void)state;
 	scene_open(&scene, config, NULL);
+	scene_add(&scene, config, scene.redis.url, &second);
 	before = accepted(&scene);
-	load_start(&load, client_of(&options, scene.service.url, NULL));
-	do {
-		load_await(&load, CALLS_BETWEEN);
-	} while (accepted(&scene) < before + own++ + REPLACEMENTS && own < 1000);
-	assert_true(own < 1000);
+	load_start(&load, client_of(&options, scene.service.url, second.url));
+	watcher_start(&watcher, load.client);
+	assert_becomes(accepted(&scene) >= before + ++own + REPLACEMENTS, 2 * BOUND_MS);
+	watcher_end(&watcher);
 	load_end(&load);
+	latchkeyd_stop(&second);
+	latchkeyd_remove(&second);
 	scene_close(&scene);
 }
 

@@ -1,4 +1,5 @@
-/* TLS and mutual TLS on the running service: whom it serves, whom it does not, and what it is told when its files change. */
+/* TLS and mutual TLS on the running service: whom it serves, whom it does not, and what it is told when its files
+ * change. */
 
 #include <latchkey/latchkey.h>
 #include <signal.h>
@@ -148,9 +149,9 @@ static void expect_refused(const struct lk_options *options, const char *url)
 	assert_int_equal(calls_carried_out(), before + 1);
 }
 
-static unsigned logged(const char *what)
+static unsigned logged_by(const struct latchkeyd *d, const char *what)
 {
-	char *log = latchkeyd_log(&service);
+	char *log = latchkeyd_log(d);
 	unsigned count = 0;
 
 	for (const char *at = log; (at = strstr(at, what)) != NULL; at++)
@@ -159,13 +160,23 @@ static unsigned logged(const char *what)
 	return count;
 }
 
+static unsigned logged(const char *what)
+{
+	return logged_by(&service, what);
+}
+
 /* SIGHUP, and one more line that says this. */
+static void reload_by(const struct latchkeyd *d, const char *event)
+{
+	const unsigned before = logged_by(d, event);
+
+	process_signal(&d->process, SIGHUP);
+	assert_becomes(logged_by(d, event) == before + 1, BOUND_MS);
+}
+
 static void reload(const char *event)
 {
-	const unsigned before = logged(event);
-
-	process_signal(&service.process, SIGHUP);
-	assert_becomes(logged(event) == before + 1, BOUND_MS);
+	reload_by(&service, event);
 }
 
 static void test_a_good_caller_is_served(void **state)
@@ -288,6 +299,44 @@ static void test_bad_files_are_refused_and_change_nothing(void **state)
 	expect_served(&options);
 }
 
+static void cut_off(const struct redis_server *r)
+{
+	freeReplyObject(redis_server_command(r, "CLIENT KILL TYPE normal SKIPME yes"));
+	freeReplyObject(redis_server_command(r, "CLIENT KILL TYPE pubsub"));
+}
+
+/* The authority in the file decides about connections that are opened from then on. */
+static void test_files_for_redis_are_read_again(void **state)
+{
+	struct redis_server_options secure = {.tls = &good};
+	struct latchkeyd d;
+	struct redis_server r;
+	char config[CONFIG_BYTES];
+	char ca[TMPDIR_FILE_BYTES];
+	char url[64];
+
+	(void)state;
+	tmpdir_file(&dir, "redis-ca.pem", ca);
+	copy_file(good.ca, ca);
+	redis_server_init(&r, &secure);
+	redis_server_start(&r);
+	(void)snprintf(url, sizeof(url), "rediss://127.0.0.1:%u", r.tls_port);
+	(void)snprintf(config, sizeof(config), "redis: { tls_ca: %s, tls_server_name: %s }\n", ca, CERTIFICATE_NAME);
+	latchkeyd_init(&d, &(struct latchkeyd_options){.redis_url = url, .config = config});
+	latchkeyd_start_serving(&d);
+	copy_file(other.ca, ca);
+	reload_by(&d, "certificates_reloaded");
+	assert_true(latchkeyd_is_serving(&d));
+	cut_off(&r);
+	assert_becomes(!latchkeyd_is_serving(&d), BOUND_MS);
+	copy_file(good.ca, ca);
+	reload_by(&d, "certificates_reloaded");
+	assert_becomes(latchkeyd_is_serving(&d), BOUND_MS);
+	latchkeyd_stop(&d);
+	latchkeyd_remove(&d);
+	redis_server_remove(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +349,7 @@ int main(void)
 	    cmocka_unit_test(test_an_expired_caller_is_refused),
 	    cmocka_unit_test(test_plaintext_is_refused),
 	    cmocka_unit_test(test_bad_files_are_refused_and_change_nothing),
+	    cmocka_unit_test(test_files_for_redis_are_read_again),
 	};
 
 	return cmocka_run_group_tests(tests, open_service, close_service);

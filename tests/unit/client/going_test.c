@@ -1,4 +1,5 @@
-/* A server that asks for another connection (going_away): the new one is opened first, nothing fails, nothing is cut off. */
+/* A server that asks for another connection (going_away): the new one is opened first, nothing fails, nothing is
+ * cut off. */
 
 #include <setjmp.h>
 #include <stdarg.h>
