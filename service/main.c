@@ -549,6 +549,12 @@ static enum exit_status print_config(struct config *c)
 	return ok ? EXIT_DONE : fail(EXIT_FAILED, "cannot write the configuration to standard output");
 }
 
+static enum exit_status print_schema(void)
+{
+	return config_print_schema(stdout) ? EXIT_DONE
+					   : fail(EXIT_FAILED, "cannot write the schema to standard output");
+}
+
 /* With the keyring at hand also what hangs on it: whether it opens, and whether realms and classes can be told apart. */
 static enum exit_status check_config(struct config *c)
 {
@@ -588,6 +594,8 @@ int main(int argc, char **argv)
 		return promote_key(args.keyring, args.key);
 	case ARGS_PRINT_METRICS:
 		return catalog_print(stdout) ? EXIT_DONE : fail(EXIT_FAILED, "cannot write to standard output");
+	case ARGS_PRINT_SCHEMA:
+		return print_schema();
 	default:
 		break;
 	}

@@ -176,6 +176,9 @@ const char *config_find_file(char *const *environment);
 /* Writes YAML that loads to the same again, each key explained; passwords masked. False: out cannot be written. */
 bool config_print(const struct config *c, FILE *out) MUST_CHECK;
 
+/* Writes the JSON Schema of the file, from the same tables. False: out cannot be written. */
+bool config_print_schema(FILE *out) MUST_CHECK;
+
 /* Calls report for each key and list that differs. */
 void config_compare(const struct config *a, const struct config *b,
 		    void (*report)(void *owner, const char *path, bool is_reloadable), void *owner);
