@@ -14,9 +14,11 @@ set(CMAKE_C_FLAGS_MINSIZEREL "-Os -D_FORTIFY_SOURCE=2")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 
 # Optimized as a whole, which spares a Get about a twentieth: those that lk_link_whole names. gcc keeps ordinary code in
-# the objects besides, so that the many test programs link as fast as ever.
+# the objects besides, so that the many test programs link as fast as ever. Off where functions are told apart, which that
+# inlines into one another across files.
+option(LK_LTO "Optimize service and library as a whole (gcc)" ON)
 set(LK_LINK_WHOLE OFF)
-if(CMAKE_C_COMPILER_ID STREQUAL GNU AND NOT LK_SANITIZE AND NOT LK_FUZZ)
+if(LK_LTO AND CMAKE_C_COMPILER_ID STREQUAL GNU AND NOT LK_SANITIZE AND NOT LK_FUZZ)
   set(LK_LINK_WHOLE $<OR:$<CONFIG:Release>,$<CONFIG:RelWithDebInfo>>)
   target_compile_options(lk_flags INTERFACE $<${LK_LINK_WHOLE}:-flto=auto> $<${LK_LINK_WHOLE}:-ffat-lto-objects>)
 endif()

@@ -13,8 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "auth/auth.h"
 #include "auth/news.h"
+#include "base/catalog.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -28,6 +30,7 @@
 #include "ops/signals.h"
 #include "ops/state_dir.h"
 #include "ops/welcome.h"
+#include "overview.h"
 #include "realm/realm.h"
 #include "redis/redis.h"
 #include "redis/url.h"
@@ -85,6 +88,8 @@ struct service {
 	auth_news *auth_news;
 	redis *redis;
 	rpc_server *rpc;
+	struct overview overview;
+	admin *admin;
 };
 
 static enum exit_status fail(enum exit_status status, const char *text)
@@ -127,7 +132,8 @@ static void log_redis_event(void *owner, const struct redis_event *e)
 
 static enum status_code allow_files(const struct config *c, struct status *st)
 {
-	return harden_allow_files((uint64_t)c->connections.max + c->redis.connections + c->listener_count + FILES_SPARE,
+	return harden_allow_files((uint64_t)c->connections.max + c->redis.connections + c->listener_count +
+				      c->admin.connections_max + FILES_SPARE,
 				  st);
 }
 
@@ -316,6 +322,16 @@ static enum status_code open_rpc(struct service *s, struct status *st)
 	return rpc_server_new(&o, &s->rpc, st);
 }
 
+/* Before Redis is waited for: probes are answered from here on. */
+static enum status_code open_admin(struct service *s, struct status *st)
+{
+	s->overview.rpc = s->rpc;
+	s->overview.store = redis_store(s->redis);
+	s->overview.recent = s->recent;
+	s->overview.realms = &s->realms;
+	return overview_open_admin(&s->overview, s->config, &s->admin, st);
+}
+
 static enum status_code listen_on(struct service *s, size_t i, struct status *st)
 {
 	const struct config_listener *l = &s->config->listeners[i];
@@ -366,11 +382,13 @@ static enum status_code service_start(struct service *s, struct status *st)
 	    (code = keyring_file_load(s->config, &s->keys, st)) != STATUS_OK ||
 	    (code = load_callers(s, st)) != STATUS_OK || (code = make_realms(s, st)) != STATUS_OK ||
 	    (code = tls_files_load_redis(s->config, &s->redis_tls, st)) != STATUS_OK ||
-	    (code = open_redis(s, st)) != STATUS_OK || (code = open_rpc(s, st)) != STATUS_OK)
+	    (code = open_redis(s, st)) != STATUS_OK || (code = open_rpc(s, st)) != STATUS_OK ||
+	    (code = open_admin(s, st)) != STATUS_OK)
 		return code;
 	await_redis(s);
 	for (size_t i = 0; i < s->config->listener_count && code == STATUS_OK; i++)
 		code = listen_on(s, i, st);
+	atomic_store(&s->overview.is_listening, code == STATUS_OK);
 	return code;
 }
 
@@ -425,6 +443,7 @@ static enum exit_status service_drain(struct service *s)
 
 static void service_free(struct service *s)
 {
+	admin_close(&s->admin);
 	rpc_server_free(&s->rpc);
 	redis_close(&s->redis);
 	recent_free(&s->recent);
@@ -530,6 +549,12 @@ static enum exit_status print_config(struct config *c)
 	return ok ? EXIT_DONE : fail(EXIT_FAILED, "cannot write the configuration to standard output");
 }
 
+static enum exit_status print_schema(void)
+{
+	return config_print_schema(stdout) ? EXIT_DONE
+					   : fail(EXIT_FAILED, "cannot write the schema to standard output");
+}
+
 /* With the keyring at hand also what hangs on it: whether it opens, and whether realms and classes can be told apart. */
 static enum exit_status check_config(struct config *c)
 {
@@ -567,6 +592,10 @@ int main(int argc, char **argv)
 		return add_key(args.keyring);
 	case ARGS_PROMOTE_KEY:
 		return promote_key(args.keyring, args.key);
+	case ARGS_PRINT_METRICS:
+		return catalog_print(stdout) ? EXIT_DONE : fail(EXIT_FAILED, "cannot write to standard output");
+	case ARGS_PRINT_SCHEMA:
+		return print_schema();
 	default:
 		break;
 	}

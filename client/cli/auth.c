@@ -39,6 +39,8 @@ int verb_auth_lookup(const struct line *line, lk_client *client)
 	lk_auth_answer *answer;
 	int status;
 
+	if (line->no_lease && line->lease_ms > 0)
+		return usage_error("--lease does not go with --no-lease");
 	for (unsigned i = 0; i < line->group_count; i++)
 		groups[i] = lk_text(line->groups[i]);
 	request.subject = lk_text(line->args[0]);

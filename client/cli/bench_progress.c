@@ -44,7 +44,8 @@ void bench_progress_show(const struct bench_load *load, struct bench_progress *p
 	done = count_done(load);
 	(void)fprintf(stderr, "%s%4" PRIu64 " s of %u  ", p->is_terminal ? "\r" : "",
 		      (now_ns - p->start_ns) / BENCH_SECOND_NS, bench->warmup_s + bench->seconds);
-	if (now_ns < load->from_ns)
+	/* Of the second that has just ended, which is not in step with the warm-up to the nanosecond. */
+	if (p->next_ns <= load->from_ns + BENCH_SECOND_NS / 2)
 		(void)fputs("warming up", stderr);
 	else
 		(void)fprintf(stderr, "%9" PRIu64 " calls/s  %" PRIu64 " failed", done - p->done, count_failed(load));

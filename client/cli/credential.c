@@ -8,6 +8,20 @@
 #include "text.h"
 #include "verbs.h"
 
+/* As the service's file has them: names with commas and no blanks between, or the line that is printed is refused there. */
+static bool are_roles(const char *list)
+{
+	for (;;) {
+		size_t len = strcspn(list, ",");
+
+		if (!credential_id_is_valid(list, len))
+			return false;
+		if (list[len] == '\0')
+			return true;
+		list += len + 1;
+	}
+}
+
 int verb_credential_new(const struct line *line, lk_client *client)
 {
 	const char *id = line->args[0];
@@ -20,6 +34,9 @@ int verb_credential_new(const struct line *line, lk_client *client)
 		return usage_error("ID \"%s\": 1 to %d of a-z 0-9 - _", id, CREDENTIAL_ID_CHARS_MAX);
 	if (line->role == NULL)
 		return usage_error("--role is missing: what the caller may do, such as --role frontend");
+	if (!are_roles(line->role))
+		return usage_error("--role \"%s\": names of 1 to %d of a-z 0-9 - _, with commas and no blanks between",
+				   line->role, CREDENTIAL_ID_CHARS_MAX);
 	if (!credential_new(id, text, hash))
 		return usage_error("there is no randomness to be had");
 	if (line->json)

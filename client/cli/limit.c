@@ -34,6 +34,8 @@ int verb_limit_check(const struct line *line, lk_client *client)
 		return usage_error("limit check needs --limit and --per: so many in each span of so many seconds");
 	if (line->peek && line->cost > 0)
 		return usage_error("--cost does not go with --peek, which takes nothing");
+	if (line->burst > 0 && line->algorithm != LK_LIMIT_GCRA && line->algorithm != LK_LIMIT_TOKEN_BUCKET)
+		return usage_error("--burst goes with gcra and token-bucket: a window has its limit at once");
 	request.name = lk_text(line->args[0]);
 	request.algorithm = line->algorithm;
 	request.limit = line->limit;

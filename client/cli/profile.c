@@ -77,6 +77,14 @@ static int update(const struct line *line, lk_client *client, const struct lk_pr
 	return print_version(line, version);
 }
 
+static int expect_one(const struct line *line)
+{
+	if (line->expected_version > 0 && line->expect_none)
+		return usage_error(
+		    "--expect does not go with --expect-none: there is such a version, or there is none");
+	return EXIT_DONE;
+}
+
 int verb_profile_set(const struct line *line, lk_client *client)
 {
 	struct lk_profile_update_request request = update_of(line);
@@ -84,7 +92,7 @@ int verb_profile_set(const struct line *line, lk_client *client)
 	struct lk_attribute given[ATTRIBUTES_MAX];
 	unsigned count = line->arg_count - 1;
 
-	if (!take_attributes((const char *const *)&line->args[1], count, given))
+	if (expect_one(line) != EXIT_DONE || !take_attributes((const char *const *)&line->args[1], count, given))
 		return EXIT_USAGE;
 	if (count == 0 && !line->replace)
 		return usage_error("nothing to set: give K=V");
@@ -150,6 +158,8 @@ int verb_profile_incr(const struct line *line, lk_client *client)
 	uint64_t version;
 	bool written;
 
+	if (expect_one(line) != EXIT_DONE)
+		return EXIT_USAGE;
 	request.increment = increments;
 	request.increment_count = line->arg_count - 1;
 	for (size_t i = 0; i < request.increment_count; i++)
@@ -233,10 +243,12 @@ static json_t *json_of_change(const lk_change *change)
 	}
 	for (size_t i = 0; i < lk_change_removed_count(change); i++)
 		(void)json_array_append_new(removed, json_of_bytes(lk_change_removed_at(change, i)));
-	return json_pack("{s:o, s:s, s:o, s:I, s:o, s:I, s:o, s:o}", "id", json_of_bytes(lk_change_id(change)), "kind",
-			 lk_change_kind_name(lk_change_kind_of(change)), "user", json_of_bytes(lk_change_user(change)),
-			 "version", (json_int_t)lk_change_version(change), "at", json_of_time(lk_change_at_ms(change)),
-			 "deliveries", (json_int_t)lk_change_deliveries(change), "set", set, "removed", removed);
+	return json_pack("{s:o, s:s, s:o, s:I, s:o, s:o, s:I, s:o, s:o}", "id", json_of_bytes(lk_change_id(change)),
+			 "kind", lk_change_kind_name(lk_change_kind_of(change)), "user",
+			 json_of_bytes(lk_change_user(change)), "version", (json_int_t)lk_change_version(change),
+			 "created_at", json_of_time(lk_change_created_at_ms(change)), "at",
+			 json_of_time(lk_change_at_ms(change)), "deliveries", (json_int_t)lk_change_deliveries(change),
+			 "set", set, "removed", removed);
 }
 
 /* Not what the fields hold: that is the user's, and --json has it. */
@@ -279,6 +291,9 @@ static int print_changes(const struct line *line, lk_changes *changes)
 	}
 	if (lk_changes_died(changes) > 0)
 		(void)fprintf(stderr, "latchkey: %" PRIu32 " more were put among the dead\n", lk_changes_died(changes));
+	if (lk_changes_behind(changes) > 0)
+		(void)fprintf(stderr, "latchkey: about %" PRIu64 " more wait for the group\n",
+			      lk_changes_behind(changes));
 	lk_changes_free(&changes);
 	return say_done(written);
 }

@@ -1,5 +1,6 @@
 /* The verbs of visitors. Ids from the standard input go out in batches: a whole day's log may come that way. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <latchkey/visitors.h>
 #include <stdio.h>
@@ -77,6 +78,9 @@ static int add_lines(struct recording *r)
 			status = add(r, id, len);
 	}
 	free(id);
+	/* What cannot be read is no end of it. */
+	if (status == EXIT_DONE && ferror(stdin) != 0)
+		return usage_error("cannot read the standard input: %s", strerror(errno));
 	return status;
 }
 

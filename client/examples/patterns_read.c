@@ -102,8 +102,11 @@ static int cache_aside(lk_client *client)
 	if (lk_auth_lookup(client, &lookup, &answer, &error) != LK_OK)
 		return failed("cache-aside", &error);
 	if (lk_auth_state_of(answer) == LK_AUTH_MISS) {
+		const char *found = database_may_edit("ben", "42");
+
 		fill.lease = lk_auth_answer_lease(answer);
-		fill.answer = lk_text(database_may_edit("ben", "42"));
+		fill.answer = lk_text(found);
+		fill.negative = found == NULL; /* or it would be an answer, an empty one */
 		if (lk_auth_fill(client, &fill, &stored, NULL, &error) != LK_OK)
 			fprintf(stderr, "not kept: %s\n", error.message); /* the answer is good all the same */
 	}
@@ -178,8 +181,25 @@ static int refresh_ahead(lk_client *client, const char *user, const char *docume
 	return EXIT_SUCCESS;
 }
 
+/* What an earlier run left, or the steps would not find what they say. */
+static int start_anew(lk_client *client)
+{
+	static const char *const users[] = {"ann", "ben", "carol"};
+	struct lk_auth_forget_request forget = LK_AUTH_FORGET_REQUEST_INIT;
+	struct lk_error error = LK_ERROR_INIT;
+
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		forget.subject = lk_text(users[i]);
+		if (lk_auth_forget(client, &forget, NULL, &error) != LK_OK)
+			return failed("start anew", &error);
+	}
+	return EXIT_SUCCESS;
+}
+
 static int read_all(lk_client *client)
 {
+	if (start_anew(client) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
 	if (read_through(client) != EXIT_SUCCESS || cache_aside(client) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	if (negative_caching(client) != EXIT_SUCCESS || stampede(client) != EXIT_SUCCESS)

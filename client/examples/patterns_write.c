@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- Where the truth is: a row of a database, with a version of its own ---- */
+/* ---- Where the truth is: a row of a database. Of each field it keeps of which version it is, and of a copy of a
+ * profile's besides when that profile was created ---- */
 
 struct row {
 	char theme[32];
 	uint64_t version;
+	uint64_t created_at_ms;
 };
 
 static struct row database;
@@ -95,15 +97,37 @@ static int write_behind(lk_client *client, const char *user, const char *theme)
 }
 
 /* One change into the database. Changes come at least once, and after a failure in another order: only what is newer
- * than what is there is written. */
+ * than what is there is written. By the field, not by the row: a late change of another field is none of an older row. */
+static bool is_newer(const lk_change *change)
+{
+	const uint64_t created = lk_change_created_at_ms(change);
+
+	/* A profile that was made anew is another, and its versions may begin anew. */
+	if (created != database.created_at_ms)
+		return created > database.created_at_ms;
+	return lk_change_version(change) > database.version;
+}
+
 static void apply(const lk_change *change)
 {
+	const enum lk_change_kind kind = lk_change_kind_of(change);
+	bool is_meant = kind == LK_CHANGE_PUT || kind == LK_CHANGE_DELETED; /* those are about all fields */
+	const char *theme = "";
+
+	for (size_t i = 0; i < lk_change_removed_count(change); i++)
+		is_meant |= strcmp(lk_change_removed_at(change, i).data, "theme") == 0;
 	for (size_t i = 0; i < lk_change_set_count(change); i++) {
 		struct lk_profile_field field = lk_change_set_at(change, i);
 
-		if (strcmp(field.name.data, "theme") == 0 && lk_change_version(change) > database.version)
-			database_write(field.value.data, lk_change_version(change));
+		if (strcmp(field.name.data, "theme") == 0) {
+			is_meant = true;
+			theme = field.value.data;
+		}
 	}
+	if (!is_meant || !is_newer(change))
+		return;
+	database_write(theme, lk_change_version(change));
+	database.created_at_ms = lk_change_created_at_ms(change);
 }
 
 /* The worker that writes behind, in as many processes as you like: each is a consumer of one group. Returns how many
@@ -134,6 +158,21 @@ static int write_what_is_behind(lk_client *client)
 	err = count > 0 ? lk_profile_ack(client, &ack, NULL, &error) : LK_OK;
 	lk_changes_free(&changes);
 	return err == LK_OK ? count : -failed("ack", &error);
+}
+
+/* What goes from the profile goes from the database as well. */
+static int write_behind_what_went(lk_client *client, const char *user)
+{
+	struct lk_profile_delete_request drop = LK_PROFILE_DELETE_REQUEST_INIT;
+	struct lk_error error = LK_ERROR_INIT;
+	int count = 0;
+
+	drop.user = lk_text(user);
+	if (lk_profile_delete(client, &drop, NULL, &error) != LK_OK)
+		return failed("delete", &error);
+	while (database.theme[0] != '\0' && count >= 0)
+		count = write_what_is_behind(client);
+	return expect("what went", count > 0);
 }
 
 /* ---- Write-around: the database alone; the cached answer is forgotten ---- */
@@ -232,11 +271,28 @@ static int follow_events(lk_client *client, lk_events **cursor, void (*drop)(con
 
 /* ---- All of it ---- */
 
+/* What an earlier run left, or the steps would not find what they say. */
+static int start_anew(lk_client *client)
+{
+	static const char *const users[] = {"ann", "ben"};
+	struct lk_auth_forget_request forget = LK_AUTH_FORGET_REQUEST_INIT;
+	struct lk_error error = LK_ERROR_INIT;
+
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		forget.subject = lk_text(users[i]);
+		if (lk_auth_forget(client, &forget, NULL, &error) != LK_OK)
+			return failed("start anew", &error);
+	}
+	return EXIT_SUCCESS;
+}
+
 static int write_all(lk_client *client)
 {
 	char theme[32];
 	int count = 0;
 
+	if (start_anew(client) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
 	if (write_through(client, "ann", "dark") != EXIT_SUCCESS || read_theme(client, "ann", theme) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	if (expect("write-through", strcmp(theme, "dark") == 0 && strcmp(database.theme, "dark") == 0) != EXIT_SUCCESS)
@@ -245,7 +301,9 @@ static int write_all(lk_client *client)
 		return EXIT_FAILURE;
 	while (strcmp(database.theme, "light") != 0 && count >= 0)
 		count = write_what_is_behind(client);
-	return expect("write-behind", count > 0);
+	if (expect("write-behind", count > 0) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	return write_behind_what_went(client, "ann");
 }
 
 static int forget_all(lk_client *client)

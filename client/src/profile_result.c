@@ -24,6 +24,7 @@ struct lk_change {
 	enum lk_change_kind kind;
 	struct lk_bytes user;
 	uint64_t version;
+	uint64_t created_at_ms;
 	uint64_t at_ms;
 	uint32_t deliveries;
 	size_t set_count;
@@ -166,6 +167,7 @@ static void fill_change(struct blob *blob, const Latchkey__V1__ProfileChange *fr
 	to->kind = (size_t)from->kind < KINDS ? (enum lk_change_kind)from->kind : LK_CHANGE_UNKNOWN;
 	to->user = copy(blob, from->user);
 	to->version = from->version;
+	to->created_at_ms = from->created_at_ms;
 	to->at_ms = from->at_ms;
 	to->deliveries = from->deliveries;
 	to->set_count = from->n_set;
@@ -261,6 +263,11 @@ struct lk_bytes lk_change_user(const lk_change *change)
 uint64_t lk_change_version(const lk_change *change)
 {
 	return change->version;
+}
+
+uint64_t lk_change_created_at_ms(const lk_change *change)
+{
+	return change->created_at_ms;
 }
 
 uint64_t lk_change_at_ms(const lk_change *change)

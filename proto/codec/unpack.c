@@ -3,13 +3,16 @@
  *
  * A repeated field's entries are counted when the first is met, by skimming what is left of the message, so that the
  * array is allocated once and an excess is refused before anything is. A message field that comes twice is read into
- * the same struct, which is what merging means. */
+ * the same struct, which is what merging means: what was repeated in the first then needs an array for both. */
 
 #include <assert.h>
 #include <string.h>
 
 #include "codec/bytes.h"
 #include "codec/codec.h"
+
+/* Of tags and lengths: 32 bits, seven in a byte. */
+#define SHORT_BYTES_MAX 5
 
 struct input {
 	const uint8_t *at;
@@ -55,6 +58,14 @@ static inline bool read_varint(struct input *in, uint64_t *ret)
 	return read_long_varint(in, ret);
 }
 
+/* One of 32 bits. With more bytes than those take, zeros though they be, it is refused by others too. */
+static inline bool read_short_varint(struct input *in, uint64_t *ret)
+{
+	const uint8_t *start = in->at;
+
+	return read_varint(in, ret) && *ret <= UINT32_MAX && in->at - start <= SHORT_BYTES_MAX;
+}
+
 static bool take_bytes(struct input *in, uint64_t len, struct value *ret)
 {
 	if (len > (uint64_t)(in->end - in->at))
@@ -71,7 +82,7 @@ static inline bool read_value(struct input *in, unsigned wire_type, struct value
 	case PROTOBUF_C_WIRE_TYPE_VARINT:
 		return read_varint(in, &ret->number);
 	case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
-		return read_varint(in, &ret->number) && take_bytes(in, ret->number, ret);
+		return read_short_varint(in, &ret->number) && take_bytes(in, ret->number, ret);
 	case PROTOBUF_C_WIRE_TYPE_64BIT:
 		return take_bytes(in, 8, ret);
 	case PROTOBUF_C_WIRE_TYPE_32BIT:
@@ -86,7 +97,7 @@ static inline bool read_tag(struct input *in, uint32_t *ret_id, unsigned *ret_wi
 {
 	uint64_t tag;
 
-	if (!read_varint(in, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
+	if (!read_short_varint(in, &tag) || tag >> 3 == 0)
 		return false;
 	*ret_id = (uint32_t)(tag >> 3);
 	*ret_wire_type = (unsigned)(tag & 7);
@@ -116,6 +127,59 @@ static size_t count_entries(struct input rest, uint32_t id)
 
 static bool read_message(struct codec_reader *r, ProtobufCMessage *m, struct input in);
 
+static size_t entry_bytes(const ProtobufCFieldDescriptor *f)
+{
+	return codec_is_message(f) ? sizeof(ProtobufCMessage *) : sizeof(ProtobufCBinaryData);
+}
+
+static size_t *count_at(ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+	return (size_t *)(void *)((uint8_t *)m + f->quantifier_offset);
+}
+
+static void **array_at(ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+	return (void **)(void *)((uint8_t *)m + f->offset);
+}
+
+/* An array with room for as many entries; those that are there already are taken along. */
+static bool new_array(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, size_t count)
+{
+	const size_t used = *count_at(m, f) * entry_bytes(f);
+	void **array = array_at(m, f);
+	uint8_t *bytes;
+
+	if (count > r->repeated_max) {
+		r->field = f;
+		r->count = count;
+		return fail(r, CODEC_REPEATED, m->descriptor);
+	}
+	bytes = r->allocator->alloc(r->allocator->allocator_data, count * entry_bytes(f));
+	if (bytes == NULL)
+		return fail(r, CODEC_NO_MEMORY, m->descriptor);
+	if (used > 0)
+		memcpy(bytes, *array, used);
+	memset(bytes + used, 0, count * entry_bytes(f) - used);
+	*array = bytes;
+	return true;
+}
+
+/* Before more is read into a message. Arrays that have no entries yet are made when the first comes. */
+static bool widen(struct codec_reader *r, ProtobufCMessage *m, struct input more)
+{
+	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
+		size_t added;
+
+		if (f->label != PROTOBUF_C_LABEL_REPEATED || *count_at(m, f) == 0)
+			continue;
+		added = count_entries(more, f->id);
+		if (added > 0 && !new_array(r, m, f, *count_at(m, f) + added))
+			return false;
+	}
+	return true;
+}
+
 static ProtobufCMessage *new_message(const struct codec_reader *r, const ProtobufCMessageDescriptor *type)
 {
 	ProtobufCMessage *m = r->allocator->alloc(r->allocator->allocator_data, type->sizeof_message);
@@ -131,8 +195,9 @@ static bool read_inner(struct codec_reader *r, const ProtobufCFieldDescriptor *f
 {
 	const struct input in = {.at = v->bytes, .end = v->bytes + v->len};
 
-	if (*place == NULL)
-		*place = new_message(r, f->descriptor);
+	if (*place != NULL)
+		return widen(r, *place, in) && read_message(r, *place, in);
+	*place = new_message(r, f->descriptor);
 	if (*place == NULL)
 		return fail(r, CODEC_NO_MEMORY, f->descriptor);
 	return read_message(r, *place, in);
@@ -171,39 +236,15 @@ static bool store(struct codec_reader *r, const ProtobufCFieldDescriptor *f, con
 	}
 }
 
-static size_t entry_bytes(const ProtobufCFieldDescriptor *f)
-{
-	return codec_is_message(f) ? sizeof(ProtobufCMessage *) : sizeof(ProtobufCBinaryData);
-}
-
-/* rest begins behind the first entry. */
-static bool new_array(struct codec_reader *r, const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *f,
-		      struct input rest, void **place)
-{
-	const size_t count = 1 + count_entries(rest, f->id);
-
-	if (count > r->repeated_max) {
-		r->field = f;
-		r->count = count;
-		return fail(r, CODEC_REPEATED, type);
-	}
-	*place = r->allocator->alloc(r->allocator->allocator_data, count * entry_bytes(f));
-	if (*place == NULL)
-		return fail(r, CODEC_NO_MEMORY, type);
-	memset(*place, 0, count * entry_bytes(f));
-	return true;
-}
-
+/* rest begins behind the entry. */
 static bool add_entry(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
 		      const struct value *v, struct input rest)
 {
-	uint8_t *base = (uint8_t *)m;
-	size_t *count = (size_t *)(void *)(base + f->quantifier_offset);
-	void **array = (void **)(void *)(base + f->offset);
+	size_t *count = count_at(m, f);
 
-	if (*count == 0 && !new_array(r, m->descriptor, f, rest, array))
+	if (*count == 0 && !new_array(r, m, f, 1 + count_entries(rest, f->id)))
 		return false;
-	return store(r, f, v, (uint8_t *)*array + (*count)++ * entry_bytes(f));
+	return store(r, f, v, (uint8_t *)*array_at(m, f) + (*count)++ * entry_bytes(f));
 }
 
 static bool set(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const struct value *v)

@@ -50,12 +50,16 @@ bool credential_new(const char *id, char ret_text[static CREDENTIAL_CHARS_MAX + 
 	return true;
 }
 
-/* Strict: one spelling for each value. */
+/* Strict: one spelling for each value. The library takes some bytes from 0x80 up for characters of the alphabet: it never
+ * gets to see one. */
 static bool read_base64(const char *text, size_t len, uint8_t *out, size_t out_len)
 {
 	size_t got;
 	const char *end;
 
+	for (size_t i = 0; i < len; i++)
+		if ((uint8_t)text[i] >= 0x80)
+			return false;
 	return sodium_base642bin(out, out_len, text, len, NULL, &got, &end, sodium_base64_VARIANT_URLSAFE_NO_PADDING) ==
 		   0 &&
 	       got == out_len && end == text + len;

@@ -4,19 +4,16 @@
  * far as they go round, so that they do not take cache lines from one another. */
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 
-/* nng runs up to 16 threads; which share is no matter of correctness. */
-#define COPIES_LOG2	 4
-#define CACHE_LINE_BYTES 64
+#include "base/copies.h"
 
 struct copy {
 	alignas(CACHE_LINE_BYTES) _Atomic uint64_t values[METRICS];
 };
 
-static struct copy copies[1U << COPIES_LOG2];
+static struct copy copies[COPIES];
 
 /* 80 KiB, of which only the pages of realms in use are ever backed by memory. */
 static _Atomic uint64_t realm_values[METRIC_REALMS_MAX][REALM_METRICS];
@@ -34,16 +31,11 @@ static const struct text realm_texts[REALM_METRICS] = {
 #include "base/realm_metrics.def"
 };
 #undef X
-/* The address of a thread's descriptor, well mixed. */
-static struct copy *copy_of_thread(void)
-{
-	return &copies[(uint64_t)pthread_self() * 0x9e3779b97f4a7c15U >> (64 - COPIES_LOG2)];
-}
 
 void metric_add(enum metric m, uint64_t n)
 {
 	assert(m < METRICS);
-	atomic_fetch_add_explicit(&copy_of_thread()->values[m], n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&copies[copy_of_thread()].values[m], n, memory_order_relaxed);
 }
 
 uint64_t metric_get(enum metric m)
@@ -51,7 +43,7 @@ uint64_t metric_get(enum metric m)
 	uint64_t sum = 0;
 
 	assert(m < METRICS);
-	for (size_t i = 0; i < 1U << COPIES_LOG2; i++)
+	for (size_t i = 0; i < COPIES; i++)
 		sum += atomic_load_explicit(&copies[i].values[m], memory_order_relaxed);
 	return sum;
 }

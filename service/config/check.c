@@ -258,6 +258,18 @@ static bool check_state_dir(const struct check *k)
 	return origin_fail(k->o, k->error, "state_dir", "found %s, allowed: an absolute path", shown);
 }
 
+static bool check_admin(const struct check *k)
+{
+	const char *url = k->c->admin.listen;
+	const char *wrong = url == NULL ? NULL : admin_url_check(url);
+	char shown[KEY_QUOTED_BYTES];
+
+	if (wrong == NULL)
+		return true;
+	key_quote(url, shown);
+	return origin_fail(k->o, k->error, "admin.listen", "found %s, which %s", shown, wrong);
+}
+
 bool check_config(const struct config *c, const struct origins *o, struct config_error *error)
 {
 	const struct check k = {.c = c, .o = o, .error = error};
@@ -268,7 +280,7 @@ bool check_config(const struct config *c, const struct origins *o, struct config
 	for (size_t i = 0; i < c->realm_count; i++)
 		if (!check_realm(&k, i))
 			return false;
-	return check_state_dir(&k) && check_redis(&k) && check_redis_mode(&k) &&
+	return check_state_dir(&k) && check_admin(&k) && check_redis(&k) && check_redis_mode(&k) &&
 	       check_order(&k, "", &config_keys[KEY_calls_timeout_default_ms], &config_keys[KEY_calls_timeout_max_ms],
 			   c) &&
 	       check_order(&k, "", &config_keys[KEY_calls_frames_in_flight_per_connection_max],

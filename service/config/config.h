@@ -148,6 +148,12 @@ struct config {
 	} connections;
 
 	struct {
+		const char *listen; /* NULL: none */
+		uint32_t connections_max;
+		uint32_t timeout_ms;
+	} admin;
+
+	struct {
 		uint32_t timeout_ms;
 		uint32_t delay_ms;
 	} drain;
@@ -169,6 +175,9 @@ const char *config_find_file(char *const *environment);
 
 /* Writes YAML that loads to the same again, each key explained; passwords masked. False: out cannot be written. */
 bool config_print(const struct config *c, FILE *out) MUST_CHECK;
+
+/* Writes the JSON Schema of the file, from the same tables. False: out cannot be written. */
+bool config_print_schema(FILE *out) MUST_CHECK;
 
 /* Calls report for each key and list that differs. */
 void config_compare(const struct config *a, const struct config *b,

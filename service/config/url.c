@@ -94,6 +94,18 @@ const char *listen_url_check(const char *url, struct listen_url *ret)
 	return wrong;
 }
 
+const char *admin_url_check(const char *url)
+{
+	struct listen_url out;
+
+	if (!starts_with(url, "http://"))
+		return "has no scheme that is served, allowed: http://host:port, or nothing for no listener";
+	return check_authority(url + strlen("http://"), &out) == NULL
+		   ? NULL
+		   : "is no address, allowed: http://host:port with a port of 0..65535, such as http://127.0.0.1:7374, "
+		     "http://[::1]:7374 or http://*:7374";
+}
+
 bool redis_url_is_tls(const char *url)
 {
 	return starts_with(url, "rediss://") || starts_with(url, "rediss+sentinel://") ||

@@ -16,6 +16,9 @@ struct listen_url {
 /* What is wrong with an address to listen on, as the end of a sentence; NULL: nothing, and *ret is filled in. */
 const char *listen_url_check(const char *url, struct listen_url *ret);
 
+/* The same of the admin listener's. */
+const char *admin_url_check(const char *url);
+
 /* Schemes that service/redis serves; what follows them is its business. */
 bool redis_url_is_known(const char *url);
 bool redis_url_is_tls(const char *url);

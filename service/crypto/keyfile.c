@@ -100,6 +100,13 @@ bool keyfile_next(struct keyfile_reader *r, struct keyfile_entry *ret)
 
 /* ---- Reading ---- */
 
+/* A file that root owns is given to another user by its group, as PostgreSQL takes its keys: so Kubernetes mounts a secret
+ * for a pod that runs as somebody else. */
+static mode_t others_may_not(const struct stat *info)
+{
+	return info->st_uid == 0 && geteuid() != 0 ? 037 : 077;
+}
+
 static enum status_code check_file(int fd, const char *path, struct status *st)
 {
 	struct stat info;
@@ -108,7 +115,7 @@ static enum status_code check_file(int fd, const char *path, struct status *st)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot look at it: %m", path);
 	if (!S_ISREG(info.st_mode))
 		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: not a regular file", path);
-	if ((info.st_mode & 077) != 0)
+	if ((info.st_mode & others_may_not(&info)) != 0)
 		return status_set(st, STATUS_FAILED_PRECONDITION,
 				  "%s: mode %04o lets others at the keys; run: chmod 600 %s", path,
 				  (unsigned)(info.st_mode & 07777), path);

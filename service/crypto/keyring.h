@@ -8,10 +8,10 @@
  *     2      BASE64URL(32 bytes)     the first numbered key seals and signs
  *     1      BASE64URL(32 bytes)     all numbered keys open and verify
  *
- * Numbers are 1..65535, each once. From each numbered key five subkeys are derived by crypto_kdf (BLAKE2b): token
- * tags, sealed metadata, sealed data, sealed anonymous tokens, sealed answers. Subkeys live in guarded, locked memory
- * that is left out of core dumps and is wiped when the last reference goes; the master keys are wiped as soon as the
- * subkeys are made.
+ * Numbers are 1..65535, each once. From each numbered key subkeys are derived by crypto_kdf (BLAKE2b), one for each
+ * use: token tags, the parts of records, anonymous tokens, answers, and so on (subkeys.h). They live in guarded, locked
+ * memory that is left out of core dumps and is wiped when the last reference goes; the master keys are wiped as soon as
+ * the subkeys are made.
  *
  * A keyring is immutable and reference-counted: a reload makes a new one. Thread-safe. */
 

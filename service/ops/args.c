@@ -4,7 +4,16 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { OPTION_CONFIG = 'c', OPTION_CHECK = 256, OPTION_PRINT, OPTION_NEW_KEYRING, OPTION_ADD_KEY, OPTION_PROMOTE_KEY };
+enum {
+	OPTION_CONFIG = 'c',
+	OPTION_CHECK = 256,
+	OPTION_PRINT,
+	OPTION_METRICS,
+	OPTION_SCHEMA,
+	OPTION_NEW_KEYRING,
+	OPTION_ADD_KEY,
+	OPTION_PROMOTE_KEY
+};
 
 static const struct argp_option options[] = {
     {.name = "config", .key = OPTION_CONFIG, .arg = "FILE", .doc = "Read the configuration from FILE"},
@@ -12,6 +21,8 @@ static const struct argp_option options[] = {
     {.name = "print-config",
      .key = OPTION_PRINT,
      .doc = "Print the configuration in force, every key explained, and end"},
+    {.name = "print-metrics", .key = OPTION_METRICS, .doc = "Print every metric: name, type, labels, meaning; and end"},
+    {.name = "print-config-schema", .key = OPTION_SCHEMA, .doc = "Print the JSON Schema of the configuration, and end"},
     {.name = "new-keyring", .key = OPTION_NEW_KEYRING, .arg = "FILE", .doc = "Write new secret keys to FILE, and end"},
     {.name = "add-key",
      .key = OPTION_ADD_KEY,
@@ -35,8 +46,9 @@ static const char doc[] =
 static void act(struct args *a, struct argp_state *state, enum args_action action)
 {
 	if (a->action != ARGS_RUN && a->action != action)
-		argp_error(state, "--check-config, --print-config, --new-keyring, --add-key and --promote-key exclude "
-				  "one another");
+		argp_error(state, "--check-config, --print-config, --print-config-schema, --print-metrics, "
+				  "--new-keyring, --add-key and "
+				  "--promote-key exclude one another");
 	a->action = action;
 }
 
@@ -73,6 +85,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_PRINT:
 		act(a, state, ARGS_PRINT_CONFIG);
+		return 0;
+	case OPTION_METRICS:
+		act(a, state, ARGS_PRINT_METRICS);
+		return 0;
+	case OPTION_SCHEMA:
+		act(a, state, ARGS_PRINT_SCHEMA);
 		return 0;
 	case OPTION_NEW_KEYRING:
 		act_on_keyring(a, state, ARGS_NEW_KEYRING, arg);

@@ -3,7 +3,16 @@
 
 #include <stdint.h>
 
-enum args_action { ARGS_RUN, ARGS_CHECK_CONFIG, ARGS_PRINT_CONFIG, ARGS_NEW_KEYRING, ARGS_ADD_KEY, ARGS_PROMOTE_KEY };
+enum args_action {
+	ARGS_RUN,
+	ARGS_CHECK_CONFIG,
+	ARGS_PRINT_CONFIG,
+	ARGS_PRINT_METRICS,
+	ARGS_PRINT_SCHEMA,
+	ARGS_NEW_KEYRING,
+	ARGS_ADD_KEY,
+	ARGS_PROMOTE_KEY
+};
 
 struct args {
 	enum args_action action;

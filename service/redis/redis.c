@@ -159,6 +159,7 @@ static void on_tick(void *owner)
 	redis *r = owner;
 	const uint64_t now_ms = clock_mono_ms();
 
+	metric_add(METRIC_REDIS_TICKS, 1);
 	topology_tick(r->topology, now_ms);
 	journal_expire(r->journal, is_trusted, r, now_ms);
 	journal_tick(r->journal, now_ms);

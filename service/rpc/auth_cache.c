@@ -40,8 +40,6 @@ static uint32_t wait_of(const struct call *call, const Latchkey__V1__LookupAuthR
 	const uint32_t max_ms = call->timeout_ms - (eighth_ms < WAIT_MARGIN_MS_MAX ? eighth_ms : WAIT_MARGIN_MS_MAX);
 	const uint32_t wanted_ms = m->has_wait_ms ? m->wait_ms : 0;
 
-	if (sleepers_is_full(call->group->core->sleepers))
-		return 0;
 	return wanted_ms < max_ms ? wanted_ms : max_ms;
 }
 
@@ -113,8 +111,8 @@ enum status_code auth_cache_lookup_answer(struct call *call, struct task *task, 
 {
 	struct auth_lookup_result result = {0};
 
-	/* A drain has no patience with those who wait. */
-	if (atomic_load(&call->group->core->is_stopping))
+	/* A drain has no patience with those who wait. Many that came at once were planned before any of them slept. */
+	if (atomic_load(&call->group->core->is_stopping) || sleepers_is_full(call->group->core->sleepers))
 		auth_lookup_hurry(&task->plan);
 	if (auth_lookup_answer(&call->env, &task->plan, reply, ret_next, &result, st) != STATUS_OK)
 		return st->code;

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/call_metrics.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -51,7 +52,7 @@ void call_init(struct call *call, struct call_group *group, const Latchkey__V1__
 	call->group = group;
 	call->sent = sent;
 	call->timeout_ms = timeout_of(o, sent);
-	call->deadline_ms = group->arrived_ms + call->timeout_ms;
+	call->deadline_ms = group->arrived_us / 1000 + call->timeout_ms;
 	call->env = (struct plan_env){
 	    .keys = group->keys,
 	    .arena = group->arena,
@@ -76,8 +77,9 @@ static void set_times(struct call *call)
 
 /* ---- The reply ---- */
 
-static void count_answer(enum status_code code)
+static void count_answer(const struct call *call, enum status_code code)
 {
+	call_metric_add(method_place(call->method), code, clock_mono_us() - call->group->arrived_us);
 	metric_add(code == STATUS_OK ? METRIC_CALLS_OK : METRIC_CALLS_FAILED, 1);
 	if (code == STATUS_DEADLINE_EXCEEDED)
 		metric_add(METRIC_CALLS_DEADLINE, 1);
@@ -152,7 +154,7 @@ static void answer(struct call *call, enum status_code code, const struct status
 	call->reply.code = (Latchkey__V1__Code)code;
 	move(call, CALL_ANSWERED);
 	call->group->unanswered--;
-	count_answer(code);
+	count_answer(call, code);
 }
 
 void call_refuse(struct call *call, const struct status *st)

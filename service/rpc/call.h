@@ -18,7 +18,7 @@ struct call_group {
 	callers *callers;	     /* retained. NULL: callers are not told apart */
 	const struct caller *caller; /* of those; NULL: none of them */
 	arena *arena;
-	uint64_t arrived_ms; /* monotonic */
+	uint64_t arrived_us; /* monotonic */
 	size_t unanswered;
 	size_t body_bytes_left; /* room in the reply frame */
 	size_t tasks_left;

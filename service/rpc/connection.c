@@ -14,7 +14,8 @@
  *
  * Life. OPEN from the listener's `accepted` to the channel's `closed`; LINGERING while exchanges are still unanswered
  * then; GONE once there are none, and out of the registry. So a caller that sends and hangs up, again and again, still
- * counts against connections_max, and the sweep still ends its calls; parked ones end at once. References: one for OPEN
+ * counts against connections_max, and the sweep still ends its calls; parked ones end at once, those that pause when they
+ * would go on. References: one for OPEN
  * and LINGERING together, one for each exchange until its memory goes, one for each visit. The core and the channel are
  * held to the last.
  *
@@ -253,6 +254,16 @@ void connection_close(struct connection *c)
 	wire_channel_close(c->channel, WIRE_CLOSED, true);
 }
 
+bool connection_is_closed(struct connection *c)
+{
+	bool is_closed;
+
+	(void)pthread_mutex_lock(&c->lock);
+	is_closed = c->state != CONNECTION_OPEN;
+	(void)pthread_mutex_unlock(&c->lock);
+	return is_closed;
+}
+
 /* ---- What the channel says ---- */
 
 static void refuse(wire_channel *ch, const struct wire_route *route, const struct status *st)
@@ -414,7 +425,8 @@ static uint64_t old_at(const struct core *core)
 	if (age_ms == 0)
 		return NEVER;
 	/* Without random numbers all lives are short, which is no harm. */
-	(void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+		random = 0;
 	return clock_mono_ms() + age_ms - margin_ms + random % (2 * margin_ms + 1);
 }
 

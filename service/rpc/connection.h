@@ -36,5 +36,7 @@ void connection_note_stranger(struct connection *c);
 size_t connection_sweep(struct connection *c, const struct exchange_cutoff *cutoff);
 
 void connection_close(struct connection *c);
+/* Nobody is there any more who could hear an answer. */
+bool connection_is_closed(struct connection *c);
 
 #endif

@@ -40,8 +40,9 @@ struct core {
 	_Atomic uint32_t frames_held; /* in memory, */
 	_Atomic uint64_t bytes_held;  /* with what their calls were seen to need */
 	_Atomic uint32_t frames_unanswered;
-	atomic_bool is_draining; /* Health says NOT_SERVING */
-	atomic_bool is_stopping; /* new frames are refused */
+	atomic_bool has_been_ready; /* of every realm it was known whether it was revoked, once at least */
+	atomic_bool is_draining;    /* Health says NOT_SERVING */
+	atomic_bool is_stopping;    /* new frames are refused */
 	struct gate refused_connections;
 	struct gate refused_commands;
 	struct gate refused_questions; /* realm_poll.c */

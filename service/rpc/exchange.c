@@ -129,7 +129,7 @@ static bool take_reply(struct exchange *x)
 /* All calls are answered, so nobody else touches arena and calls any more. */
 static void reply(struct exchange *x)
 {
-	const bool is_going_away = connection_sends_away(x->connection, x->group.arrived_ms);
+	const bool is_going_away = connection_sends_away(x->connection, x->group.arrived_us / 1000);
 	arena *spare = NULL;
 	span body = SPAN_EMPTY;
 
@@ -239,16 +239,32 @@ static void carry_on(struct exchange *x, struct task *task, enum call_next next)
 		reply(x);
 }
 
+/* What the call waited for, a lock or a lease, would be kept from others by somebody who does not know that he has it. */
+static void refuse_unheard(struct call *call)
+{
+	struct status st;
+
+	(void)status_set(&st, STATUS_CANCELLED, "the caller has hung up while the call waited");
+	call_refuse(call, &st);
+}
+
 void exchange_wake(struct sleeper *sleeper)
 {
 	struct task *task = (struct task *)(void *)((uint8_t *)sleeper - offsetof(struct task, sleeper));
 	struct exchange *x = sleeper->exchange;
+	const bool is_heard = !connection_is_closed(x->connection);
 	bool is_pending;
+	bool is_last;
 
 	(void)pthread_mutex_lock(&x->lock);
 	is_pending = task->call->state == CALL_PENDING;
+	if (is_pending && !is_heard)
+		refuse_unheard(task->call);
+	is_last = take_reply(x);
 	(void)pthread_mutex_unlock(&x->lock);
-	if (!is_pending)
+	if (is_last)
+		reply(x);
+	if (!is_pending || !is_heard)
 		return;
 	/* What comes from now on is news again. */
 	task->plan.seen = auth_news_count(x->group.core->options.auth_news, task->plan.place);
@@ -480,7 +496,7 @@ static void identify(struct exchange *x, const Latchkey__V1__RequestFrame *sent,
 static struct exchange *build(arena *a, struct connection *c, const struct wire_route *route, span frame,
 			      struct status *st)
 {
-	const uint64_t now_ms = clock_mono_ms();
+	const uint64_t now_us = clock_mono_us();
 	struct exchange *x = arena_alloc(a, sizeof(*x));
 	Latchkey__V1__RequestFrame *sent;
 	span copy;
@@ -496,7 +512,7 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->route = *route;
 	x->group.core = connection_core(c);
 	x->group.arena = a;
-	x->group.arrived_ms = now_ms;
+	x->group.arrived_us = now_us;
 	x->group.body_bytes_left = BODY_BYTES_MAX;
 	x->group.tasks_left = TASKS_MAX;
 	x->group.keys = core_keys(x->group.core);

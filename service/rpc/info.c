@@ -128,24 +128,37 @@ static bool is_counted(size_t realm)
 	return false;
 }
 
-/* Of realms in which nothing was counted nothing is told: there may be a thousand. */
-static size_t count_counters(const struct realms *realms)
+/* Of realms in which nothing was counted nothing is told, for there may be a thousand; nor of those of which the caller may
+ * not know. */
+static bool is_told(const struct call *call, size_t realm)
 {
+	const struct caller *caller = call->group->caller;
+
+	return is_counted(realm) &&
+	       (caller == NULL || caller_knows_realm(caller, call->group->core->options.realms->realms[realm].name));
+}
+
+static size_t count_counters(const struct call *call)
+{
+	const struct realms *realms = call->group->core->options.realms;
 	size_t count = METRICS;
 
 	for (size_t r = 0; r < realms->count; r++)
-		count += is_counted(r) ? REALM_METRICS : 0;
+		count += is_told(call, r) ? REALM_METRICS : 0;
 	return count;
 }
 
 /* Fills at most `room`: another thread may count in a realm for the first time. False: no memory. */
-static bool fill_realm_counters(arena *a, const struct realms *realms, Latchkey__V1__Counter *to, size_t room,
-				size_t *ret_count)
+static bool fill_realm_counters(const struct call *call, Latchkey__V1__Counter *to, size_t room, size_t *ret_count)
 {
+	const struct realms *realms = call->group->core->options.realms;
+	arena *a = call->env.arena;
 	size_t count = 0;
 
 	for (size_t r = 0; r < realms->count; r++) {
-		for (size_t i = 0; is_counted(r) && i < REALM_METRICS && count < room; i++) {
+		const size_t told = is_told(call, r) ? REALM_METRICS : 0;
+
+		for (size_t i = 0; i < told && count < room; i++) {
 			const enum realm_metric m = (enum realm_metric)i;
 			const span name = arena_printf(a, "%s{realm=\"%.*s\"}", realm_metric_name(m),
 						       SPAN_FMT(realms->realms[r].name));
@@ -161,8 +174,7 @@ static bool fill_realm_counters(arena *a, const struct realms *realms, Latchkey_
 
 enum status_code server_stats_plan(struct call *call, struct status *st)
 {
-	const struct realms *realms = call->group->core->options.realms;
-	const size_t room = count_counters(realms);
+	const size_t room = count_counters(call);
 	arena *a = call->env.arena;
 	Latchkey__V1__ServerStatsResponse *m = arena_alloc(a, sizeof(*m));
 	Latchkey__V1__Counter *counters = arena_array(a, room, sizeof(*counters));
@@ -170,7 +182,7 @@ enum status_code server_stats_plan(struct call *call, struct status *st)
 	size_t count = 0;
 
 	if (m == NULL || counters == NULL || all == NULL ||
-	    !fill_realm_counters(a, realms, counters + METRICS, room - METRICS, &count))
+	    !fill_realm_counters(call, counters + METRICS, room - METRICS, &count))
 		return call_no_memory(st);
 	latchkey__v1__server_stats_response__init(m);
 	for (size_t i = 0; i < METRICS; i++)

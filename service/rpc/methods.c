@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/call_metrics.h"
 #include "latchkey/v1/auth_cache.pb-c.h"
 #include "latchkey/v1/health.pb-c.h"
 #include "latchkey/v1/limits.pb-c.h"
@@ -114,4 +115,11 @@ const struct method *method_at(size_t i)
 size_t method_count(void)
 {
 	return METHODS;
+}
+
+_Static_assert(METHODS < CALL_METHODS_MAX, "each has its numbers, and so have calls of none");
+
+size_t method_place(const struct method *m)
+{
+	return m == NULL ? 0 : (size_t)(m - methods) + 1;
 }

@@ -35,6 +35,9 @@ const struct method *method_find(span path);
 const struct method *method_at(size_t i);
 size_t method_count(void);
 
+/* For metrics: 0 for a call of no method (NULL), else one more than the row's number. */
+size_t method_place(const struct method *m);
+
 enum status_code health_check_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_info_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code server_policy_plan(struct call *call, struct status *st) MUST_CHECK;

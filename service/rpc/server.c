@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/metrics.h"
 #include "rpc/address.h"
 #include "rpc/connection.h"
 #include "rpc/core.h"
+#include "rpc/methods.h"
 #include "wire/channel.h"
 #include "wire/ticker.h"
 
@@ -56,11 +58,20 @@ static void poll_one(struct exchange *x, void *arg)
 	(void)exchange_cut_off(x, arg);
 }
 
+static void note_ready(struct core *core, uint64_t now_ms)
+{
+	if (!atomic_load_explicit(&core->has_been_ready, memory_order_relaxed) &&
+	    realm_polls_know_all(core->realm_polls, now_ms))
+		atomic_store(&core->has_been_ready, true);
+}
+
 static void on_tick(void *owner)
 {
 	struct core *core = owner;
 	struct exchange_cutoff cutoff = {.now_ms = wire_now_ms()};
 
+	metric_add(METRIC_RPC_TICKS, 1);
+	note_ready(core, cutoff.now_ms);
 	registry_visit_due(core->connections, cutoff.now_ms, sweep_one, &cutoff);
 	realm_polls_tick(core->realm_polls, core, cutoff.now_ms);
 	cutoff.is_parked_only = true;
@@ -188,6 +199,35 @@ void rpc_server_use_keys(rpc_server *s, keyring *keys)
 void rpc_server_use_callers(rpc_server *s, callers *who)
 {
 	core_use_callers(s->core, who);
+}
+
+void rpc_server_look(rpc_server *s, struct rpc_state *ret)
+{
+	struct core *core = s->core;
+
+	*ret = (struct rpc_state){
+	    .is_draining = atomic_load(&core->is_draining),
+	    .has_been_ready = atomic_load(&core->has_been_ready),
+	    .knows_realms = realm_polls_know_most(core->realm_polls, wire_now_ms()),
+	    .frames_held = atomic_load_explicit(&core->frames_held, memory_order_relaxed),
+	    .bytes_held = atomic_load_explicit(&core->bytes_held, memory_order_relaxed),
+	    .watchers = watchers_count(core->watchers),
+	    .started_at_ms = core->started_at_ms,
+	};
+}
+
+keyring *rpc_server_keys(rpc_server *s)
+{
+	return core_keys(s->core);
+}
+
+span rpc_method_path(size_t place)
+{
+	const struct method *m = place == 0 ? NULL : method_at(place - 1);
+
+	if (place == 0)
+		return SPAN_LIT("none");
+	return m == NULL ? SPAN_EMPTY : m->path;
 }
 
 void rpc_server_set_draining(rpc_server *s)

@@ -71,6 +71,26 @@ void rpc_server_use_keys(rpc_server *s, keyring *keys);
 /* The same of who may call what. Not NULL, and only where there was one from the beginning. */
 void rpc_server_use_callers(rpc_server *s, callers *who);
 
+/* What the server says of itself, for probes and metrics. */
+struct rpc_state {
+	bool is_draining;
+	bool
+	    has_been_ready; /* of every realm it was known whether it was revoked, once at least: so the store was there */
+	bool knows_realms; /* of most of them, now */
+	uint32_t frames_held;
+	uint64_t bytes_held; /* by those */
+	size_t watchers;
+	uint64_t started_at_ms;
+};
+
+/* Any thread, until rpc_server_free; so for the next two. */
+void rpc_server_look(rpc_server *s, struct rpc_state *ret);
+/* The keyring in force, retained. */
+keyring *rpc_server_keys(rpc_server *s);
+
+/* The path of the method that has this place in base/call_metrics.h: "none" for 0. SPAN_EMPTY beyond the last. */
+span rpc_method_path(size_t place);
+
 /* From now on Health says NOT_SERVING; everything else goes on. */
 void rpc_server_set_draining(rpc_server *s);
 

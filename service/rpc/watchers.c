@@ -52,6 +52,11 @@ void watchers_free(watchers **w)
 	free(old);
 }
 
+size_t watchers_count(const watchers *w)
+{
+	return atomic_load_explicit(&w->count, memory_order_relaxed);
+}
+
 static size_t take_slot_locked(watchers *w)
 {
 	return w->vacant_count > 0 ? w->vacant[--w->vacant_count] : w->high++;

@@ -32,6 +32,8 @@ void watchers_set_after(watchers *w, size_t slot, uint64_t after);
 /* The reference is the caller's from now on. */
 void watchers_remove(watchers *w, size_t slot);
 
+size_t watchers_count(const watchers *w);
+
 /* Calls visit for the exchange of each for whom there may be news, or who is due at or before now_ms (UINT64_MAX: all);
  * a reference held and no lock. */
 void watchers_visit(watchers *w, uint64_t now_ms, void (*visit)(struct exchange *x, void *arg), void *arg);

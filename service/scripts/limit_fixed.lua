@@ -25,10 +25,10 @@ if state then
 	local at, taken = state:match('^(%d+):(%d+)$')
 	at, taken = tonumber(at), tonumber(taken)
 	if at + period > now then start, count = at, taken end
-	-- Another server's clock was ahead: the span begins now.
+	-- Another server's clock was ahead: the span begins now, unless somebody only looks.
 	if start > now then
 		start = now
-		store()
+		if cost > 0 then store() end
 	end
 end
 

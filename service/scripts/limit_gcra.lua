@@ -38,10 +38,11 @@ if state then
 	if at >= now then
 		owed, owed_part = at - now, parts == limit and at_part or math.floor(at_part * limit / parts)
 	end
-	-- Another server's clock was ahead, or the limit was changed: more than all is not owed.
+	-- Another server's clock was ahead, or the limit was changed: more than all is not owed. Who only looks, perhaps at
+	-- another limit, changes nothing.
 	if owed > most or owed == most and owed_part > most_part then
 		owed, owed_part = most, most_part
-		store()
+		if cost > 0 then store() end
 	end
 end
 

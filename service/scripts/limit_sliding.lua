@@ -30,9 +30,10 @@ if count > 0 then
 	local granted_before, granted_by, at = entry(count - 1)
 	total, last_at = granted_before + granted_by, at
 end
--- All is over; or another server's clock was so far ahead that all would have to wait for it.
+-- All is over; or another server's clock was so far ahead that all would have to wait for it. Who only looks, perhaps at
+-- another period, changes nothing.
 if count > 0 and (last_at + period <= now or last_at - period > now) then
-	redis.call('UNLINK', key)
+	if cost > 0 then redis.call('UNLINK', key) end
 	count, total, last_at = 0, 0, now
 end
 

@@ -632,6 +632,66 @@ static void test_while_a_slot_moves(void **state)
 	assert_becomes(look_up(&s->callers[1], &w).state == HIT, BOUND_MS);
 }
 
+#define CROWD_FRAMES 200
+#define CROWD_CALLS  64
+
+/* A frame as it is on the wire. */
+static size_t put_frame(uint8_t *out, uint32_t id, const uint8_t *body, size_t len)
+{
+	const uint64_t bytes = len + sizeof(id);
+
+	for (int i = 0; i < 8; i++)
+		out[i] = (uint8_t)(bytes >> (56 - 8 * i));
+	for (int i = 0; i < 4; i++)
+		out[8 + i] = (uint8_t)((id | RAW_ID_BIT) >> (24 - 8 * i));
+	memcpy(out + 12, body, len);
+	return 12 + len;
+}
+
+static void send_crowd(struct raw *r, const struct raw_call *call)
+{
+	struct raw_call calls[CROWD_CALLS];
+	uint8_t *all;
+	uint8_t *one;
+	size_t len;
+	size_t n = 0;
+
+	for (int i = 0; i < CROWD_CALLS; i++)
+		calls[i] = *call;
+	one = raw_pack_calls(1, calls, CROWD_CALLS, &len);
+	all = malloc(CROWD_FRAMES * (12 + len));
+	assert_non_null(all);
+	for (uint32_t id = 1; id <= CROWD_FRAMES; id++)
+		n += put_frame(all + n, id, one, len);
+	assert_true(raw_send_bytes(r, all, n));
+	free(all);
+	free(one);
+}
+
+/* 12,800 want to wait at once, before any of them does: 8,192 may. */
+static void test_more_than_may_wait_are_told(void **state)
+{
+	const struct stage *s = *state;
+	Latchkey__V1__LookupAuthRequest req = LATCHKEY__V1__LOOKUP_AUTH_REQUEST__INIT;
+	const struct raw_call call = {
+	    .method = "/latchkey.v1.AuthCache/Lookup", .request = &req.base, .timeout_ms = 30000};
+	Latchkey__V1__ReplyFrame *frame = NULL;
+	struct raw crowd_of_one;
+
+	req.has_subject = req.has_key = true;
+	req.subject = raw_text("wanted");
+	req.key = raw_text("by many");
+	raw_connect(&crowd_of_one, s->services[0].url);
+	raw_free(raw_exchange(&crowd_of_one, &call, 1));
+	req.has_wait_ms = true;
+	req.wait_ms = 30000;
+	send_crowd(&crowd_of_one, &call);
+	assert_true(raw_receive(&crowd_of_one, NULL, &frame, BOUND_MS));
+	assert_int_equal(frame->replies[0]->code, LATCHKEY__V1__CODE__OK);
+	raw_free(frame);
+	raw_close(&crowd_of_one);
+}
+
 /* In each mode: its own servers, from first to last. */
 #define TESTS                                                                                                          \
 	{                                                                                                              \
@@ -645,9 +705,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = TESTS;
 	const struct CMUnitTest moving[] = {cmocka_unit_test(test_while_a_slot_moves)};
+	const struct CMUnitTest crowded[] = {cmocka_unit_test(test_more_than_may_wait_are_told)};
 	int failed = cmocka_run_group_tests_name("standalone", tests, open_standalone, stage_close);
 
 	failed += cmocka_run_group_tests_name("sentinels", tests, open_sentinels, stage_close);
 	failed += cmocka_run_group_tests_name("cluster", tests, open_cluster, stage_close);
+	failed += cmocka_run_group_tests_name("crowd", crowded, open_standalone, stage_close);
 	return failed + cmocka_run_group_tests_name("slots", moving, open_cluster, stage_close);
 }

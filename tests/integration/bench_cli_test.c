@@ -230,6 +230,11 @@ static void as_text(void **state)
 	assert_null(strstr(r.out, "\nall   "));
 	assert_null(strstr(r.out, "failed"));
 	run_result_free(&r);
+	/* A second of the warm-up is not one of no calls. */
+	cli_expect(CLI_DONE, &r, scene.service.url, "bench", "--seconds", "1", "--warmup", "1", "--sessions", "10",
+		   "--progress", NULL);
+	assert_non_null(strstr(r.err, "1 s of 2  warming up\n"));
+	run_result_free(&r);
 }
 
 static void what_makes_no_sense(void **state)

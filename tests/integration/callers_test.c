@@ -200,6 +200,47 @@ static void test_realms_of_others_are_not_listed(void **state)
 	raw_free(info);
 }
 
+/* What is counted for a realm names it. */
+static bool counts_tell_of(const char *realm)
+{
+	Latchkey__V1__ServerStatsRequest req = LATCHKEY__V1__SERVER_STATS_REQUEST__INIT;
+	const struct raw_call call = {.method = "/latchkey.v1.Server/Stats", .request = &req.base};
+	Latchkey__V1__ServerStatsResponse *stats;
+	char label[32];
+	bool is_told = false;
+
+	(void)snprintf(label, sizeof(label), "{realm=\"%s\"}", realm);
+	stats = (void *)raw_call_expect(&scene.caller, OK, &call, &latchkey__v1__server_stats_response__descriptor);
+	for (size_t i = 0; i < stats->n_counters; i++) {
+		const ProtobufCBinaryData *name = &stats->counters[i]->name;
+
+		is_told = is_told || memmem(name->data, name->len, label, strlen(label)) != NULL;
+	}
+	raw_free(stats);
+	return is_told;
+}
+
+static void test_counts_of_others_realms_are_not_told(void **state)
+{
+	const char *const realms[] = {"a", "b"};
+
+	(void)state;
+	be(&operator);
+	for (size_t i = 0; i < 2; i++) {
+		Latchkey__V1__ForgetAuthRequest req = LATCHKEY__V1__FORGET_AUTH_REQUEST__INIT;
+		const struct raw_call call = {.method = "/latchkey.v1.AuthCache/Forget", .request = &req.base};
+
+		req.has_realm = req.has_subject = true;
+		req.realm = raw_text(realms[i]);
+		req.subject = raw_text("ann");
+		raw_free(raw_call_expect(&scene.caller, OK, &call, NULL));
+	}
+	assert_true(counts_tell_of("a") && counts_tell_of("b"));
+	be(&of_a);
+	assert_true(counts_tell_of("a"));
+	assert_false(counts_tell_of("b"));
+}
+
 static void test_a_role_allows_its_methods_only(void **state)
 {
 	const struct session_wish wish = {.realm = "a", .user = "bob"};
@@ -360,6 +401,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_nothing_of_another_realm_by_any_method),
 	    cmocka_unit_test(test_realms_of_others_are_not_listed),
+	    cmocka_unit_test(test_counts_of_others_realms_are_not_told),
 	    cmocka_unit_test(test_a_role_allows_its_methods_only),
 	    cmocka_unit_test(test_whoever_is_not_known_is_told_so_by_all_but_health),
 	    cmocka_unit_test(test_who_goes_on_with_a_wrong_one_loses_the_connection),

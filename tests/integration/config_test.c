@@ -262,7 +262,8 @@ static void test_address_in_use(void **state)
 	struct latchkeyd first;
 	char listen[TMPDIR_FILE_BYTES + 32];
 	char state_dir[TMPDIR_FILE_BYTES + 32];
-	const char *const env[] = {listen, state_dir, "LATCHKEY_REDIS_URL=redis://127.0.0.1:1", NULL};
+	const char *const env[] = {listen, state_dir,
+				   "LATCHKEY_ADMIN_LISTEN=", "LATCHKEY_REDIS_URL=redis://127.0.0.1:1", NULL};
 	struct run_result r;
 
 	(void)state;

@@ -466,6 +466,27 @@ static void test_a_waiting_call_gets_the_lock(void **state)
 	raw_close(&observer);
 }
 
+/* A lock that is given to somebody who does not hear of it is nobody's until it ends. */
+static void test_who_has_hung_up_gets_no_lock(void **state)
+{
+	const struct lock_seen held = acquire(0, "hung up", LONG_MS, 0);
+	const uint64_t waited = server_counter(&caller[1], "latchkey_locks_waited_total");
+	const uint64_t failed = server_counter(&caller[1], "latchkey_calls_failed_total");
+	struct raw waiter;
+	struct lock_seen next;
+
+	(void)state;
+	raw_connect(&waiter, service[1].url);
+	send_acquire(&waiter, "hung up");
+	assert_becomes(server_counter(&caller[1], "latchkey_locks_waited_total") > waited, BOUND_MS);
+	raw_close(&waiter);
+	assert_becomes(server_counter(&caller[1], "latchkey_calls_failed_total") > failed, BOUND_MS / 2);
+	assert_true(release(0, "hung up", held.owner));
+	next = acquire(0, "hung up", LONG_MS, 0);
+	assert_true(next.acquired);
+	assert_true(release(0, "hung up", next.owner));
+}
+
 #define WAITERS 8
 
 static bool has_reply(const struct raw *r)
@@ -635,6 +656,7 @@ int main(void)
 	    cmocka_unit_test(test_locks_exclude_over_instances),
 	    cmocka_unit_test(test_repetitions_take_once),
 	    cmocka_unit_test(test_a_waiting_call_gets_the_lock),
+	    cmocka_unit_test(test_who_has_hung_up_gets_no_lock),
 	    cmocka_unit_test(test_many_wait_and_each_has_it_alone),
 	    cmocka_unit_test(test_a_waiting_call_at_the_end),
 	    cmocka_unit_test(test_visitors_over_shards),

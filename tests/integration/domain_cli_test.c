@@ -105,6 +105,18 @@ static void a_profile_lives(void **state)
 	says(CLI_DONE, "there was none\n", "profile", "delete", "ann");
 }
 
+static void the_rest_is_told(void **state)
+{
+	struct run_result r;
+
+	(void)state;
+	says(CLI_DONE, "version 1\n", "profile", "set", "dan", "theme=dark");
+	says(CLI_DONE, "version 2\n", "profile", "set", "dan", "theme=light");
+	cli_expect(CLI_DONE, &r, scene.service.url, "profile", "changes", "audit", "--count", "1", NULL);
+	assert_non_null(strstr(r.err, "more wait for the group"));
+	run_result_free(&r);
+}
+
 static void changes_go_to_a_group(void **state)
 {
 	json_t *json;
@@ -120,6 +132,7 @@ static void changes_go_to_a_group(void **state)
 	} while (strcmp(json_string_value(json_object_get(json, "user")), "ben") != 0);
 	has_number(json, "version", 1);
 	has_number(json, "deliveries", 1);
+	assert_true(json_is_string(json_object_get(json, "created_at")));
 	has_text(json_object_get(json, "set"), "theme", "dark");
 	snprintf(id, sizeof(id), "%s", json_string_value(json_object_get(json, "id")));
 	json_decref(json);
@@ -241,9 +254,13 @@ static void a_lock_has_one_owner(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_profile_lives),	    cmocka_unit_test(changes_go_to_a_group),
-	    cmocka_unit_test(visitors_are_counted), cmocka_unit_test(an_answer_is_kept_and_forgotten),
-	    cmocka_unit_test(a_limit_refuses),	    cmocka_unit_test(a_lock_has_one_owner),
+	    cmocka_unit_test(a_profile_lives),
+	    cmocka_unit_test(changes_go_to_a_group),
+	    cmocka_unit_test(the_rest_is_told),
+	    cmocka_unit_test(visitors_are_counted),
+	    cmocka_unit_test(an_answer_is_kept_and_forgotten),
+	    cmocka_unit_test(a_limit_refuses),
+	    cmocka_unit_test(a_lock_has_one_owner),
 	};
 
 	return cmocka_run_group_tests(tests, open_scene, close_scene);

@@ -15,7 +15,7 @@ trap finish EXIT
 fail() { printf 'readme: %s\n' "$*"; sed 's/^/  log: /' "$temp/log" || true; exit 1; }
 
 while read -r name; do unset "$name"; done < <(compgen -v LATCHKEY_)
-LATCHKEY_STATE_DIR=$temp/state LATCHKEY_LISTEN=tcp://127.0.0.1:0 "$bin/latchkeyd" >"$temp/log" 2>&1 &
+LATCHKEY_STATE_DIR=$temp/state LATCHKEY_LISTEN=tcp://127.0.0.1:0 LATCHKEY_ADMIN_LISTEN= "$bin/latchkeyd" >"$temp/log" 2>&1 &
 service=$!
 for _ in $(seq 2000); do
   grep -q ' ready ' "$temp/log" && break

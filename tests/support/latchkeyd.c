@@ -45,6 +45,19 @@ static bool learn_url(struct latchkeyd *d)
 	return url != NULL;
 }
 
+static void learn_admin_url(struct latchkeyd *d)
+{
+	static const char event[] = " admin_listening url=";
+	char *log = latchkeyd_log(d);
+	const char *at = strstr(log + d->log_start, event);
+
+	d->admin_url[0] = '\0';
+	if (at != NULL)
+		snprintf(d->admin_url, sizeof(d->admin_url), "%.*s", (int)strcspn(at + strlen(event), " \n"),
+			 at + strlen(event));
+	free(log);
+}
+
 static void spawn(struct latchkeyd *d)
 {
 	char binary[PATH_BYTES];
@@ -53,8 +66,9 @@ static void spawn(struct latchkeyd *d)
 	char state[PATH_BYTES];
 	char keyring[PATH_BYTES];
 	const char *argv[] = {binary, "--config", d->config, NULL};
-	const char *env[LATCHKEYD_ENV_MAX + 5] = {state, redis};
-	size_t count = 2;
+	const char *env[LATCHKEYD_ENV_MAX + 6] = {
+	    state, redis, d->options.has_admin ? "LATCHKEY_ADMIN_LISTEN=http://127.0.0.1:0" : "LATCHKEY_ADMIN_LISTEN="};
+	size_t count = 3;
 	struct process_spec spec = {.argv = argv, .env = env, .output_path = d->log};
 
 	if (d->options.host != NULL)
@@ -82,6 +96,7 @@ void latchkeyd_start(struct latchkeyd *d)
 	spawn(d);
 	if (!WAIT_FOR(learn_url(d) || !process_is_running(&d->process), BOUND_MS) || !process_is_running(&d->process))
 		fail_msg("latchkeyd does not start:\n%s", latchkeyd_log(d));
+	learn_admin_url(d);
 }
 
 void latchkeyd_start_serving(struct latchkeyd *d)

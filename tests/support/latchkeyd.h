@@ -17,6 +17,7 @@ struct latchkeyd_options {
 	const struct netns_host *host;	    /* where it runs; must live as long; NULL: here */
 	const struct latchkeyd
 	    *keyring_of; /* another instance, whose keyring it uses, in the state folder; NULL: its own */
+	bool has_admin;	 /* an admin listener on a free port; else it has none, for many run beside one another */
 };
 
 /* The real service, with config, state, keyring and log in a folder of its own. */
@@ -28,7 +29,8 @@ struct latchkeyd {
 	char state[TMPDIR_FILE_BYTES];
 	char log[TMPDIR_FILE_BYTES];
 	char url[TMPDIR_FILE_BYTES + 16]; /* where it listens; kept over a restart */
-	size_t log_start;		  /* of the run under way, in the log */
+	char admin_url[64];		  /* of the run under way; "": none */
+	size_t log_start;		  /* of that, in the log */
 };
 
 void latchkeyd_init(struct latchkeyd *d, const struct latchkeyd_options *options);

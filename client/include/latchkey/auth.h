@@ -165,7 +165,7 @@ struct lk_auth_fill_request {
 	struct lk_bytes subject; /* as at the lookup */
 	struct lk_bytes key;
 	struct lk_bytes lease;	/* lk_auth_answer_lease; required */
-	struct lk_bytes answer; /* 0 to 32,768 bytes */
+	struct lk_bytes answer; /* 0 to 32,768 bytes; data NULL is an empty answer too */
 	bool negative;		/* there is none */
 	uint32_t ttl_ms;	/* fresh for so long; at most the realm's time, which is the default */
 	uint32_t load_ms;	/* how long loading took: decides how early it is refreshed. Default: since the lease */

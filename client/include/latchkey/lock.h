@@ -92,7 +92,8 @@ struct lk_lock_release_request {
 };
 #define LK_LOCK_RELEASE_REQUEST_INIT LK_INIT_(struct lk_lock_release_request)
 
-/* ret_released, which may be NULL. False: it had ended, or another holds it. */
+/* ret_released, which may be NULL. False: it had ended, or another holds it. Repeated by the same owner it is true again,
+ * until another acquires it. */
 LK_API LK_MUST_CHECK enum lk_err lk_lock_release(lk_client *client, const struct lk_lock_release_request *request,
 						 bool *ret_released, struct lk_error *error);
 LK_API LK_MUST_CHECK enum lk_err lk_lock_release_async(lk_call *call, const struct lk_lock_release_request *request);

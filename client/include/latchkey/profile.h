@@ -190,6 +190,8 @@ LK_API struct lk_bytes lk_change_id(const lk_change *change);
 LK_API enum lk_change_kind lk_change_kind_of(const lk_change *change);
 LK_API struct lk_bytes lk_change_user(const lk_change *change);
 LK_API uint64_t lk_change_version(const lk_change *change);
+/* When the profile was created. One that is made anew after its end is another, and its versions may begin anew. */
+LK_API uint64_t lk_change_created_at_ms(const lk_change *change);
 LK_API uint64_t lk_change_at_ms(const lk_change *change);
 /* So often handed out, this time included. */
 LK_API uint32_t lk_change_deliveries(const lk_change *change);
@@ -213,8 +215,9 @@ struct lk_profile_changes_request {
 #define LK_PROFILE_CHANGES_REQUEST_INIT LK_INIT_(struct lk_profile_changes_request)
 
 /* Hands out changes that the group has not acknowledged, the oldest first; each at least once. LK_OK with none: there is
- * nothing to do now. Of one user a change with a higher version supersedes one with a lower: write only what is newer
- * than what you have. LK_E_FAILED_PRECONDITION: the realm keeps no changes (realms.profiles.changes). */
+ * nothing to do now. They may come twice, and after a failure out of their order. So compare before you write, and field
+ * by field, for LK_CHANGE_UPDATED has only those that changed: newer is a change of a profile that was created later, or
+ * of the same one with a higher version. LK_E_FAILED_PRECONDITION: the realm keeps no changes (realms.profiles.changes). */
 LK_API LK_MUST_CHECK enum lk_err lk_profile_changes(lk_client *client, const struct lk_profile_changes_request *request,
 						    lk_changes **ret_changes, struct lk_error *error);
 LK_API LK_MUST_CHECK enum lk_err lk_profile_changes_async(lk_call *call,

@@ -9,14 +9,16 @@
 -- key (2) and bytes of name and value (2).
 -- Removals that are remembered: as many as there can be fields.
 local REMOVED_MAX = 256
+local HEAD_BYTES = 30
 -- Names in the hash and values, one behind the other: written by one command, at the end.
 local writes = {}
 local function write(name, value) writes[#writes + 1], writes[#writes + 2] = name, value end
 
 local function read_head()
 	local stored = redis.call('HMGET', profile, '_v', '_h', '_t', '_x')
-	local head = {version = tonumber(stored[1] or 0), tier = stored[3] or '', removed = stored[4] or ''}
-	if stored[2] then
+	local head = {version = tonumber(stored[1] or 0) or 0, tier = stored[3] or '', removed = stored[4] or ''}
+	-- One that is damaged may be put anew, or deleted.
+	if stored[2] and (kind == 'update' or #stored[2] == HEAD_BYTES) then
 		head.created, head.stamp, head.replaced, head.fields, head.bytes = struct.unpack('>I8I8I8I2I4', stored[2])
 	else
 		head.created, head.stamp, head.replaced, head.fields, head.bytes = 0, 0, 0, 0, 0

@@ -48,6 +48,24 @@ static callers *with_grants(const char *lines, const struct made *m)
 	return read_good(text);
 }
 
+static void test_a_hash_has_one_spelling(void **state)
+{
+	const struct made m = make("web");
+	uint8_t hash[CREDENTIAL_HASH_BYTES];
+	size_t id_len;
+
+	(void)state;
+	assert_true(credential_hash_read(m.hash, CREDENTIAL_HASH_CHARS, hash));
+	for (unsigned c = 0x80; c <= 0xff; c++) {
+		struct made other = m;
+
+		other.hash[5] = (char)c;
+		other.text[strlen(m.text) - 5] = (char)c;
+		assert_false(credential_hash_read(other.hash, CREDENTIAL_HASH_CHARS, hash));
+		assert_false(credential_read(other.text, strlen(other.text), &id_len, hash));
+	}
+}
+
 static void test_a_credential_is_its_own_only(void **state)
 {
 	const struct made a = make("web"), b = make("web");
@@ -259,6 +277,7 @@ static void test_as_many_as_there_may_be(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_hash_has_one_spelling),
 	    cmocka_unit_test(test_a_credential_is_its_own_only),
 	    cmocka_unit_test(test_what_is_no_credential),
 	    cmocka_unit_test(test_found_by_its_credential_alone),

@@ -132,9 +132,19 @@ for counter in =1 n= n=1x n=x 'n= 1' n=9223372036854775808; do
 	refuse "\"$counter\" is not a counter of the form K or K=N" profile incr ann "$counter" $nowhere
 done
 refuse '--replace does not go with "profile incr"' profile incr ann n --replace
+refuse '--expect does not go with --expect-none' profile set ann a=1 --expect 1 --expect-none $nowhere
+refuse '--expect does not go with --expect-none' profile incr ann n --expect 1 --expect-none $nowhere
+refuse '--burst goes with gcra and token-bucket' limit check l --limit 2 --per 1 --algorithm fixed-window --burst 5 $nowhere
+refuse '--lease does not go with --no-lease' auth lookup ann may --lease 1 --no-lease $nowhere
+for roles in 'a b' a, ,a A "$(printf 'a\nrole x * *')"; do
+	refuse 'with commas and no blanks between' credential new web-1 --role "$roles"
+done
 refuse '--count "257": at most 256 at once' profile changes mail --count 257 $nowhere
 refuse '--deliveries "101": not a number from 1 to 100' profile changes mail --deliveries 101
 refuse 'an id has 0 bytes' visitors record home '' $nowhere
+input=$dir
+refuse 'cannot read the standard input' visitors record home - $nowhere
+input=/dev/null
 refuse 'is one word too many' visitors count $(seq 17)
 refuse '--from "yesterday": not a time in UTC' visitors count home --from yesterday
 refuse '--group is given more than 4 times' auth lookup ann may $(seq -f '--group=%g' 5)
@@ -260,7 +270,7 @@ realms:
 YAML
 unset LATCHKEY_SERVER
 : > "$dir/log"
-LATCHKEY_CONFIG=$dir/config.yaml LATCHKEY_STATE_DIR=$dir/state LATCHKEY_LISTEN=ipc://$dir/s.sock \
+LATCHKEY_CONFIG=$dir/config.yaml LATCHKEY_STATE_DIR=$dir/state LATCHKEY_LISTEN=ipc://$dir/s.sock LATCHKEY_ADMIN_LISTEN= \
 	"$(dirname "$latchkey")/latchkeyd" > "$dir/log" 2>&1 &
 service=$!
 for _ in $(seq 2000); do

@@ -284,6 +284,7 @@ static void expect_change(const lk_change *change)
 	assert_string_equal(lk_change_kind_name(lk_change_kind_of(change)), "UPDATED");
 	assert_string_equal(lk_change_user(change).data, "ann");
 	assert_int_equal(lk_change_version(change), 5);
+	assert_int_equal(lk_change_created_at_ms(change), 1690000000123);
 	assert_int_equal(lk_change_at_ms(change), 1700000000123);
 	assert_int_equal(lk_change_deliveries(change), 2);
 	assert_int_equal(lk_change_set_count(change), 1);
@@ -312,7 +313,8 @@ static void changes_are_handed_out(void **state)
 	theme.name = bytes_of("theme");
 	theme.value = bytes_of("dark");
 	change.has_id = change.has_kind = change.has_user = change.has_version = true;
-	change.has_at_ms = change.has_deliveries = true;
+	change.has_created_at_ms = change.has_at_ms = change.has_deliveries = true;
+	change.created_at_ms = 1690000000123;
 	change.id = bytes_of("7-0");
 	change.kind = LATCHKEY__V1__PROFILE_CHANGE_KIND__PROFILE_UPDATED;
 	change.user = bytes_of("ann");

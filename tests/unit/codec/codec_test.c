@@ -291,6 +291,51 @@ static void what_comes_twice_is_merged(void **state)
 	assert_true(compare_on(s, &latchkey__v1__create_session_request__descriptor, two, sizeof(two)));
 }
 
+/* Entries of a message that comes twice are joined, however many were there before and whatever lies behind them. */
+static void entries_of_what_comes_twice_are_joined(void **state)
+{
+	static const uint8_t message[] = {
+	    0x42, 3, 0x1a, 1, 'a',		    /* authentication { amr: "a" } */
+	    0x22, 3, 0x0a, 1, 'k',		    /* attributes { key: "k" } */
+	    0x42, 6, 0x1a, 1, 'b',  0x1a, 1,   'c', /* authentication { amr: "b" amr: "c" } */
+	    0x42, 2, 0x10, 1,			    /* authentication { aal: 1 } */
+	    0x42, 5, 0x10, 2, 0x1a, 1,	  'd',	    /* authentication { aal: 2 amr: "d" } */
+	};
+	struct stage *s = *state;
+
+	assert_true(compare_on(s, &latchkey__v1__create_session_request__descriptor, message, sizeof(message)));
+}
+
+static void tags_and_lengths_have_five_bytes_at_most(void **state)
+{
+	/* method: "m" */
+	static const uint8_t tag_of_five[] = {0x8a, 0x80, 0x80, 0x80, 0x00, 1, 'm'};
+	static const uint8_t tag_of_six[] = {0x8a, 0x80, 0x80, 0x80, 0x80, 0x00, 1, 'm'};
+	static const uint8_t length_of_five[] = {0x0a, 0x81, 0x80, 0x80, 0x80, 0x00, 'm'};
+	static const uint8_t length_of_six[] = {0x0a, 0x81, 0x80, 0x80, 0x80, 0x80, 0x00, 'm'};
+	struct stage *s = *state;
+
+	assert_true(compare_on(s, &latchkey__v1__call__descriptor, tag_of_five, sizeof(tag_of_five)));
+	assert_false(compare_on(s, &latchkey__v1__call__descriptor, tag_of_six, sizeof(tag_of_six)));
+	assert_true(compare_on(s, &latchkey__v1__call__descriptor, length_of_five, sizeof(length_of_five)));
+	assert_false(compare_on(s, &latchkey__v1__call__descriptor, length_of_six, sizeof(length_of_six)));
+}
+
+static void joined_entries_are_bounded(void **state)
+{
+	struct stage *s = *state;
+	struct codec_reader r = reader_of(s);
+	uint8_t bytes[4 * 65];
+
+	for (size_t i = 0; i < 65; i++)
+		memcpy(bytes + 4 * i, "\x42\x02\x1a\x00", 4); /* authentication { amr: "" } */
+	assert_non_null(codec_unpack(&r, &latchkey__v1__create_session_request__descriptor, bytes, sizeof(bytes) - 4));
+	assert_null(codec_unpack(&r, &latchkey__v1__create_session_request__descriptor, bytes, sizeof(bytes)));
+	assert_int_equal(r.fault, CODEC_REPEATED);
+	assert_int_equal(r.count, 65);
+	assert_string_equal(r.field->name, "amr");
+}
+
 static void bounds_are_kept(void **state)
 {
 	struct stage *s = *state;
@@ -328,6 +373,9 @@ int main(void)
 	    T(messages_pack_as_by_protobuf_c_and_come_back),
 	    T(damaged_messages_are_refused_or_understood_alike),
 	    T(what_comes_twice_is_merged),
+	    T(entries_of_what_comes_twice_are_joined),
+	    T(joined_entries_are_bounded),
+	    T(tags_and_lengths_have_five_bytes_at_most),
 	    T(bounds_are_kept),
 #undef T
 	};

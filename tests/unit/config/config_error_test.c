@@ -211,6 +211,11 @@ static const struct {
     {"LATCHKEY_LISTEN=tcp://127.0.0.1:1,tcp://8.8.8.8:1", {"LATCHKEY_LISTEN in the environment", "other machines"}},
     {"LATCHKEY_LISTEN=tls+tcp://127.0.0.1:1", {"LATCHKEY_LISTEN in the environment", "needs tls.cert"}},
     {"LATCHKEY_LISTEN=,,,,,,,,,,,,,,,,,,", {"LATCHKEY_LISTEN in the environment"}},
+    {"LATCHKEY_ADMIN_LISTEN=tcp://127.0.0.1:1",
+     {"LATCHKEY_ADMIN_LISTEN in the environment", "found \"tcp://", "http://host:port"}},
+    {"LATCHKEY_ADMIN_LISTEN=http://127.0.0.1", {"LATCHKEY_ADMIN_LISTEN", "http://127.0.0.1:7374"}},
+    {"LATCHKEY_ADMIN_LISTEN=http://127.0.0.1:7374/metrics", {"LATCHKEY_ADMIN_LISTEN", "http://127.0.0.1:7374"}},
+    {"LATCHKEY_ADMIN_LISTEN=http://:7374", {"LATCHKEY_ADMIN_LISTEN", "http://127.0.0.1:7374"}},
     {"LATCHKEY_CALLS_TIMEOUT_MAX_MS=10", {"LATCHKEY_CALLS_TIMEOUT_MAX_MS in the environment", "found 10", "1000"}},
 };
 

@@ -21,6 +21,9 @@ static void test_defaults(void **state)
 	assert_int_equal(c->calls.frames_in_flight_max, 16384);
 	assert_int_equal(c->connections.max, 4096);
 	assert_int_equal(c->connections.output_bytes_max, 4194304);
+	assert_string_equal(c->admin.listen, "http://127.0.0.1:7374");
+	assert_int_equal(c->admin.connections_max, 16);
+	assert_int_equal(c->admin.timeout_ms, 5000);
 	assert_int_equal(c->drain.timeout_ms, 10000);
 	assert_int_equal(c->drain.delay_ms, 0);
 	assert_int_equal(c->listener_count, 1);
@@ -102,6 +105,7 @@ static const char full[] =
     "  tls_server_name: redis.example\n"
     "calls: { timeout_default_ms: 250 }\n"
     "connections: { max: 10 }\n"
+    "admin: { listen: 'http://[::1]:0', connections_max: 4, timeout_ms: 100 }\n"
     "drain: { timeout_ms: 0, delay_ms: 5000 }\n"
     "realms:\n"
     "  - name: shop\n"
@@ -134,6 +138,9 @@ static void assert_full(const struct config *c)
 	assert_string_equal(c->redis.tls_server_name, "redis.example");
 	assert_int_equal(c->calls.timeout_default_ms, 250);
 	assert_int_equal(c->calls.timeout_max_ms, 30000);
+	assert_string_equal(c->admin.listen, "http://[::1]:0");
+	assert_int_equal(c->admin.connections_max, 4);
+	assert_int_equal(c->admin.timeout_ms, 100);
 	assert_int_equal(c->drain.timeout_ms, 0);
 	assert_int_equal(c->drain.delay_ms, 5000);
 	assert_int_equal(c->realm_count, 2);
@@ -295,7 +302,8 @@ static void test_compare(void **state)
 	config_compare(a, b, note_change, notes);
 	assert_string_equal(notes, "redis.url redis.user redis.password_file redis.connections redis.tls_ca "
 				   "redis.tls_cert redis.tls_key redis.tls_server_name calls.timeout_default_ms "
-				   "connections.max drain.timeout_ms drain.delay_ms keyring listen realms ");
+				   "connections.max admin.listen admin.connections_max admin.timeout_ms "
+				   "drain.timeout_ms drain.delay_ms keyring listen realms ");
 	config_free(&b);
 	b = load_ok("log_level: warn\nrealms: [{name: default, classes: [{name: default, tombstone_s: 601}]}]\n",
 		    plain_environment);

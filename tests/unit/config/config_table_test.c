@@ -176,11 +176,50 @@ static void test_variables(void **state)
 	}
 }
 
+static void assert_told(const char *schema, const struct config_key *keys, size_t count)
+{
+	char wanted[KEY_ENV_BYTES];
+	char range[64];
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(wanted, sizeof(wanted), "\"%s\": {", keys[i].name);
+		assert_non_null(strstr(schema, wanted));
+		if (keys[i].type != KEY_U32)
+			continue;
+		snprintf(range, sizeof(range), "\"minimum\": %u, \"maximum\": %u", keys[i].min, keys[i].max);
+		assert_non_null(strstr(schema, range));
+	}
+}
+
+/* Every key of every table, and nothing that is not closed again. That it is JSON, and that files are held against it, is
+ * tests/helm's. */
+static void test_schema(void **state)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int depth = 0;
+
+	(void)state;
+	assert_true(config_print_schema(out));
+	assert_int_equal(fclose(out), 0);
+	assert_told(text, config_keys, CONFIG_KEYS);
+	assert_told(text, listener_keys, LISTENER_KEYS);
+	assert_told(text, realm_keys, REALM_KEYS);
+	assert_told(text, tier_keys, TIER_KEYS);
+	assert_told(text, class_keys, CLASS_KEYS);
+	for (size_t i = 0; i < len; i++)
+		depth += text[i] == '{' ? 1 : text[i] == '}' ? -1 : 0;
+	assert_int_equal(depth, 0);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_rows),  cmocka_unit_test(test_rows_are_distinct), cmocka_unit_test(test_ranges),
-	    cmocka_unit_test(test_words), cmocka_unit_test(test_all_is_printed),    cmocka_unit_test(test_variables),
+	    cmocka_unit_test(test_rows),   cmocka_unit_test(test_rows_are_distinct), cmocka_unit_test(test_ranges),
+	    cmocka_unit_test(test_words),  cmocka_unit_test(test_all_is_printed),    cmocka_unit_test(test_variables),
+	    cmocka_unit_test(test_schema),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

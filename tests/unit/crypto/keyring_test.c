@@ -130,6 +130,43 @@ static void files_that_others_can_open_are_refused(void **state)
 	}
 }
 
+static enum status_code load_as_nobody(unsigned mode)
+{
+	const gid_t nobody = 65534;
+	char path[] = "/tmp/latchkey-keyring-XXXXXX";
+	const int fd = mkstemp(path);
+	struct status st = {0};
+	keyring *kr = NULL;
+	enum status_code code;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, NAMES_LINE KEY_1_LINE, strlen(NAMES_LINE KEY_1_LINE)),
+			 (ssize_t)strlen(NAMES_LINE KEY_1_LINE));
+	assert_int_equal(fchown(fd, 0, nobody), 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(setegid(nobody), 0);
+	assert_int_equal(seteuid(nobody), 0);
+	code = keyring_load(path, &kr, &st);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(setegid(0), 0);
+	keyring_release(&kr);
+	close(fd);
+	(void)unlink(path);
+	return code;
+}
+
+/* As Kubernetes mounts a secret: root's, and the group's to read. */
+static void a_file_of_root_may_be_read_by_its_group(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(load_as_nobody(0440), STATUS_OK);
+	assert_int_equal(load_as_nobody(0640), STATUS_OK);
+	assert_int_equal(load_as_nobody(0660), STATUS_FAILED_PRECONDITION);
+	assert_int_equal(load_as_nobody(0444), STATUS_FAILED_PRECONDITION);
+}
+
 static void what_is_no_file_is_refused(void **state)
 {
 	struct status st = {0};
@@ -207,6 +244,7 @@ int main(void)
 	    cmocka_unit_test(bad_files_are_refused_with_the_line),
 	    cmocka_unit_test(sizes_are_limited),
 	    cmocka_unit_test(files_that_others_can_open_are_refused),
+	    cmocka_unit_test(a_file_of_root_may_be_read_by_its_group),
 	    cmocka_unit_test(what_is_no_file_is_refused),
 	    cmocka_unit_test(a_created_file_loads_and_is_never_replaced),
 	    cmocka_unit_test(references_are_counted_across_threads),

@@ -92,6 +92,27 @@ static void test_a_look_takes_nothing(void **state)
 	}
 }
 
+/* Such as somebody who has mistaken the limit: by its measure what was taken is over. */
+static void test_a_look_at_another_limit_gives_nothing_back(void **state)
+{
+	struct stage *s = *state;
+
+	for (enum limit_algorithm a = LIMIT_GCRA; a < LIMIT_ALGORITHMS; a++) {
+		struct limit_check_request other = typical;
+		struct limit_check_request all = typical;
+
+		other.algorithm = all.algorithm = a;
+		other.limit = other.per_ms = 1;
+		other.cost = 0;
+		all.cost = 3;
+		assert_true(must_check(s, &all).allowed);
+		/* Together they take longer than a millisecond. */
+		for (int i = 0; i < 200; i++)
+			(void)must_check(s, &other);
+		assert_false(must_check(s, &all).allowed);
+	}
+}
+
 static void test_limits_are_apart(void **state)
 {
 	struct limit_check_request req = typical;
@@ -235,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_each_algorithm, stage_reset),
 	    cmocka_unit_test_setup(test_a_look_takes_nothing, stage_reset),
+	    cmocka_unit_test_setup(test_a_look_at_another_limit_gives_nothing_back, stage_reset),
 	    cmocka_unit_test_setup(test_limits_are_apart, stage_reset),
 	    cmocka_unit_test_setup(test_idempotency_key, stage_reset),
 	    cmocka_unit_test_setup(test_nothing_stands_in_clear_or_for_ever, stage_reset),

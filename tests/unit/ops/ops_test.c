@@ -219,6 +219,7 @@ static void test_args(void **state)
 	assert_int_equal(parse("--check-config", NULL, NULL).action, ARGS_CHECK_CONFIG);
 	assert_int_equal(parse("--config", "x.yaml", "--print-config").action, ARGS_PRINT_CONFIG);
 	assert_non_null(parse("-c", "x.yaml", NULL).config_file);
+	assert_int_equal(parse("--print-config-schema", NULL, NULL).action, ARGS_PRINT_SCHEMA);
 	assert_int_equal(parse("--new-keyring", "k", NULL).action, ARGS_NEW_KEYRING);
 	assert_int_equal(parse("--add-key", "k", NULL).action, ARGS_ADD_KEY);
 	a = parse("--promote-key", "k", "65535");

@@ -534,10 +534,29 @@ static void missing_is_not_proved_after_a_failover(void **state)
 	assert_int_equal(s->last.settling_ms, 0);
 }
 
+static void a_damaged_profile_is_put_anew(void **state)
+{
+	struct stage *s = *state;
+	redisReply *key;
+
+	(void)put_profile(s, "a", "1");
+	key = real_redis_ask(&s->redis, "KEYS lk1:p:*");
+	assert_int_equal(key->elements, 1);
+	freeReplyObject(real_redis_ask(&s->redis, "HSET %s _h short _v none", key->element[0]->str));
+	(void)put_profile(s, "b", "2");
+	expect_field(s, "a", "-");
+	expect_field(s, "b", "2");
+	freeReplyObject(real_redis_ask(&s->redis, "HSET %s _h short", key->element[0]->str));
+	assert_true(delete_profile(s));
+	expect_field(s, "b", "-");
+	freeReplyObject(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(what_is_put_is_got_in_order_of_name, profiles_reset),
+	    cmocka_unit_test_setup(a_damaged_profile_is_put_anew, profiles_reset),
 	    cmocka_unit_test_setup(put_replaces_all, profiles_reset),
 	    cmocka_unit_test_setup(update_does_all_of_it, profiles_reset),
 	    cmocka_unit_test_setup(a_field_changes_its_kind, profiles_reset),

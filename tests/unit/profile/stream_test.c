@@ -410,6 +410,34 @@ static void groups_and_consumers_are_bounded(void **state)
 	assert_int_equal(do_changes(s, &req, &got), STATUS_RESOURCE_EXHAUSTED);
 }
 
+/* A program that reads and never acknowledges would fill Redis, and make each call slower. */
+static void what_is_in_hand_is_bounded(void **state)
+{
+	static const char fill[] = "for _ = 1, 9000 do redis.call('XADD', KEYS[1], '*', 'e', 'x') end return 1";
+	struct stage *s = *state;
+	struct profile_changes_result got;
+	redisReply *key;
+	size_t handed_out = 0;
+
+	(void)increment(s, "n", 1);
+	key = real_redis_ask(&s->redis, "KEYS lk1:c:{???????????}");
+	assert_int_equal(key->elements, 1);
+	freeReplyObject(real_redis_ask(&s->redis, "EVAL %s 1 %s", fill, key->element[0]->str));
+	for (int i = 0; i < 40; i++) {
+		got = next(s, "g", 256);
+		handed_out += got.count + got.unreadable;
+		world_fresh(&s->world);
+	}
+	assert_int_equal(handed_out, 8192);
+	freeReplyObject(key);
+	/* What is late comes again all the same; and where some have died there is room. */
+	assert_int_equal(ask(s, "g", 256, 0, 5).unreadable, 255);
+	got = ask(s, "g", 256, 0, 1);
+	assert_int_equal(got.died, 256);
+	assert_int_equal(got.unreadable, 256);
+	assert_int_equal(next(s, "g", 256).unreadable, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +455,7 @@ int main(void)
 	    cmocka_unit_test_setup(old_changes_go, changes_reset),
 	    cmocka_unit_test_setup(requests_are_checked, changes_reset),
 	    cmocka_unit_test_setup(groups_and_consumers_are_bounded, changes_reset),
+	    cmocka_unit_test_setup(what_is_in_hand_is_bounded, changes_reset),
 	};
 
 	return cmocka_run_group_tests(tests, stage_start, stage_stop);

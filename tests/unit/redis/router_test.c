@@ -50,11 +50,13 @@ static void gives_up_on_moved_in_circles(void **state)
 
 static void follows_ask_behind_asking(void **state)
 {
+	const uint64_t asks = metric_get(METRIC_REDIS_ASK);
 	struct scene *s = *state;
 
 	start(s);
 	say(s, 1, "-ASK 15495 %s\r\n");
 	call_expect(s->redis, "GET x{a}", STORE_REPLIED, "one");
+	assert_int_equal(metric_get(METRIC_REDIS_ASK), asks + 1);
 	assert_true(has_seen(s, 0, "ASKING;GET x{a};"));
 	/* Only this once. */
 	call_expect(s->redis, "GET x{a}", STORE_REPLIED, "two");

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/metrics.h"
 #include "history.h"
 #include "session/announce.h"
 #include "session/not_before.h"
@@ -410,6 +411,7 @@ static void nobody_is_created_far_ahead(void **state)
 	const struct session_create_request named = {.user = SPAN_LIT("ann")};
 	const struct session_create_request anonymous = {.is_anonymous = true};
 	const uint64_t far_ms = NEXT_SECOND_MS + NOT_BEFORE_AHEAD_MS_MAX;
+	const uint64_t refused = metric_get(METRIC_REALMS_AHEAD);
 	struct session_create_result result = {0};
 	struct held_token old;
 
@@ -421,6 +423,7 @@ static void nobody_is_created_far_ahead(void **state)
 	assert_non_null(strstr(s->st.text, "then start it anew"));
 	assert_true(s->st.retry_after_ms > 0);
 	assert_int_equal(do_create(s, &anonymous, &result), STATUS_UNAVAILABLE);
+	assert_int_equal(metric_get(METRIC_REALMS_AHEAD), refused + 2);
 	expect_revoked(s, &old, far_ms);
 	s->world.env.now_ms = far_ms - NOT_BEFORE_AHEAD_MS_MAX;
 	assert_int_equal(do_create(s, &named, &result), STATUS_OK);

@@ -1,0 +1,130 @@
+{{- /* What no schema can tell. Each mistake is a sentence that names the value and the remedy. */ -}}
+{{- define "latchkey.validate" -}}
+{{- include "latchkey.validateConfig" . -}}
+{{- include "latchkey.validateSecrets" . -}}
+{{- include "latchkey.validateRedis" . -}}
+{{- include "latchkey.validateReplicas" . -}}
+{{- include "latchkey.validateGrace" . -}}
+{{- end -}}
+
+{{- define "latchkey.validateConfig" -}}
+{{- $instead := dict "listen" "service.port, listenAddress and tls" "keyring" "keyring.existingSecret" "credentials" "credentials.existingSecret" "state_dir" "redis.embedded.persistence" -}}
+{{- range $key, $value := $instead -}}
+{{- if hasKey $.Values.config $key -}}
+{{- fail (printf "config.%s: the chart decides this; use %s" $key $value) -}}
+{{- end -}}
+{{- end -}}
+{{- $instead = dict "url" "redis.url" "user" "redis.user" "password_file" "redis.password.existingSecret" "sentinel_user" "redis.sentinel.user" "sentinel_password_file" "redis.sentinel.password.existingSecret" "tls_ca" "redis.tls.existingSecret" "tls_cert" "redis.tls.certKey" "tls_key" "redis.tls.keyKey" "tls_server_name" "redis.tls.serverName" -}}
+{{- range $key, $value := $instead -}}
+{{- if hasKey ($.Values.config.redis | default dict) $key -}}
+{{- fail (printf "config.redis.%s: the chart decides this; use %s" $key $value) -}}
+{{- end -}}
+{{- end -}}
+{{- if hasKey (.Values.config.admin | default dict) "listen" -}}
+{{- fail "config.admin.listen: the chart decides this; use admin.port and listenAddress" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Takes {of, name, remedy}: one of existingSecret and value. */ -}}
+{{- define "latchkey.validateOne" -}}
+{{- if and .of.existingSecret .of.value -}}
+{{- fail (printf "%s: existingSecret and value are both set; keep one" .name) -}}
+{{- end -}}
+{{- if and .needed (not (include "latchkey.has" .of)) -}}
+{{- fail (printf "%s.existingSecret is not set: %s" .name .remedy) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "latchkey.validateSecrets" -}}
+{{- $release := include "latchkey.fullname" . -}}
+{{- include "latchkey.validateOne" (dict "name" "keyring" "of" .Values.keyring "needed" (ne .Values.redis.mode "embedded") "remedy" (printf "make the secret keys once, with `latchkeyd --new-keyring keyring`, back them up, and `kubectl create secret generic %s-keyring --from-file=keyring`; the chart never makes them, for new ones would log everybody out" $release)) -}}
+{{- include "latchkey.validateOne" (dict "name" "credentials" "of" .Values.credentials "needed" true "remedy" (printf "nothing else tells callers apart. Write the file of callers with `latchkey credential new ID --role ROLE`, and `kubectl create secret generic %s-credentials --from-file=credentials`" $release)) -}}
+{{- include "latchkey.validateOne" (dict "name" "redis.password" "of" .Values.redis.password "needed" (eq .Values.redis.mode "cluster") "remedy" (printf "the Redis Cluster that the chart runs wants a password: `kubectl create secret generic %s-redis --from-literal=redis-password=$(openssl rand -hex 24)`" $release)) -}}
+{{- include "latchkey.validateOne" (dict "name" "redis.sentinel.password" "of" .Values.redis.sentinel.password "needed" (ne .Values.redis.sentinel.user "") "remedy" "redis.sentinel.user is set, and needs a password") -}}
+{{- with .Values.tls -}}
+{{- if and .enabled .existingSecret (or .cert .certPrivateKey .ca) -}}
+{{- fail "tls: existingSecret and cert, certPrivateKey or ca are both set; keep one" -}}
+{{- end -}}
+{{- if and .enabled (not .existingSecret) (not (and .cert .certPrivateKey)) -}}
+{{- fail "tls.existingSecret is not set: name a Secret of type kubernetes.io/tls, or set tls.cert and tls.certPrivateKey, or tls.enabled=false" -}}
+{{- end -}}
+{{- if and .clientAuth (not .enabled) -}}
+{{- fail "tls.clientAuth needs tls.enabled" -}}
+{{- end -}}
+{{- if and .clientAuth (not .existingSecret) (not .ca) -}}
+{{- fail "tls.clientAuth needs tls.ca: the authority that signs callers' certificates" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "latchkey.validateRedis" -}}
+{{- with .Values.redis -}}
+{{- if and (eq .mode "external") (not .url) -}}
+{{- fail "redis.url is not set, and redis.mode is external: say where Redis is, such as redis+cluster://host1,host2, or choose redis.mode=cluster" -}}
+{{- end -}}
+{{- if and (ne .mode "external") .url -}}
+{{- fail (printf "redis.url is set, but redis.mode is %s; remove it, or set redis.mode=external" .mode) -}}
+{{- end -}}
+{{- if and (ne .mode "external") .user -}}
+{{- fail (printf "redis.user is set, but redis.mode is %s, which has no users; remove it, or set redis.mode=external" .mode) -}}
+{{- end -}}
+{{- if and (eq .mode "embedded") (include "latchkey.has" .password) -}}
+{{- fail "redis.password is set, but redis.mode is embedded, which has no accounts; remove it" -}}
+{{- end -}}
+{{- if regexMatch "^[a-z+]+://[^/@]*:[^/@]*@" .url -}}
+{{- fail "redis.url holds a password, which would stand in a ConfigMap: put it in redis.password.existingSecret" -}}
+{{- end -}}
+{{- if and (include "latchkey.redisIsTls" $) (not .tls.existingSecret) -}}
+{{- fail "redis.tls.existingSecret is not set, and redis.url is rediss: name the Secret with the authority that signs Redis's certificates" -}}
+{{- end -}}
+{{- if and .tls.existingSecret (not (include "latchkey.redisIsTls" $)) -}}
+{{- fail "redis.tls.existingSecret is set, but redis.url is not rediss; one of them is a mistake" -}}
+{{- end -}}
+{{- if ne (empty .tls.certKey) (empty .tls.keyKey) -}}
+{{- fail "redis.tls.certKey and redis.tls.keyKey belong together" -}}
+{{- end -}}
+{{- if eq .mode "cluster" -}}
+{{- $shard := add .cluster.replicasPerPrimary 1 | int -}}
+{{- if or (lt (div (int .cluster.nodes) $shard) 3) (ne (mod (int .cluster.nodes) $shard) 0) -}}
+{{- fail (printf "redis.cluster.nodes is %d and replicasPerPrimary %d: a Redis Cluster needs three primaries or more, so nodes is a multiple of %d, and at least %d" (int .cluster.nodes) (int .cluster.replicasPerPrimary) $shard (mul 3 $shard)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "latchkey.validateReplicas" -}}
+{{- $min := include "latchkey.minReplicas" . | int -}}
+{{- if eq .Values.redis.mode "embedded" -}}
+{{- if or .Values.autoscaling.enabled (gt $min 1) -}}
+{{- fail "redis.mode is embedded, which is a store inside one pod: set replicas=1 and autoscaling.enabled=false, or choose redis.mode=cluster or external" -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled (gt $min (int .Values.autoscaling.maxReplicas)) -}}
+{{- fail "autoscaling.minReplicas is over autoscaling.maxReplicas" -}}
+{{- end -}}
+{{- with .Values.podDisruptionBudget -}}
+{{- if .enabled -}}
+{{- if and (not (kindIs "invalid" .minAvailable)) (not (kindIs "invalid" .maxUnavailable)) -}}
+{{- fail "podDisruptionBudget: minAvailable and maxUnavailable are both set; set maxUnavailable=null to use minAvailable" -}}
+{{- end -}}
+{{- $blocks := or (has (toString .maxUnavailable) (list "0" "0%")) (eq (toString .minAvailable) "100%") -}}
+{{- if and (not (kindIs "invalid" .minAvailable)) (not (contains "%" (toString .minAvailable))) -}}
+{{- $blocks = or $blocks (ge (int .minAvailable) $min) -}}
+{{- end -}}
+{{- if $blocks -}}
+{{- fail (printf "podDisruptionBudget would let no pod of %d go, and block every drain of a node for ever: use maxUnavailable=1, or minAvailable below the replicas" $min) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "latchkey.validateGrace" -}}
+{{- $drain := .Values.config.drain | default dict -}}
+{{- $delay := get $drain "delay_ms" | default 0 | int -}}
+{{- $timeout := 10000 -}}
+{{- if hasKey $drain "timeout_ms" -}}{{- $timeout = get $drain "timeout_ms" | int -}}{{- end -}}
+{{- $needed := add (int .Values.preStopSleepSeconds) (div (add $delay $timeout 999) 1000) 10 | int -}}
+{{- if lt (int .Values.terminationGracePeriodSeconds) $needed -}}
+{{- fail (printf "terminationGracePeriodSeconds is %d: a pod needs preStopSleepSeconds, config.drain.delay_ms and timeout_ms, and 10 s to end, which is %d; raise it, or shorten them" (int .Values.terminationGracePeriodSeconds) $needed) -}}
+{{- end -}}
+{{- end -}}
