@@ -19,7 +19,7 @@
 #include "realm/realm.h"
 #include "store/store.h"
 
-#define PLAN_STEPS_MAX 64
+#define PLAN_STEPS_MAX 128
 /* Room that one call's plan and answers need in the arena at most: a List of LIST_PAGE_MAX sessions with full-size
  * metadata (about 1.9 KiB each opened, listed and read). */
 #define PLAN_BYTES_MAX		  1048576

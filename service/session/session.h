@@ -266,7 +266,7 @@ enum status_code session_revoke_answer(const struct plan_env *env, struct plan *
 bool session_revoke_pend(const struct plan_env *env, struct plan *plan, struct session_revoke_result *ret) MUST_CHECK;
 
 /* ---- RevokeUser: a tombstone for each session in the user's index. One script does up to REVOKE_CHUNK of them
- * (0.3 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition
+ * (0.2 ms); with more, PLAN_AGAIN continues. Interrupted half-way, the caller has no answer, and a repetition
  * finishes. Where the session to be spared is missing, PLAN_AGAIN goes on without it; UNAVAILABLE, and nothing is
  * revoked, when it may yet be brought back. ---- */
 
