@@ -467,7 +467,7 @@ static void an_end_leaves_a_tombstone_where_no_record_is(void **state)
 
 static void all_of_a_users_ends_come_back(void **state)
 {
-	enum { MANY = 450 };
+	enum { MANY = 250 };
 	struct stage *s = *state;
 	struct held_token t[MANY];
 
