@@ -27,7 +27,7 @@ static struct name name_of(unsigned n)
 {
 	struct name name;
 
-	(void)snprintf(name.text, sizeof(name.text), "0123456789A.%08uAAAAAAAA", n);
+	(void)snprintf(name.text, sizeof(name.text), "0123456789A.%08uAAAAAAAA", n % 100000000);
 	/* What tells them apart is spread over the characters that are hashed too. */
 	for (int i = 0; i < 8; i++)
 		name.text[27 - i] = (char)('A' + (n >> (4 * i) & 15));
