@@ -1,7 +1,9 @@
 #include "support/certificates.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "support/file.h"
 #include "support/process.h"
 #include "support/wait.h"
 
@@ -54,10 +56,24 @@ void certificates_sign(const struct certificates *c, const char *cert, const cha
 	make_signed(c, cert, key, "/CN=" CERTIFICATE_NAME);
 }
 
-/* By a request, for only that way openssl takes a life that is over. */
+/* A request and `openssl ca`: the one way to a life that is over that all versions take. */
+static void write_ca_config(const char *folder, const char *database, const char *config)
+{
+	char text[4 * TMPDIR_FILE_BYTES + 256];
+
+	(void)snprintf(text, sizeof(text),
+		       "[ca]\ndefault_ca = all\n"
+		       "[all]\ndatabase = %s\nnew_certs_dir = %.*s\nrand_serial = yes\ndefault_md = sha256\n"
+		       "policy = any\ncopy_extensions = copy\nunique_subject = no\n"
+		       "[any]\ncommonName = supplied\n",
+		       database, (int)(strrchr(folder, '/') - folder), folder);
+	file_write(config, text);
+	file_write(database, "");
+}
+
 void certificates_sign_expired(const struct certificates *c, const char *cert, const char *key)
 {
-	char request[TMPDIR_FILE_BYTES + 4];
+	char request[TMPDIR_FILE_BYTES + 4], config[TMPDIR_FILE_BYTES + 4], database[TMPDIR_FILE_BYTES + 4];
 	const char *const ask[] = {
 	    "openssl",	"req",
 	    "-new",	"-nodes",
@@ -70,11 +86,22 @@ void certificates_sign_expired(const struct certificates *c, const char *cert, c
 	    NULL,
 	};
 	const char *const sign[] = {
-	    "openssl",		"x509", "-req", "-in", request, "-CA", c->ca, "-CAkey", c->ca_key, "-days", "-1",
-	    "-copy_extensions", "copy", "-out", cert,  NULL,
+	    "openssl",	  "ca",
+	    "-batch",	  "-notext",
+	    "-config",	  config,
+	    "-in",	  request,
+	    "-cert",	  c->ca,
+	    "-keyfile",	  c->ca_key,
+	    "-out",	  cert,
+	    "-startdate", "20200101000000Z",
+	    "-enddate",	  "20200102000000Z",
+	    NULL,
 	};
 
 	(void)snprintf(request, sizeof(request), "%s.csr", cert);
+	(void)snprintf(config, sizeof(config), "%s.cnf", cert);
+	(void)snprintf(database, sizeof(database), "%s.db", cert);
+	write_ca_config(cert, database, config);
 	openssl(ask);
 	openssl(sign);
 }

@@ -24,7 +24,7 @@ void certificates_make(struct certificates *c, const struct tmpdir *dir);
 /* Another certificate and key by the same authority, with the server's names, at these paths. */
 void certificates_sign(const struct certificates *c, const char *cert, const char *key);
 
-/* The same, but it was good until yesterday. */
+/* The same, but it has expired long ago. Leaves files of openssl's beside them. */
 void certificates_sign_expired(const struct certificates *c, const char *cert, const char *key);
 
 #endif
