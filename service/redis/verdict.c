@@ -18,8 +18,10 @@ static const struct {
     {SPAN_LIT("NOREPLICAS"), VERDICT_WAIT},
     {SPAN_LIT("MASTERDOWN"), VERDICT_WAIT},
     /* Within a script there is neither ASK nor TRYAGAIN. Of the keys declared all were there; another one was not. Until
-     * it is again, or the slot has moved as a whole, nobody can run the script. */
+     * it is again, or the slot has moved as a whole, nobody can run the script. In the words of Redis 7, and of 8, which
+     * go on: "mget' in script because undeclared keys were accessed during rehashing of the slot". */
     {SPAN_LIT("ERR Script attempted to access a non local key in a cluster node"), VERDICT_WAIT},
+    {SPAN_LIT("ERR Unable to execute command '"), VERDICT_WAIT},
     {SPAN_LIT("CLUSTERDOWN"), VERDICT_REFRESH},
     {SPAN_LIT("READONLY"), VERDICT_REFRESH},
     {SPAN_LIT("UNBLOCKED"), VERDICT_REFRESH},

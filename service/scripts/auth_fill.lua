@@ -13,10 +13,12 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
 local value = redis.call('GET', answer)
 if not value or value:byte(1) ~= 1 or value:sub(47, 54) ~= ARGV[2] then return {'refused'} end
+-- include is_elsewhere
+
 -- See auth_lookup: where the epoch cannot be told, nothing is stored.
 local epoch = redis.pcall('GET', 'lk1:f:' .. answer:sub(7, 19))
 if type(epoch) == 'table' then
-	return epoch.err:find('non local', 1, true) and {'refused'} or epoch
+	return is_elsewhere(epoch.err) and {'refused'} or epoch
 end
 if epoch ~= ARGV[2] then return {'refused'} end
 if value:sub(HEAD + 1) == ARGV[6] then return {'stored', (struct.unpack('>I8', value, 27))} end

@@ -17,11 +17,13 @@ local HEAD, NONE = 54, '\0\0\0\0\0\0\0\0'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
+-- include is_elsewhere
+
 -- Most subjects have no epoch, and while a cluster moves the slot, a key that its old node does not have cannot be
 -- touched there. Were it one of KEYS, the whole would be refused until all is moved; so it is a miss, which nobody keeps.
 local epoch_key = 'lk1:f:' .. answer:sub(7, 19)
 local both = redis.pcall('MGET', answer, epoch_key)
-if both.err then return both.err:find('non local', 1, true) and {'miss', ''} or both end
+if both.err then return is_elsewhere(both.err) and {'miss', ''} or both end
 
 -- What is of another epoch was forgotten; so was a lease. Another format is a tombstone's, or a newer version's.
 local value, epoch = both[1], both[2]

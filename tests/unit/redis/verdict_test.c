@@ -45,6 +45,9 @@ static void knows_the_words(void **state)
 	    {"ERR Script attempted to access a non local key in a cluster node script: 5b73, on @user_script:3.",
 	     VERDICT_WAIT},
 	    {"ERR Script attempted to access a non local key in a cluster node", VERDICT_WAIT},
+	    {"ERR Unable to execute command 'mget' in script because undeclared keys were accessed during rehashing of "
+	     "the slot",
+	     VERDICT_WAIT},
 	    {"ERR Script attempted to access keys that do not hash to the same slot", VERDICT_FINAL},
 	    {"ERR unknown command", VERDICT_FINAL},
 	    {"OOM command not allowed when used memory > 'maxmemory'.", VERDICT_FINAL},
