@@ -21,7 +21,7 @@ static const struct {
      * it is again, or the slot has moved as a whole, nobody can run the script. In the words of Redis 7, and of 8, which
      * go on: "mget' in script because undeclared keys were accessed during rehashing of the slot". */
     {SPAN_LIT("ERR Script attempted to access a non local key in a cluster node"), VERDICT_WAIT},
-    {SPAN_LIT("ERR Unable to execute command '"), VERDICT_WAIT},
+    {SPAN_LIT("ERR Unable to execute command"), VERDICT_WAIT},
     {SPAN_LIT("CLUSTERDOWN"), VERDICT_REFRESH},
     {SPAN_LIT("READONLY"), VERDICT_REFRESH},
     {SPAN_LIT("UNBLOCKED"), VERDICT_REFRESH},

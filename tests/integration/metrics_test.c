@@ -223,14 +223,14 @@ static const struct cause plain_causes[] = {
      .and_then = "$R CONFIG SET save ''; rmdir $($R CONFIG GET dir | tail -n 1)/dump.rdb"},
     {.name = "a Redis that is busy for a moment",
      .script =
-	 "T=$($L session create nora); while :; do $R EVAL \"local t = redis.call('TIME'); "
+	 "until T=$($L session create nora); do :; done; while :; do $R EVAL \"local t = redis.call('TIME'); "
 	 "repeat local n = redis.call('TIME') until (n[1] - t[1]) * 1000000 + n[2] - t[2] > 300000\" 0 & "
 	 "for I in 1 2 3 4 5 6 7 8; do $L session create nora --timeout 2 & $L session get $T --timeout 2 & done; "
 	 "wait; done",
      .moves = "latchkey_redis_late_total latchkey_writes_late_total latchkey_redis_resends_total",
      .is_held = true},
     {.name = "a Redis that freezes",
-     .script = "T=$($L session create olga); : >$BEGUN; while :; do $L session get $T --timeout 0.3 || true; done",
+     .script = "until T=$($L session create olga); do :; done; : >$BEGUN; while :; do $L session get $T --timeout 0.3 || true; done",
      .moves = "latchkey_redis_breaker_opened_total latchkey_redis_node_breaker_opened_total "
 	      "latchkey_redis_node_breaker_open latchkey_calls_deadline_exceeded_total latchkey_redis_waits_total "
 	      "latchkey_redis_node_timeouts_total latchkey_redis_node_in_flight latchkey_redis_ready "
