@@ -24,19 +24,11 @@ enum status_code auth_check_place(const struct lease_place *place, struct status
 	return check_length("key", place->key, AUTH_KEY_BYTES_MAX, st);
 }
 
-static void print_tag(const struct plan_env *env, span subject, char out[static USER_TAG_CHARS])
-{
-	uint8_t tag[USER_TAG_BYTES];
-
-	user_tag_make(env->keys, env->realm->name, subject, tag);
-	user_tag_print(tag, out);
-}
-
 bool auth_epoch_key(const struct plan_env *env, span subject, span *ret)
 {
 	char tag[USER_TAG_CHARS];
 
-	print_tag(env, subject, tag);
+	tag_of_user(env, subject, tag);
 	return key_of_subject(env->arena, 'f', tag, ret);
 }
 
@@ -44,16 +36,14 @@ struct auth_state *auth_state_new(const struct plan_env *env, const struct lease
 {
 	const span inputs[] = {env->realm->name, place->subject, place->key};
 	struct auth_state *s = arena_alloc(env->arena, sizeof(*s));
-	uint8_t hash[NAME_BYTES];
 	char name[NAME_CHARS];
 	char tag[USER_TAG_CHARS];
 
 	if (s == NULL)
 		return NULL;
 	s->place = *place;
-	print_tag(env, place->subject, tag);
-	name_hash(env->keys, NAME_AUTH_ANSWER, inputs, sizeof(inputs) / sizeof(inputs[0]), hash, sizeof(hash));
-	base64_encode(span_of(hash, sizeof(hash)), name);
+	tag_of_user(env, place->subject, tag);
+	name_of_inputs(env, NAME_AUTH_ANSWER, inputs, sizeof(inputs) / sizeof(inputs[0]), name);
 	if (!key_under_subject(env->arena, 'a', tag, span_of(name, sizeof(name)), &s->key) ||
 	    !key_of_subject(env->arena, 'f', tag, &s->epoch))
 		return NULL;

@@ -70,11 +70,8 @@ static void tag_make(const struct plan_env *env, span name, enum limit_algorithm
 		     char out[static USER_TAG_CHARS])
 {
 	const uint8_t kind = (uint8_t)algorithm;
-	uint8_t tag[USER_TAG_BYTES];
 
-	name_hash(env->keys, NAME_LIMIT, (const span[]){env->realm->name, span_of(&kind, 1), name}, 3, tag,
-		  sizeof(tag));
-	user_tag_print(tag, out);
+	tag_of_inputs(env, NAME_LIMIT, (const span[]){env->realm->name, span_of(&kind, 1), name}, 3, out);
 }
 
 enum status_code limit_check_plan(const struct plan_env *env, const struct limit_check_request *req,

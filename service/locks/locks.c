@@ -71,10 +71,7 @@ static enum status_code check_owner(span owner, struct status *st)
 
 static void tag_make(const struct plan_env *env, span name, char out[static USER_TAG_CHARS])
 {
-	uint8_t tag[USER_TAG_BYTES];
-
-	name_hash(env->keys, NAME_LOCK, (const span[]){env->realm->name, name}, 2, tag, sizeof(tag));
-	user_tag_print(tag, out);
+	tag_of_inputs(env, NAME_LOCK, (const span[]){env->realm->name, name}, 2, out);
 }
 
 /* NULL: the arena is full. */

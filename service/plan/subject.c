@@ -1,7 +1,5 @@
 #include "plan/subject.h"
 
-#include "crypto/names.h"
-
 void user_tag_make(const keyring *kr, span realm, span user, uint8_t out[static USER_TAG_BYTES])
 {
 	name_hash(kr, NAME_USER_TAG, (const span[]){realm, user}, 2, out, USER_TAG_BYTES);
@@ -12,6 +10,32 @@ void user_tag_make(const keyring *kr, span realm, span user, uint8_t out[static 
 void user_tag_print(const uint8_t tag[static USER_TAG_BYTES], char out[static USER_TAG_CHARS])
 {
 	base64_encode(span_of(tag, USER_TAG_BYTES), out);
+}
+
+void tag_of_user(const struct plan_env *env, span user, char out[static USER_TAG_CHARS])
+{
+	uint8_t tag[USER_TAG_BYTES];
+
+	user_tag_make(env->keys, env->realm->name, user, tag);
+	user_tag_print(tag, out);
+}
+
+void tag_of_inputs(const struct plan_env *env, enum name_purpose purpose, const span *inputs, size_t count,
+		   char out[static USER_TAG_CHARS])
+{
+	uint8_t tag[USER_TAG_BYTES];
+
+	name_hash(env->keys, purpose, inputs, count, tag, sizeof(tag));
+	user_tag_print(tag, out);
+}
+
+void name_of_inputs(const struct plan_env *env, enum name_purpose purpose, const span *inputs, size_t count,
+		    char out[static NAME_CHARS])
+{
+	uint8_t hash[NAME_BYTES];
+
+	name_hash(env->keys, purpose, inputs, count, hash, sizeof(hash));
+	base64_encode(span_of(hash, sizeof(hash)), out);
 }
 
 static bool key_make(arena *a, char kind, const char *tag, size_t room, char **ret, size_t *ret_len)
@@ -58,10 +82,8 @@ bool key_under_subject(arena *a, char kind, const char tag[static USER_TAG_CHARS
 bool key_of_idempotency(const struct plan_env *env, const char tag[static USER_TAG_CHARS], span method, span *ret)
 {
 	const span inputs[] = {env->realm->name, env->caller, method, env->idempotency_key};
-	uint8_t hash[NAME_BYTES];
 	char name[NAME_CHARS];
 
-	name_hash(env->keys, NAME_IDEMPOTENCY, inputs, sizeof(inputs) / sizeof(inputs[0]), hash, sizeof(hash));
-	base64_encode(span_of(hash, sizeof(hash)), name);
+	name_of_inputs(env, NAME_IDEMPOTENCY, inputs, sizeof(inputs) / sizeof(inputs[0]), name);
 	return key_under_subject(env->arena, 'i', tag, span_of(name, sizeof(name)), ret);
 }

@@ -200,13 +200,11 @@ static enum status_code plan_publish(const struct plan_env *env, struct profile_
 				     struct status *st)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_PROFILE_PUBLISH, true);
-	char realm_tag[USER_TAG_CHARS];
 	span stream;
 	span marks;
 
-	realm_tag_print(env, realm_tag);
 	if (!key_of_stream(env, &stream) ||
-	    !key_under_subject(env->arena, 'c', realm_tag, span_of(s->tag, USER_TAG_CHARS), &marks))
+	    !key_under_subject(env->arena, 'c', env->realm->rtag, span_of(s->tag, USER_TAG_CHARS), &marks))
 		return no_memory(st);
 	s->change.step = STEP_PUBLISH;
 	command_key(&w, stream);

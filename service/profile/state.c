@@ -1,33 +1,20 @@
 #include "profile/state.h"
 
-#include "crypto/names.h"
+_Static_assert(REALM_RTAG_CHARS == USER_TAG_CHARS, "RTAG stands in keys where TAG does");
 
 struct profile_state *profile_state_of(const struct plan_env *env, span user)
 {
 	struct profile_state *s = arena_alloc(env->arena, sizeof(*s));
-	uint8_t tag[USER_TAG_BYTES];
 
 	if (s == NULL)
 		return NULL;
-	user_tag_make(env->keys, env->realm->name, user, tag);
-	user_tag_print(tag, s->tag);
+	tag_of_user(env, user, s->tag);
 	return key_of_subject(env->arena, 'p', s->tag, &s->key) ? s : NULL;
-}
-
-void realm_tag_print(const struct plan_env *env, char out[static USER_TAG_CHARS])
-{
-	uint8_t tag[USER_TAG_BYTES];
-
-	name_hash(env->keys, NAME_SCOPE, &env->realm->name, 1, tag, sizeof(tag));
-	user_tag_print(tag, out);
 }
 
 bool key_of_stream(const struct plan_env *env, span *ret)
 {
-	char tag[USER_TAG_CHARS];
-
-	realm_tag_print(env, tag);
-	return key_of_subject(env->arena, 'c', tag, ret);
+	return key_of_subject(env->arena, 'c', env->realm->rtag, ret);
 }
 
 bool key_of_run(const struct plan_env *env, const char tag[static USER_TAG_CHARS], span *ret)

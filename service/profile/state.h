@@ -68,8 +68,6 @@ struct profile_state {
 /* With tag and key; NULL when the arena is full. */
 struct profile_state *profile_state_of(const struct plan_env *env, span user);
 
-/* RTAG, as in the keys of what belongs to the realm. */
-void realm_tag_print(const struct plan_env *env, char out[static USER_TAG_CHARS]);
 /* "lk1:c:{RTAG}". False: the arena is full. */
 bool key_of_stream(const struct plan_env *env, span *ret) MUST_CHECK;
 /* A random one, for a call without an idempotency key. */

@@ -38,23 +38,19 @@ static enum status_code check_range(const char *what, uint32_t n, uint32_t max, 
 static bool hash_name(const struct plan_env *env, const char *kind, span name, span *ret)
 {
 	const span inputs[] = {env->realm->name, span_str(kind), name};
-	uint8_t hash[NAME_BYTES];
 	char text[NAME_CHARS];
 
-	name_hash(env->keys, NAME_GROUP, inputs, 3, hash, sizeof(hash));
-	base64_encode(span_of(hash, sizeof(hash)), text);
+	name_of_inputs(env, NAME_GROUP, inputs, 3, text);
 	return arena_copy(env->arena, span_of(text, sizeof(text)), ret);
 }
 
 /* "lk1:c:{RTAG}:d:GROUP" */
 static bool key_of_dead(const struct plan_env *env, span group, span *ret)
 {
-	char tag[USER_TAG_CHARS];
 	char last[2 + NAME_CHARS] = DEAD_MARK ":";
 
-	realm_tag_print(env, tag);
 	memcpy(last + 2, group.ptr, NAME_CHARS);
-	return key_under_subject(env->arena, 'c', tag, span_of(last, sizeof(last)), ret);
+	return key_under_subject(env->arena, 'c', env->realm->rtag, span_of(last, sizeof(last)), ret);
 }
 
 /* Stream, the group's dead, and what is remembered of this call: under the idempotency key, if it is of a method that
@@ -62,15 +58,14 @@ static bool key_of_dead(const struct plan_env *env, span group, span *ret)
 static bool add_keys(const struct plan_env *env, span group, span method, struct command_writer *w)
 {
 	const bool is_keyed = method.len > 0 && env->idempotency_key.len > 0;
-	char tag[USER_TAG_CHARS];
+	const char *rtag = env->realm->rtag;
 	span stream;
 	span memory;
 	span dead;
 
-	realm_tag_print(env, tag);
 	if (!key_of_stream(env, &stream) || !key_of_dead(env, group, &dead))
 		return false;
-	if (is_keyed ? !key_of_idempotency(env, tag, method, &memory) : !key_of_run(env, tag, &memory))
+	if (is_keyed ? !key_of_idempotency(env, rtag, method, &memory) : !key_of_run(env, rtag, &memory))
 		return false;
 	command_key(w, stream);
 	command_key(w, dead);

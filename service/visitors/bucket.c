@@ -37,10 +37,7 @@ enum status_code counter_check(span counter, struct status *st)
 
 void counter_tag(const struct plan_env *env, span counter, char out[static USER_TAG_CHARS])
 {
-	uint8_t tag[USER_TAG_BYTES];
-
-	name_hash(env->keys, NAME_COUNTER, (const span[]){env->realm->name, counter}, 2, tag, sizeof(tag));
-	user_tag_print(tag, out);
+	tag_of_inputs(env, NAME_COUNTER, (const span[]){env->realm->name, counter}, 2, out);
 }
 
 bool bucket_key(arena *a, const char tag[static USER_TAG_CHARS], enum visitors_bucket width, uint64_t number, span *ret)
