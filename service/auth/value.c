@@ -61,7 +61,7 @@ static bool pack(struct compressor *c, arena *a, const span *answer, span *ret)
 	span text = answer == NULL ? SPAN_EMPTY : *answer;
 	uint8_t *out;
 
-	if (text.len >= COMPRESS_BYTES_MIN && compress_text(c, a, text, &text))
+	if (compress_text(c, a, text, &text))
 		packing = PACKED_ZSTD;
 	out = arena_alloc(a, 1 + text.len);
 	if (out == NULL)

@@ -12,43 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/words.h"
 #include "crypto/codec.h"
 #include "crypto/keyring.h"
 
 #define KEY_CHARS BASE64_CHARS(KEYFILE_KEY_BYTES)
-
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-static span take_line(struct keyfile_reader *r)
-{
-	const uint8_t *end = memchr(r->rest.ptr, '\n', r->rest.len);
-	const size_t len = end == NULL ? r->rest.len : (size_t)(end - r->rest.ptr);
-	const span line = span_of(r->rest.ptr, len);
-	const size_t taken = end == NULL ? len : len + 1;
-
-	r->rest = span_of(r->rest.ptr + taken, r->rest.len - taken);
-	r->line++;
-	return line;
-}
-
-static span take_word(span *line)
-{
-	size_t start = 0;
-	size_t end;
-	span word;
-
-	while (start < line->len && is_blank(line->ptr[start]))
-		start++;
-	end = start;
-	while (end < line->len && !is_blank(line->ptr[end]))
-		end++;
-	word = span_of(line->ptr + start, end - start);
-	*line = span_of(line->ptr + end, line->len - end);
-	return word;
-}
 
 static bool parse_id(span word, uint16_t *ret)
 {
@@ -69,14 +37,14 @@ static bool parse_id(span word, uint16_t *ret)
 
 static const char *parse_line(span first, span line, struct keyfile_entry *ret)
 {
-	const span key = take_word(&line);
+	const span key = span_take_word(&line);
 
 	ret->is_names = span_eq(first, SPAN_LIT("names"));
 	if (!ret->is_names && !parse_id(first, &ret->id))
 		return "a line starts with `names` or a key's number, 1 to 65535";
 	if (!base64_decode(key, ret->key, sizeof(ret->key)))
 		return "a key is 32 bytes in base64url: 43 characters, no padding";
-	if (take_word(&line).len > 0)
+	if (span_take_word(&line).len > 0)
 		return "something follows the key; a line is a name or number and a key";
 	return NULL;
 }
@@ -85,9 +53,10 @@ bool keyfile_next(struct keyfile_reader *r, struct keyfile_entry *ret)
 {
 	while (r->rest.len > 0) {
 		const uint8_t *start = r->rest.ptr;
-		span line = take_line(r);
-		const span first = take_word(&line);
+		span line = span_take_until(&r->rest, '\n');
+		const span first = span_take_word(&line);
 
+		r->line++;
 		if (first.len == 0 || first.ptr[0] == '#')
 			continue;
 		*ret = (struct keyfile_entry){.line = r->line};

@@ -90,7 +90,7 @@ static bool put_value(const struct field_place *place, const struct profile_fiel
 	span value = f->value;
 	uint8_t id[FIELD_ID_BYTES];
 
-	if (value.len >= COMPRESS_BYTES_MIN && compress_text(place->env->compressor, place->env->arena, value, &value))
+	if (compress_text(place->env->compressor, place->env->arena, value, &value))
 		format = FORMAT_VALUE_ZSTD;
 	field_id(place, f->name, id);
 	put_bytes(w, span_of(id, sizeof(id)));
