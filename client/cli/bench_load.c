@@ -240,20 +240,10 @@ static void begin_phase(struct bench_load *load, enum bench_phase phase)
 	atomic_store(&load->phase, phase);
 }
 
-static uint32_t free_lanes(struct bench_worker *worker)
-{
-	uint32_t count;
-
-	(void)pthread_mutex_lock(&worker->lock);
-	count = worker->free_count;
-	(void)pthread_mutex_unlock(&worker->lock);
-	return count;
-}
-
 static bool is_quiet(struct bench_load *load)
 {
 	for (uint32_t i = 0; i < load->worker_count; i++)
-		if (free_lanes(&load->workers[i]) < load->workers[i].lane_count)
+		if (bench_worker_free_lanes(&load->workers[i]) < load->workers[i].lane_count)
 			return false;
 	return true;
 }
@@ -275,7 +265,7 @@ static bool start_lanes(struct bench_load *load, uint32_t at_most)
 		struct bench_worker *worker = &load->workers[i];
 		const uint32_t count = worker->lane_count;
 
-		for (uint32_t busy = count - free_lanes(worker); busy < count && busy < at_most; busy++) {
+		for (uint32_t busy = count - bench_worker_free_lanes(worker); busy < count && busy < at_most; busy++) {
 			struct bench_lane *lane = bench_worker_pop(worker);
 
 			if (lane == NULL)
@@ -321,6 +311,7 @@ uint64_t bench_load_clean(struct bench_load *load)
 	const uint64_t users = bench_load_users(load);
 	uint64_t tried;
 
+	load->to_clean = users;
 	run_quietly(load, BENCH_CLEANING);
 	tried = atomic_load(&load->cleaned);
 	return (tried < users ? users - tried : 0) + atomic_load(&load->clean_failures);

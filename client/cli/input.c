@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "usage.h"
+
 /* A handle: 11 characters of base64url, a dot, 16 more. No token has a dot. */
 #define HANDLE_CHARS  28
 #define HANDLE_DOT_AT 11

@@ -7,6 +7,7 @@
 #include "input.h"
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 static int not_held(const struct line *line, const struct lk_lock_state *state, const char *sentence)
