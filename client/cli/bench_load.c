@@ -109,7 +109,7 @@ static bool open_lanes(struct bench_load *load, struct bench_worker *worker)
 	return true;
 }
 
-static int no_memory(void)
+static int fail_memory(void)
 {
 	const struct lk_error error = {.code = LK_E_NO_MEMORY, .message = "out of memory"};
 
@@ -132,7 +132,7 @@ static int open_worker(struct bench_load *load, uint32_t at)
 	options.in_flight_max = worker->lane_count;
 	status = connect_open(load->line, &options, &worker->client);
 	if (status == EXIT_DONE && !open_lanes(load, worker))
-		status = no_memory();
+		status = fail_memory();
 	return status;
 }
 
@@ -156,7 +156,7 @@ int bench_load_open(const struct line *line, const struct bench_mix *mix, struct
 	int status = EXIT_DONE;
 
 	if (load == NULL)
-		return no_memory();
+		return fail_memory();
 	load->line = line;
 	load->mix = *mix;
 	load->failure = (struct lk_error)LK_ERROR_INIT;
@@ -169,7 +169,7 @@ int bench_load_open(const struct line *line, const struct bench_mix *mix, struct
 	load->workers = calloc(line->bench.connections, sizeof(*load->workers));
 	if (load->workers == NULL || !make_value(load) || !open_tallies(load)) {
 		bench_load_close(&load);
-		return no_memory();
+		return fail_memory();
 	}
 	for (; status == EXIT_DONE && load->worker_count < line->bench.connections; load->worker_count++)
 		status = open_worker(load, load->worker_count);

@@ -21,7 +21,7 @@ int verb_session_revoke(const struct line *line, lk_client *client)
 	if (word == NULL)
 		return EXIT_USAGE;
 	request.ret_pending = &pending;
-	if (is_handle(word))
+	if (looks_like_handle(word))
 		request.handle = lk_text(word);
 	else
 		request.token = lk_text(word);
