@@ -556,7 +556,7 @@ static enum exit_status print_schema(void)
 }
 
 /* With the keyring at hand also what hangs on it: whether it opens, and whether realms and classes can be told apart. */
-static enum exit_status check_config(struct config *c)
+static enum exit_status report_config(struct config *c)
 {
 	struct service s = {.config = c};
 	struct status st;
@@ -607,7 +607,7 @@ int main(int argc, char **argv)
 	}
 	switch (args.action) {
 	case ARGS_CHECK_CONFIG:
-		return check_config(c);
+		return report_config(c);
 	case ARGS_PRINT_CONFIG:
 		return print_config(c);
 	default:

@@ -61,8 +61,8 @@ static enum status_code load(const struct wire_tls_options *o, const char *of, w
 	return err == WIRE_OK ? STATUS_OK : explain(o, of, err, st);
 }
 
-static enum status_code reload(const struct wire_tls_options *o, const char *of, wire_tls *tls, bool *ret_is_new,
-			       struct status *st)
+static enum status_code renew(const struct wire_tls_options *o, const char *of, wire_tls *tls, bool *ret_is_new,
+			      struct status *st)
 {
 	const enum wire_error err = wire_tls_reload(tls, ret_is_new);
 
@@ -88,12 +88,12 @@ enum status_code tls_files_reload_listener(const struct config_listener *l, wire
 {
 	const struct wire_tls_options o = options_of_listener(l);
 
-	return reload(&o, l->url, tls, ret_is_new, st);
+	return renew(&o, l->url, tls, ret_is_new, st);
 }
 
 enum status_code tls_files_reload_redis(const struct config *c, wire_tls *tls, bool *ret_is_new, struct status *st)
 {
 	const struct wire_tls_options o = options_of_redis(c);
 
-	return reload(&o, "redis", tls, ret_is_new, st);
+	return renew(&o, "redis", tls, ret_is_new, st);
 }

@@ -6,6 +6,7 @@
 #include "input.h"
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 static int print_answer(const lk_auth_answer *answer)
@@ -95,7 +96,7 @@ int verb_auth_fill(const struct line *line, lk_client *client)
 		status = print_filled(line, stored, expires_at_ms);
 	else
 		status = report(line, &error);
-	secret_wipe(&lease);
+	secret_forget(&lease);
 	return status;
 }
 

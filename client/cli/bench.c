@@ -5,8 +5,10 @@
 #include <stdio.h>
 
 #include "bench_load.h"
+#include "bench_result.h"
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 static const struct {

@@ -1,6 +1,6 @@
 /* The kinds of calls: what each takes from the pool of sessions, how it starts, and what it gives back. */
 
-#include "bench_lane.h"
+#include "bench_call.h"
 
 #include <stdio.h>
 

@@ -8,50 +8,11 @@
 #include "bench_lane.h"
 
 #include <stdio.h>
-#include <time.h>
+
+#include "bench_call.h"
 
 /* Whoever cannot be cleaned up after may be as many as there are users: not each is waited for. */
 #define CLEAN_FAILURES_MAX 100
-
-uint64_t bench_now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* xorshift64*, S. Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled" (2016). */
-uint64_t bench_random(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return (*state * UINT64_C(2685821657736338717)) >> 16;
-}
-
-struct bench_lane *bench_worker_pop(struct bench_worker *worker)
-{
-	struct bench_lane *lane;
-
-	(void)pthread_mutex_lock(&worker->lock);
-	lane = worker->free;
-	if (lane != NULL) {
-		worker->free = lane->next_free;
-		worker->free_count--;
-	}
-	(void)pthread_mutex_unlock(&worker->lock);
-	return lane;
-}
-
-void bench_worker_push(struct bench_worker *worker, struct bench_lane *lane)
-{
-	(void)pthread_mutex_lock(&worker->lock);
-	lane->next_free = worker->free;
-	worker->free = lane;
-	worker->free_count++;
-	(void)pthread_mutex_unlock(&worker->lock);
-}
 
 /* ---- What came of a call ---- */
 
@@ -118,7 +79,6 @@ static bool draw_preparing(struct bench_lane *lane)
 static bool draw_cleaning(struct bench_lane *lane)
 {
 	struct bench_load *load = lane->worker->load;
-	const uint64_t users = bench_load_users(load);
 	uint64_t at;
 
 	if (atomic_load(&load->clean_failures) >= CLEAN_FAILURES_MAX)
@@ -126,7 +86,7 @@ static bool draw_cleaning(struct bench_lane *lane)
 	at = atomic_fetch_add(&load->cleaned, 1);
 	lane->kind = BENCH_REVOKE_USER;
 	lane->user = (uint32_t)at;
-	return at < users;
+	return at < load->to_clean;
 }
 
 static bool draw(struct bench_lane *lane, uint64_t now_ns)

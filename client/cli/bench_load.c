@@ -109,7 +109,7 @@ static bool open_lanes(struct bench_load *load, struct bench_worker *worker)
 	return true;
 }
 
-static int no_memory(void)
+static int fail_memory(void)
 {
 	const struct lk_error error = {.code = LK_E_NO_MEMORY, .message = "out of memory"};
 
@@ -132,7 +132,7 @@ static int open_worker(struct bench_load *load, uint32_t at)
 	options.in_flight_max = worker->lane_count;
 	status = connect_open(load->line, &options, &worker->client);
 	if (status == EXIT_DONE && !open_lanes(load, worker))
-		status = no_memory();
+		status = fail_memory();
 	return status;
 }
 
@@ -156,7 +156,7 @@ int bench_load_open(const struct line *line, const struct bench_mix *mix, struct
 	int status = EXIT_DONE;
 
 	if (load == NULL)
-		return no_memory();
+		return fail_memory();
 	load->line = line;
 	load->mix = *mix;
 	load->failure = (struct lk_error)LK_ERROR_INIT;
@@ -169,7 +169,7 @@ int bench_load_open(const struct line *line, const struct bench_mix *mix, struct
 	load->workers = calloc(line->bench.connections, sizeof(*load->workers));
 	if (load->workers == NULL || !make_value(load) || !open_tallies(load)) {
 		bench_load_close(&load);
-		return no_memory();
+		return fail_memory();
 	}
 	for (; status == EXIT_DONE && load->worker_count < line->bench.connections; load->worker_count++)
 		status = open_worker(load, load->worker_count);
@@ -240,20 +240,10 @@ static void begin_phase(struct bench_load *load, enum bench_phase phase)
 	atomic_store(&load->phase, phase);
 }
 
-static uint32_t free_lanes(struct bench_worker *worker)
-{
-	uint32_t count;
-
-	(void)pthread_mutex_lock(&worker->lock);
-	count = worker->free_count;
-	(void)pthread_mutex_unlock(&worker->lock);
-	return count;
-}
-
 static bool is_quiet(struct bench_load *load)
 {
 	for (uint32_t i = 0; i < load->worker_count; i++)
-		if (free_lanes(&load->workers[i]) < load->workers[i].lane_count)
+		if (bench_worker_free_lanes(&load->workers[i]) < load->workers[i].lane_count)
 			return false;
 	return true;
 }
@@ -275,7 +265,7 @@ static bool start_lanes(struct bench_load *load, uint32_t at_most)
 		struct bench_worker *worker = &load->workers[i];
 		const uint32_t count = worker->lane_count;
 
-		for (uint32_t busy = count - free_lanes(worker); busy < count && busy < at_most; busy++) {
+		for (uint32_t busy = count - bench_worker_free_lanes(worker); busy < count && busy < at_most; busy++) {
 			struct bench_lane *lane = bench_worker_pop(worker);
 
 			if (lane == NULL)
@@ -321,6 +311,7 @@ uint64_t bench_load_clean(struct bench_load *load)
 	const uint64_t users = bench_load_users(load);
 	uint64_t tried;
 
+	load->to_clean = users;
 	run_quietly(load, BENCH_CLEANING);
 	tried = atomic_load(&load->cleaned);
 	return (tried < users ? users - tried : 0) + atomic_load(&load->clean_failures);

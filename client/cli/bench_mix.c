@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "line.h"
+#include "usage.h"
 
 static const char *const names[BENCH_KINDS] = {
     [BENCH_GET] = "get",       [BENCH_PEEK] = "peek",

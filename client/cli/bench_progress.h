@@ -3,7 +3,7 @@
 
 /* A line each second on the standard error, while it is a terminal or the line wants it. */
 
-#include "bench_lane.h"
+#include "bench_worker.h"
 
 struct bench_progress {
 	bool is_wanted;

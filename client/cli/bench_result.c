@@ -1,8 +1,10 @@
 /* What the lanes counted, put together. */
 
+#include "bench_result.h"
+
 #include <stdlib.h>
 
-#include "bench_lane.h"
+#include "bench_worker.h"
 
 static bool make_histograms(struct bench_result *result)
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "report.h"
+#include "usage.h"
 
 /* What the library takes. */
 #define CREDENTIAL_BYTES_MAX 128

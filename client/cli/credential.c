@@ -6,6 +6,7 @@
 #include "credential/credential.h"
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 /* As the service's file has them: names with commas and no blanks between, or the line that is printed is refused there. */

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "usage.h"
+
 /* A handle: 11 characters of base64url, a dot, 16 more. No token has a dot. */
 #define HANDLE_CHARS  28
 #define HANDLE_DOT_AT 11
 #define BASE64URL     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-bool is_handle(const char *word)
+bool looks_like_handle(const char *word)
 {
 	return strlen(word) == HANDLE_CHARS && strspn(word, BASE64URL) == HANDLE_DOT_AT && word[HANDLE_DOT_AT] == '.' &&
 	       word[HANDLE_DOT_AT + 1 + strspn(word + HANDLE_DOT_AT + 1, BASE64URL)] == '\0';
@@ -88,7 +90,7 @@ bool take_secret(const char *word, const char *what, struct secret *ret)
 	return is_hex;
 }
 
-void secret_wipe(struct secret *secret)
+void secret_forget(struct secret *secret)
 {
 	explicit_bzero(secret, sizeof(*secret));
 }
@@ -109,7 +111,7 @@ const char *secret_text(struct lk_bytes bytes, char to[static SECRET_TEXT_BYTES]
 /* True, and a sentence said: it is a handle, which is in sight in every list and will not do. */
 static bool is_wrong(const char *token, const char *who)
 {
-	if (!is_handle(token))
+	if (!looks_like_handle(token))
 		return false;
 	(void)usage_error("%s: this is a handle; revoke takes it, %s needs the token", token, who);
 	return true;

@@ -5,7 +5,7 @@
 
 #include "line.h"
 
-bool is_handle(const char *word);
+bool looks_like_handle(const char *word);
 
 /* A token from the line, or, for "-", from the standard input. Freed by the caller. NULL, and a sentence said: none. */
 char *take_token(const char *word);
@@ -24,7 +24,7 @@ struct secret {
 
 /* From the line, or, for "-", from the standard input. False, and a sentence said: it is none. `what`: "owner". */
 bool take_secret(const char *word, const char *what, struct secret *ret);
-void secret_wipe(struct secret *secret);
+void secret_forget(struct secret *secret);
 static inline struct lk_bytes secret_bytes(const struct secret *secret)
 {
 	return lk_bytes_of(secret->bytes, secret->len);

@@ -6,6 +6,7 @@
 
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 static int print_state(const struct line *line, const struct lk_limit_state *state)

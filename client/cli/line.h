@@ -148,18 +148,10 @@ struct line {
 extern const struct verb verbs[];
 extern const unsigned verb_count;
 
-/* Reads the line, then the environment for what the line leaves open. Ends the program with EXIT_USAGE, and a sentence that names the mistake, when
- * it makes no sense. */
-void line_read(int argc, char **argv, struct line *ret);
-
 /* "session create USER", "info". Returns `to`. */
 const char *line_usage(const struct verb *verb, char to[static USAGE_BYTES]);
 
 /* The help of one verb, or of everything. */
 void line_print_help(const struct verb *verb);
-
-/* "latchkey: ..." on stderr. Returns EXIT_USAGE. */
-int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-#define FAIL(...) exit(usage_error(__VA_ARGS__))
 
 #endif

@@ -7,6 +7,7 @@
 #include "input.h"
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 static int not_held(const struct line *line, const struct lk_lock_state *state, const char *sentence)
@@ -85,7 +86,7 @@ int verb_lock_extend(const struct line *line, lk_client *client)
 		status = print_extended(line, &state);
 	else
 		status = report(line, &error);
-	secret_wipe(&owner);
+	secret_forget(&owner);
 	return status;
 }
 
@@ -107,6 +108,6 @@ int verb_lock_release(const struct line *line, lk_client *client)
 		status = say_done(json_print(json_pack("{s:b}", "released", released)));
 	else
 		status = say_done(puts(released ? "released" : "it had ended, or another has it") != EOF);
-	secret_wipe(&owner);
+	secret_forget(&owner);
 	return status == EXIT_DONE && error.code == LK_OK && !released ? EXIT_NO : status;
 }

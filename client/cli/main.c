@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "connect.h"
-#include "line.h"
+#include "line_read.h"
 #include "report.h"
 #include "verbs.h"
 

@@ -10,6 +10,7 @@
 #include "input.h"
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 /* What `profile changes` asks as, unless --consumer. */

@@ -6,6 +6,7 @@
 #include "input.h"
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 int verb_session_revoke(const struct line *line, lk_client *client)
@@ -20,7 +21,7 @@ int verb_session_revoke(const struct line *line, lk_client *client)
 	if (word == NULL)
 		return EXIT_USAGE;
 	request.ret_pending = &pending;
-	if (is_handle(word))
+	if (looks_like_handle(word))
 		request.handle = lk_text(word);
 	else
 		request.token = lk_text(word);

@@ -6,6 +6,7 @@
 #include "input.h"
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 /* ---- create, promote and rotate ---- */

@@ -1,6 +1,7 @@
 /* The values of options: a table of what kind each is, and where in the line it goes. */
 
 #include "value.h"
+#include "usage.h"
 
 #include <assert.h>
 #include <ctype.h>

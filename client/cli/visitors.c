@@ -8,6 +8,7 @@
 
 #include "report.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 /* Of a batch: the wire's limit, and what surely fits into a frame of 64 KiB. */

@@ -3,13 +3,12 @@
 
 /* How the answers of profiles, visitors, the auth cache, limits and locks become results: for the table of methods. */
 
-#include "methods.h"
+#include <protobuf-c/protobuf-c.h>
+
+#include "error.h"
+#include "results.h"
 
 typedef enum lk_err (*answer_fn)(const ProtobufCMessage *message, struct results *results, struct lk_error *error);
-
-/* What an answer function ends with when the answer makes no sense, or does not fit into memory. */
-enum lk_err not_understood(struct lk_error *error, const char *what);
-enum lk_err out_of_memory(struct lk_error *error);
 
 #define ANSWER(name)                                                                                                   \
 	enum lk_err answer_##name(const ProtobufCMessage *message, struct results *results, struct lk_error *error)

@@ -9,7 +9,7 @@
 
 #include "answers.h"
 #include "blob.h"
-#include "call.h"
+#include "codec.h"
 #include "latchkey/v1/auth_cache.pb-c.h"
 
 struct lk_auth_answer {
@@ -169,27 +169,4 @@ enum lk_err answer_auth_forget(const ProtobufCMessage *message, struct results *
 	(void)error;
 	results->had_effect = ((const Latchkey__V1__ForgetAuthResponse *)message)->forgotten;
 	return LK_OK;
-}
-
-bool lk_call_stored(const lk_call *call)
-{
-	return call->results.had_effect;
-}
-
-uint64_t lk_call_expires_at_ms(const lk_call *call)
-{
-	return call->results.expires_at_ms;
-}
-
-bool lk_call_forgotten(const lk_call *call)
-{
-	return call->results.had_effect;
-}
-
-lk_auth_answer *lk_call_take_auth_answer(lk_call *call)
-{
-	lk_auth_answer *answer = call->results.auth;
-
-	call->results.auth = NULL;
-	return answer;
 }

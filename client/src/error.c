@@ -120,6 +120,16 @@ enum lk_err error_set(struct lk_error *err, enum lk_err code, const char *format
 	return code;
 }
 
+enum lk_err not_understood(struct lk_error *error, const char *what)
+{
+	return error_set(error, LK_E_PROTOCOL, "the server's answer cannot be understood: %s", what);
+}
+
+enum lk_err out_of_memory(struct lk_error *error)
+{
+	return error_set(error, LK_E_NO_MEMORY, "out of memory for the answer");
+}
+
 void error_clear(struct lk_error *err)
 {
 	/* Not the whole message: this is on the path of every call. */

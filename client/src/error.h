@@ -7,6 +7,10 @@
 enum lk_err error_set(struct lk_error *err, enum lk_err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What is said of an answer that makes no sense, or does not fit into memory. */
+enum lk_err not_understood(struct lk_error *error, const char *what);
+enum lk_err out_of_memory(struct lk_error *error);
+
 /* LK_OK and no message. */
 void error_clear(struct lk_error *err);
 

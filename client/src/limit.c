@@ -8,9 +8,6 @@
 #include "latchkey/v1/limits.pb-c.h"
 #include "request.h"
 
-/* The first version of the struct, which any program's has. */
-#define STATE_BYTES_MIN (offsetof(struct lk_limit_state, reset_ms) + sizeof(uint32_t))
-
 const char *lk_limit_algorithm_name(enum lk_limit_algorithm algorithm)
 {
 	static const char *const names[] = {"GCRA", "SLIDING_WINDOW", "FIXED_WINDOW", "TOKEN_BUCKET"};
@@ -118,18 +115,4 @@ enum lk_err answer_limit_reset(const ProtobufCMessage *message, struct results *
 	(void)error;
 	results->had_effect = ((const Latchkey__V1__ResetLimitResponse *)message)->existed;
 	return LK_OK;
-}
-
-void lk_call_limit(const lk_call *call, struct lk_limit_state *ret)
-{
-	size_t room = ret->struct_size;
-
-	assert(room >= STATE_BYTES_MIN && "start a struct lk_limit_state with LK_LIMIT_STATE_INIT");
-	memcpy(ret, &call->results.limit, room < sizeof(*ret) ? room : sizeof(*ret));
-	ret->struct_size = room;
-}
-
-bool lk_call_existed(const lk_call *call)
-{
-	return call->results.had_effect;
 }

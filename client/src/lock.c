@@ -9,8 +9,6 @@
 #include "request.h"
 
 #define OWNER_BYTES_MIN 16
-/* The first version of the struct, which any program's has. */
-#define STATE_BYTES_MIN (offsetof(struct lk_lock_state, retry_after_ms) + sizeof(uint32_t))
 
 /* ---- Acquire ---- */
 
@@ -166,18 +164,4 @@ enum lk_err answer_lock_release(const ProtobufCMessage *message, struct results 
 	(void)error;
 	results->had_effect = ((const Latchkey__V1__ReleaseLockResponse *)message)->released;
 	return LK_OK;
-}
-
-void lk_call_lock(const lk_call *call, struct lk_lock_state *ret)
-{
-	size_t room = ret->struct_size;
-
-	assert(room >= STATE_BYTES_MIN && "start a struct lk_lock_state with LK_LOCK_STATE_INIT");
-	memcpy(ret, &call->results.lock, room < sizeof(*ret) ? room : sizeof(*ret));
-	ret->struct_size = room;
-}
-
-bool lk_call_released(const lk_call *call)
-{
-	return call->results.had_effect;
 }

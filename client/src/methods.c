@@ -19,16 +19,6 @@ struct method_row {
 	bool mutating;
 };
 
-enum lk_err not_understood(struct lk_error *error, const char *what)
-{
-	return error_set(error, LK_E_PROTOCOL, "the server's answer cannot be understood: %s", what);
-}
-
-enum lk_err out_of_memory(struct lk_error *error)
-{
-	return error_set(error, LK_E_NO_MEMORY, "out of memory for the answer");
-}
-
 static enum lk_err unreadable(struct lk_error *error, Latchkey__V1__Reason reason)
 {
 	/* The service has no reason: after a failover the session may not have been brought back yet. */
@@ -407,21 +397,4 @@ enum lk_err method_answer(enum method method, const struct reply *reply, struct 
 		return not_understood(error, row->response->name);
 	results->replicas = reply->replicas;
 	return row->answer(message, results, error);
-}
-
-void results_clear(struct results *results)
-{
-	lk_session_free(&results->session);
-	lk_sessions_free(&results->sessions);
-	lk_info_free(&results->info);
-	lk_stats_free(&results->stats);
-	lk_redis_status_free(&results->redis);
-	lk_events_free(&results->events);
-	lk_policy_free(&results->policy);
-	lk_keys_free(&results->keys);
-	lk_profile_free(&results->profile);
-	lk_changes_free(&results->changes);
-	lk_auth_answer_free(&results->auth);
-	explicit_bzero(&results->lock, sizeof(results->lock));
-	*results = (struct results){0};
 }

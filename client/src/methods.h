@@ -4,12 +4,7 @@
 /* The methods of the wire that this library calls: their names, and how an answer becomes results. */
 
 #include "codec.h"
-#include "latchkey/admin.h"
-#include "latchkey/auth.h"
-#include "latchkey/limit.h"
-#include "latchkey/lock.h"
-#include "latchkey/profile.h"
-#include "latchkey/watch.h"
+#include "results.h"
 
 enum method {
 	METHOD_CREATE,
@@ -49,41 +44,6 @@ enum method {
 	METHODS
 };
 
-/* Of one call; what its method does not give is zero. */
-struct results {
-	size_t asked; /* get_many: so many tokens. Set before it is sent: an answer about more or fewer is none */
-	enum lk_verdict verdict;
-	uint64_t version;
-	uint64_t idle_expires_at_ms;
-	bool was_alive;
-	bool pending;
-	uint32_t replicas;
-	uint32_t revoked;
-	uint64_t not_before_ms;
-	struct lk_verification verification;
-	enum lk_serving serving;
-	lk_session *session;
-	lk_sessions *sessions;
-	lk_info *info;
-	lk_stats *stats;
-	lk_redis_status *redis;
-	lk_events *events;
-	lk_policy *policy;
-	lk_keys *keys;
-	lk_profile *profile;
-	lk_changes *changes;
-	lk_auth_answer *auth;
-	struct lk_limit_state limit;
-	struct lk_lock_state lock;
-	/* Of a change: whether there was something to change, or it was made. What it is called differs from method to
-	 * method. */
-	bool had_effect;
-	uint32_t acknowledged;
-	uint64_t visitors;
-	uint32_t buckets;
-	uint64_t expires_at_ms;
-};
-
 const char *method_path(enum method method);
 bool method_is_mutating(enum method method);
 /* The server answers late on purpose: see flow.c. */
@@ -93,7 +53,5 @@ bool method_is_long_poll(enum method method);
  * given stay zero. */
 enum lk_err method_answer(enum method method, const struct reply *reply, struct pool *pool, struct results *results,
 			  struct lk_error *error);
-
-void results_clear(struct results *results);
 
 #endif

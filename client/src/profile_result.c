@@ -7,7 +7,6 @@
 
 #include "answers.h"
 #include "blob.h"
-#include "call.h"
 #include "latchkey/v1/profiles.pb-c.h"
 
 struct lk_profile {
@@ -377,30 +376,4 @@ enum lk_err answer_profile_dead(const ProtobufCMessage *message, struct results 
 
 	results->changes = changes_new(m->changes, m->n_changes);
 	return results->changes != NULL ? LK_OK : out_of_memory(error);
-}
-
-bool lk_call_deleted(const lk_call *call)
-{
-	return call->results.had_effect;
-}
-
-uint32_t lk_call_acknowledged(const lk_call *call)
-{
-	return call->results.acknowledged;
-}
-
-lk_profile *lk_call_take_profile(lk_call *call)
-{
-	lk_profile *profile = call->results.profile;
-
-	call->results.profile = NULL;
-	return profile;
-}
-
-lk_changes *lk_call_take_changes(lk_call *call)
-{
-	lk_changes *changes = call->results.changes;
-
-	call->results.changes = NULL;
-	return changes;
 }

@@ -168,7 +168,7 @@ lk_session *session_new(const struct session_parts *parts)
 	return session;
 }
 
-static enum lk_verdict verdict_of(Latchkey__V1__Verdict verdict)
+static enum lk_verdict known_verdict(Latchkey__V1__Verdict verdict)
 {
 	if (verdict == LATCHKEY__V1__VERDICT__VALID)
 		return LK_VALID;
@@ -178,7 +178,7 @@ static enum lk_verdict verdict_of(Latchkey__V1__Verdict verdict)
 struct session_parts session_parts_of(const Latchkey__V1__GetSessionResponse *response)
 {
 	return (struct session_parts){
-	    .verdict = verdict_of(response->verdict),
+	    .verdict = known_verdict(response->verdict),
 	    .reason = (enum lk_reason)response->reason,
 	    .revoked_at_ms = response->revoked_at_ms,
 	    .successor = response->successor.len > 0 ? &response->successor : NULL,

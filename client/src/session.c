@@ -10,7 +10,7 @@ struct attributes {
 	Latchkey__V1__Attribute *pointers[ATTRIBUTES_MAX];
 };
 
-static enum lk_err take_attributes(lk_call *call, const struct lk_attribute *given, size_t count, struct attributes *to)
+static enum lk_err pack_attributes(lk_call *call, const struct lk_attribute *given, size_t count, struct attributes *to)
 {
 	if (count > ATTRIBUTES_MAX)
 		return request_too_many(call, "attributes", count, ATTRIBUTES_MAX);
@@ -76,7 +76,7 @@ static enum lk_err start_create(lk_call *call, const void *request)
 	struct authentication authentication;
 	Latchkey__V1__Device device;
 	struct attributes attributes;
-	enum lk_err err = take_attributes(call, r->attributes, r->attribute_count, &attributes);
+	enum lk_err err = pack_attributes(call, r->attributes, r->attribute_count, &attributes);
 
 	if (err == LK_OK)
 		err = take_authentication(call, r->authenticated_at_ms, r->aal, r->amr, r->amr_count, &authentication,
@@ -215,7 +215,7 @@ static enum lk_err start_update(lk_call *call, const void *request)
 	const struct call_terms terms = MUTATING_TERMS(*r);
 	ProtobufCBinaryData remove[ATTRIBUTES_MAX];
 	struct attributes set;
-	enum lk_err err = take_attributes(call, r->set, r->set_count, &set);
+	enum lk_err err = pack_attributes(call, r->set, r->set_count, &set);
 
 	if (err == LK_OK && r->remove_count > ATTRIBUTES_MAX)
 		err = request_too_many(call, "keys to remove", r->remove_count, ATTRIBUTES_MAX);

@@ -115,18 +115,3 @@ enum lk_err answer_visitors_count(const ProtobufCMessage *message, struct result
 	results->buckets = m->buckets;
 	return LK_OK;
 }
-
-bool lk_call_changed(const lk_call *call)
-{
-	return call->results.had_effect;
-}
-
-uint64_t lk_call_visitors(const lk_call *call)
-{
-	return call->results.visitors;
-}
-
-uint32_t lk_call_buckets(const lk_call *call)
-{
-	return call->results.buckets;
-}

@@ -169,7 +169,7 @@ static struct MHD_Daemon *start_daemon(struct admin *a, int fd)
 				MHD_OPTION_NOTIFY_CONNECTION, on_connection, a, MHD_OPTION_END);
 }
 
-static enum status_code no_memory(struct status *st)
+static enum status_code no_listener(struct status *st)
 {
 	return status_set(st, STATUS_RESOURCE_EXHAUSTED, "no memory for the admin listener");
 }
@@ -183,12 +183,12 @@ static enum status_code start(struct admin *a, struct status *st)
 	a->daemon = start_daemon(a, fd);
 	if (a->daemon == NULL) {
 		(void)close(fd);
-		return no_memory(st);
+		return no_listener(st);
 	}
 	if (pthread_create(&a->thread, NULL, run, a) == 0)
 		return STATUS_OK;
 	MHD_stop_daemon(a->daemon);
-	return no_memory(st);
+	return no_listener(st);
 }
 
 enum status_code admin_open(const struct admin_options *options, admin **ret, struct status *st)
@@ -200,7 +200,7 @@ enum status_code admin_open(const struct admin_options *options, admin **ret, st
 		a->slots = calloc(options->connections_max, sizeof(*a->slots));
 	if (a == NULL || a->slots == NULL) {
 		free(a);
-		return no_memory(st);
+		return no_listener(st);
 	}
 	a->options = *options;
 	a->routes.source = options->source;

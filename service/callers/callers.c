@@ -5,7 +5,6 @@
 #include "callers/callers.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "callers/line.h"
 #include "credential/credential.h"
 
@@ -258,21 +258,19 @@ static enum status_code check_file(int fd, const char *path, struct status *st)
 static enum status_code read_open(int fd, const char *path, callers **ret, struct status *st)
 {
 	uint8_t *text = NULL;
-	size_t len = 0;
-	ssize_t n;
+	ssize_t len;
 
 	if (check_file(fd, path, st) != STATUS_OK)
 		return st->code;
 	text = malloc(CALLERS_FILE_BYTES_MAX + 1);
 	if (text == NULL)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "%s: no memory to read it", path);
-	while ((n = read(fd, text + len, CALLERS_FILE_BYTES_MAX + 1 - len)) > 0 || (n < 0 && errno == EINTR))
-		len += n > 0 ? (size_t)n : 0;
-	if (n < 0)
+	len = file_read(fd, text, CALLERS_FILE_BYTES_MAX + 1);
+	if (len < 0)
 		(void)status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot read it: %m", path);
 	else if (len > CALLERS_FILE_BYTES_MAX)
 		(void)status_set(st, STATUS_INVALID_ARGUMENT, "%s: larger than %d bytes", path, CALLERS_FILE_BYTES_MAX);
-	else if (callers_read(path, span_of(text, len), ret, st) == STATUS_OK)
+	else if (callers_read(path, span_of(text, (size_t)len), ret, st) == STATUS_OK)
 		st->code = STATUS_OK;
 	free(text);
 	return st->code;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "config/check.h"
 #include "config/config.h"
 #include "config/document.h"
@@ -244,22 +245,17 @@ static bool apply_text(struct load *l, span text)
 static bool read_all(struct load *l, int fd, span *ret)
 {
 	char *text = arena_alloc(l->origins.memory, CONFIG_FILE_BYTES_MAX + 1);
-	size_t len = 0;
-	ssize_t n;
+	ssize_t len;
 
 	if (text == NULL)
 		return fail_memory(l);
-	do {
-		n = read(fd, text + len, CONFIG_FILE_BYTES_MAX + 1 - len);
-		if (n > 0)
-			len += (size_t)n;
-	} while ((n > 0 && len <= CONFIG_FILE_BYTES_MAX) || (n < 0 && errno == EINTR));
-	if (n < 0)
+	len = file_read(fd, text, CONFIG_FILE_BYTES_MAX + 1);
+	if (len < 0)
 		return origin_fail(&l->origins, l->error, "", "cannot be read: %s", strerror(errno));
-	if (len > CONFIG_FILE_BYTES_MAX)
+	if ((size_t)len > CONFIG_FILE_BYTES_MAX)
 		return origin_fail(&l->origins, l->error, "", "found more than 1 MiB, allowed: up to %lu bytes",
 				   CONFIG_FILE_BYTES_MAX);
-	*ret = span_of(text, len);
+	*ret = span_of(text, (size_t)len);
 	return true;
 }
 

@@ -2,26 +2,19 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "config/config.h"
 
 /* One line, with or without its newline; room for "\r\n" and for one byte too many. */
 static ssize_t read_line(int fd, char *out, size_t room)
 {
-	size_t len = 0;
-	ssize_t n;
+	ssize_t len = file_read(fd, out, room);
 
-	do {
-		n = read(fd, out + len, room - len);
-		if (n > 0)
-			len += (size_t)n;
-	} while ((n > 0 && len < room) || (n < 0 && errno == EINTR));
-	if (n < 0)
-		return -1;
 	if (len > 0 && out[len - 1] == '\n')
 		len--;
 	if (len > 0 && out[len - 1] == '\r')
 		len--;
-	return (ssize_t)len;
+	return len;
 }
 
 /* NULL: the line is a password. */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/words.h"
 #include "crypto/codec.h"
 #include "crypto/keyring.h"
@@ -93,24 +94,15 @@ static enum status_code check_file(int fd, const char *path, struct status *st)
 
 static enum status_code read_whole(int fd, const char *path, uint8_t *buffer, size_t *ret_len, struct status *st)
 {
-	size_t len = 0;
+	const ssize_t len = file_read(fd, buffer, KEYFILE_BYTES_MAX + 1);
 
-	for (;;) {
-		const ssize_t n = read(fd, buffer + len, KEYFILE_BYTES_MAX + 1 - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot read it: %m", path);
-		if (n == 0)
-			break;
-		len += (size_t)n;
-		if (len > KEYFILE_BYTES_MAX)
-			return status_set(st, STATUS_INVALID_ARGUMENT,
-					  "%s: larger than %d bytes; a keyring holds at most %d keys", path,
-					  KEYFILE_BYTES_MAX, KEYRING_KEYS_MAX);
-	}
-	*ret_len = len;
+	if (len < 0)
+		return status_set(st, STATUS_INVALID_ARGUMENT, "%s: cannot read it: %m", path);
+	if (len > KEYFILE_BYTES_MAX)
+		return status_set(st, STATUS_INVALID_ARGUMENT,
+				  "%s: larger than %d bytes; a keyring holds at most %d keys", path, KEYFILE_BYTES_MAX,
+				  KEYRING_KEYS_MAX);
+	*ret_len = (size_t)len;
 	return STATUS_OK;
 }
 

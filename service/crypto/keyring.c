@@ -78,7 +78,7 @@ static void derive(const uint8_t master[static KEYFILE_KEY_BYTES], const char *c
 }
 
 /* The id's place in the ring; `count` when it is not there. A handful of keys is the rule: a scan beats any index. */
-static size_t place_of(const keyring *kr, uint16_t id)
+static size_t index_of(const keyring *kr, uint16_t id)
 {
 	size_t i = 0;
 
@@ -153,9 +153,9 @@ static enum status_code add_key(struct loading *l, const struct keyfile_entry *e
 {
 	keyring *kr = l->kr;
 	const size_t place = kr->count;
-	const size_t before = l->old == NULL ? 0 : place_of(l->old, entry->id);
+	const size_t before = l->old == NULL ? 0 : index_of(l->old, entry->id);
 
-	if (place_of(kr, entry->id) < kr->count)
+	if (index_of(kr, entry->id) < kr->count)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "%s:%u: key %u is there twice; give each its own number",
 				  l->path, entry->line, entry->id);
 	if (place == KEYRING_KEYS_MAX)
@@ -330,12 +330,12 @@ uint16_t keyring_first_id(const keyring *kr)
 
 bool keyring_has(const keyring *kr, uint16_t id)
 {
-	return place_of(kr, id) < kr->count;
+	return index_of(kr, id) < kr->count;
 }
 
 const uint8_t *keyring_subkey(const keyring *kr, uint16_t id, enum subkey which)
 {
-	const size_t place = place_of(kr, id);
+	const size_t place = index_of(kr, id);
 
 	assert(which < SUBKEYS);
 	return place < kr->count ? kr->secrets->keys[place][which] : NULL;
@@ -349,7 +349,7 @@ const uint8_t *keyring_name_key(const keyring *kr, enum name_purpose purpose)
 
 void keyring_note(const keyring *kr, uint16_t id, enum key_use use, uint64_t now_ms)
 {
-	const size_t place = place_of(kr, id);
+	const size_t place = index_of(kr, id);
 	struct usage *u;
 
 	assert(place < kr->count);

@@ -66,8 +66,8 @@ static enum status_code check_rate(const struct limit_check_request *req, struct
 	return STATUS_OK;
 }
 
-static void tag_make(const struct plan_env *env, span name, enum limit_algorithm algorithm,
-		     char out[static USER_TAG_CHARS])
+static void limit_tag(const struct plan_env *env, span name, enum limit_algorithm algorithm,
+		      char out[static USER_TAG_CHARS])
 {
 	const uint8_t kind = (uint8_t)algorithm;
 
@@ -86,7 +86,7 @@ enum status_code limit_check_plan(const struct plan_env *env, const struct limit
 
 	if (check_name(req->name, req->algorithm, st) != STATUS_OK || check_rate(req, st) != STATUS_OK)
 		return st->code;
-	tag_make(env, req->name, req->algorithm, tag);
+	limit_tag(env, req->name, req->algorithm, tag);
 	if (!key_of_subject(env->arena, 'l', tag, &key) ||
 	    (is_remembered && !key_of_idempotency(env, tag, SPAN_LIT("Check"), &memory)))
 		return no_memory(st);
@@ -148,7 +148,7 @@ enum status_code limit_reset_plan(const struct plan_env *env, const struct limit
 
 	if (check_name(req->name, req->algorithm, st) != STATUS_OK)
 		return st->code;
-	tag_make(env, req->name, req->algorithm, tag);
+	limit_tag(env, req->name, req->algorithm, tag);
 	if (!key_of_subject(env->arena, 'l', tag, &key))
 		return no_memory(st);
 	command_key(&w, key);

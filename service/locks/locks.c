@@ -69,7 +69,7 @@ static enum status_code check_owner(span owner, struct status *st)
 			  owner.len, LOCK_OWNER_BYTES_MIN, LOCK_OWNER_BYTES_MAX);
 }
 
-static void tag_make(const struct plan_env *env, span name, char out[static USER_TAG_CHARS])
+static void lock_tag(const struct plan_env *env, span name, char out[static USER_TAG_CHARS])
 {
 	tag_of_inputs(env, NAME_LOCK, (const span[]){env->realm->name, name}, 2, out);
 }
@@ -83,7 +83,7 @@ static struct lock_state *begin(const struct plan_env *env, span name, span owne
 
 	if (s == NULL || hash == NULL)
 		return NULL;
-	tag_make(env, name, tag);
+	lock_tag(env, name, tag);
 	name_hash(env->keys, NAME_LOCK_OWNER, &owner, 1, hash, OWNER_HASH_BYTES);
 	s->owner = owner;
 	s->owner_hash = span_of(hash, OWNER_HASH_BYTES);
@@ -91,7 +91,7 @@ static struct lock_state *begin(const struct plan_env *env, span name, span owne
 	return key_of_subject(env->arena, 'k', tag, &s->key) ? s : NULL;
 }
 
-static bool redo_restore(const struct plan_env *env, uint64_t number, uint64_t ends_ms, struct plan *plan)
+static bool redo_lock(const struct plan_env *env, uint64_t number, uint64_t ends_ms, struct plan *plan)
 {
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_LOCK_RESTORE, true);
 
@@ -146,7 +146,7 @@ enum status_code lock_acquire_plan(const struct plan_env *env, const struct lock
 
 	if (check_name(req->name, st) != STATUS_OK || check_ttl(req->ttl_ms, st) != STATUS_OK)
 		return st->code;
-	tag_make(env, req->name, tag);
+	lock_tag(env, req->name, tag);
 	if (!make_owner(env, req->name, &owner) ||
 	    (is_remembered && !key_of_idempotency(env, tag, SPAN_LIT("Acquire"), &memory)))
 		return no_memory(st);
@@ -227,7 +227,7 @@ enum status_code lock_acquire_answer(const struct plan_env *env, struct plan *pl
 	if (!span_eq(word, SPAN_LIT("ok")) || !take(reply, 1, &result.fencing_token) ||
 	    !take(reply, 2, &result.expires_at_ms))
 		return reply_odd(st, "lock_acquire");
-	if (!redo_restore(env, result.fencing_token, result.expires_at_ms, plan))
+	if (!redo_lock(env, result.fencing_token, result.expires_at_ms, plan))
 		return no_memory(st);
 	*ret = result;
 	return STATUS_OK;
@@ -289,7 +289,7 @@ enum status_code lock_extend_answer(const struct plan_env *env, struct plan *pla
 	if (!span_eq(reply_word(reply), SPAN_LIT("ok")) || !take(reply, 1, &result.fencing_token) ||
 	    !take(reply, 2, &result.expires_at_ms))
 		return reply_odd(st, "lock_extend");
-	if (!redo_restore(env, result.fencing_token, result.expires_at_ms, plan))
+	if (!redo_lock(env, result.fencing_token, result.expires_at_ms, plan))
 		return no_memory(st);
 	*ret = result;
 	return STATUS_OK;
@@ -317,7 +317,7 @@ enum status_code lock_release_answer(const struct plan_env *env, struct plan *pl
 	}
 	if (!span_eq(reply_word(reply), SPAN_LIT("ok")) || !take(reply, 1, &number))
 		return reply_odd(st, "lock_release");
-	if (!redo_restore(env, number, 0, plan))
+	if (!redo_lock(env, number, 0, plan))
 		return no_memory(st);
 	*ret = (struct lock_release_result){.released = true};
 	return STATUS_OK;

@@ -8,9 +8,6 @@
 #include "rpc/messages.h"
 #include "rpc/methods.h"
 
-#define REQUEST(type, call)    ((const Latchkey__V1__##type *)(call)->request)
-#define USE_REALM(call, m, st) call_use_realm((call), (m)->has_realm, (m)->realm, (st))
-
 /* So that who waits is answered before he gives up; as with a Watch. */
 #define WAIT_MARGIN_MS_MAX 500U
 
@@ -38,7 +35,7 @@ static uint32_t wait_of(const struct call *call, const Latchkey__V1__LookupAuthR
 {
 	const uint32_t eighth_ms = call->timeout_ms / 8;
 	const uint32_t max_ms = call->timeout_ms - (eighth_ms < WAIT_MARGIN_MS_MAX ? eighth_ms : WAIT_MARGIN_MS_MAX);
-	const uint32_t wanted_ms = m->has_wait_ms ? m->wait_ms : 0;
+	const uint32_t wanted_ms = MESSAGE_NUMBER(m, wait_ms);
 
 	return wanted_ms < max_ms ? wanted_ms : max_ms;
 }
@@ -56,7 +53,7 @@ enum status_code auth_cache_lookup_plan(struct call *call, struct status *st)
 		return call_no_memory(st);
 	req.group_count = m->n_groups;
 	req.wait_ms = wait_of(call, m);
-	req.lease_ms = m->has_lease_ms ? m->lease_ms : 0;
+	req.lease_ms = MESSAGE_NUMBER(m, lease_ms);
 	req.no_lease = m->has_no_lease && m->no_lease;
 	if (m->has_lease_ms && m->lease_ms == 0)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "lease_ms is 0: leave it out for the realm's");

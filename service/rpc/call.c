@@ -313,6 +313,34 @@ struct task *call_tasks(struct call *call, size_t count)
 	return tasks;
 }
 
+struct task *call_one_task(struct call *call, bool is_named, ProtobufCBinaryData realm, struct status *st)
+{
+	struct task *task;
+
+	if (call_use_realm(call, is_named, realm, st) != STATUS_OK)
+		return NULL;
+	task = call_tasks(call, 1);
+	if (task == NULL)
+		(void)call_no_memory(st);
+	return task;
+}
+
+void *call_one_task_with(struct call *call, bool is_named, ProtobufCBinaryData realm, size_t bytes,
+			 struct task **ret_task, struct status *st)
+{
+	struct task *task = call_one_task(call, is_named, realm, st);
+	void *request;
+
+	if (task == NULL)
+		return NULL;
+	request = arena_alloc(call->env.arena, bytes);
+	if (request == NULL)
+		(void)call_no_memory(st);
+	else
+		*ret_task = task;
+	return request;
+}
+
 /* ---- Tasks ---- */
 
 static void settle(struct call *call, enum status_code code, const struct status *st)

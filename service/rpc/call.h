@@ -109,8 +109,22 @@ void call_refuse(struct call *call, const struct status *st);
 struct task *call_tasks(struct call *call, size_t count);
 /* So much more than is usual will the call need: frames that arrive meanwhile find it taken. */
 void call_hold(struct call *call, size_t bytes);
+/* The request message, as its own type. */
+#define REQUEST(type, call) ((const Latchkey__V1__##type *)(call)->request)
+
+/* In the realm that the request `m` names; see below. */
+#define USE_REALM(call, m, st) call_use_realm((call), (m)->has_realm, (m)->realm, (st))
+#define ONE_TASK(call, m, st)  call_one_task((call), (m)->has_realm, (m)->realm, (st))
+#define ONE_TASK_WITH(call, m, bytes, ret_task, st)                                                                    \
+	call_one_task_with((call), (m)->has_realm, (m)->realm, (bytes), (ret_task), (st))
+
 /* Sets env.realm. NOT_FOUND; PERMISSION_DENIED. */
 enum status_code call_use_realm(struct call *call, bool is_named, ProtobufCBinaryData name, struct status *st);
+/* For a method with one task: call_use_realm and call_tasks. NULL: *st says why. */
+struct task *call_one_task(struct call *call, bool is_named, ProtobufCBinaryData realm, struct status *st);
+/* The same, and so many bytes of zeros for a request that the plan keeps: these are returned. */
+void *call_one_task_with(struct call *call, bool is_named, ProtobufCBinaryData realm, size_t bytes,
+			 struct task **ret_task, struct status *st);
 /* RESOURCE_EXHAUSTED: the frame has used up its memory. */
 enum status_code call_no_memory(struct status *st);
 

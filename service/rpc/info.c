@@ -90,7 +90,7 @@ static void fill_policy(const struct session_policy *from, Latchkey__V1__ServerP
 
 enum status_code server_policy_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__ServerPolicyRequest *request = (const Latchkey__V1__ServerPolicyRequest *)call->request;
+	const Latchkey__V1__ServerPolicyRequest *request = REQUEST(ServerPolicyRequest, call);
 	const span wanted = MESSAGE_SPAN(request, session_class);
 	Latchkey__V1__ServerPolicyResponse *m = arena_alloc(call->env.arena, sizeof(*m));
 	const struct session_class *class;

@@ -7,11 +7,6 @@
 #include "rpc/messages.h"
 #include "rpc/methods.h"
 
-static const Latchkey__V1__CheckLimitRequest *check_request(const struct call *call)
-{
-	return (const Latchkey__V1__CheckLimitRequest *)call->request;
-}
-
 static uint32_t cost_of(const Latchkey__V1__CheckLimitRequest *m)
 {
 	return m->has_cost ? m->cost : 1;
@@ -19,20 +14,20 @@ static uint32_t cost_of(const Latchkey__V1__CheckLimitRequest *m)
 
 enum status_code limits_check_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__CheckLimitRequest *m = check_request(call);
+	const Latchkey__V1__CheckLimitRequest *m = REQUEST(CheckLimitRequest, call);
 	const struct limit_check_request req = {
 	    .name = MESSAGE_SPAN(m, name),
 	    .algorithm = m->has_algorithm ? (enum limit_algorithm)m->algorithm : LIMIT_GCRA,
-	    .limit = m->has_limit ? m->limit : 0,
-	    .per_ms = m->has_per_ms ? m->per_ms : 0,
-	    .burst = m->has_burst ? m->burst : 0,
+	    .limit = MESSAGE_NUMBER(m, limit),
+	    .per_ms = MESSAGE_NUMBER(m, per_ms),
+	    .burst = MESSAGE_NUMBER(m, burst),
 	    .cost = cost_of(m),
 	};
-	struct task *task = call_tasks(call, 1);
+	struct task *task = ONE_TASK(call, m, st);
 
-	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+	if (task == NULL)
 		return st->code;
-	return task == NULL ? call_no_memory(st) : limit_check_plan(&call->env, &req, &task->plan, st);
+	return limit_check_plan(&call->env, &req, &task->plan, st);
 }
 
 enum status_code limits_check_answer(struct call *call, struct task *task, const struct store_reply *reply,
@@ -46,7 +41,7 @@ enum status_code limits_check_answer(struct call *call, struct task *task, const
 		return call_no_memory(st);
 	if (limit_check_answer(&call->env, &task->plan, reply, &result, st) != STATUS_OK)
 		return st->code;
-	if (cost_of(check_request(call)) > 0)
+	if (cost_of(REQUEST(CheckLimitRequest, call)) > 0)
 		metric_add(result.allowed ? METRIC_LIMITS_ALLOWED : METRIC_LIMITS_REFUSED, 1);
 	latchkey__v1__check_limit_response__init(m);
 	MESSAGE_SET(m, allowed, result.allowed);
@@ -59,16 +54,16 @@ enum status_code limits_check_answer(struct call *call, struct task *task, const
 
 enum status_code limits_reset_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__ResetLimitRequest *m = (const Latchkey__V1__ResetLimitRequest *)call->request;
+	const Latchkey__V1__ResetLimitRequest *m = REQUEST(ResetLimitRequest, call);
 	const struct limit_reset_request req = {
 	    .name = MESSAGE_SPAN(m, name),
 	    .algorithm = m->has_algorithm ? (enum limit_algorithm)m->algorithm : LIMIT_GCRA,
 	};
-	struct task *task = call_tasks(call, 1);
+	struct task *task = ONE_TASK(call, m, st);
 
-	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+	if (task == NULL)
 		return st->code;
-	return task == NULL ? call_no_memory(st) : limit_reset_plan(&call->env, &req, &task->plan, st);
+	return limit_reset_plan(&call->env, &req, &task->plan, st);
 }
 
 enum status_code limits_reset_answer(struct call *call, struct task *task, const struct store_reply *reply,

@@ -12,25 +12,23 @@
 static uint32_t wait_of(const struct call *call, const Latchkey__V1__AcquireLockRequest *m)
 {
 	const uint32_t most_ms = call->timeout_ms - call->timeout_ms / 8;
-	const uint32_t wanted_ms = m->has_wait_ms ? m->wait_ms : 0;
+	const uint32_t wanted_ms = MESSAGE_NUMBER(m, wait_ms);
 
 	return wanted_ms < most_ms ? wanted_ms : most_ms;
 }
 
 enum status_code locks_acquire_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__AcquireLockRequest *m = (const Latchkey__V1__AcquireLockRequest *)call->request;
+	const Latchkey__V1__AcquireLockRequest *m = REQUEST(AcquireLockRequest, call);
 	const struct lock_acquire_request req = {
 	    .name = MESSAGE_SPAN(m, name),
-	    .ttl_ms = m->has_ttl_ms ? m->ttl_ms : 0,
+	    .ttl_ms = MESSAGE_NUMBER(m, ttl_ms),
 	    .wait_ms = wait_of(call, m),
 	};
-	struct task *task = call_tasks(call, 1);
+	struct task *task = ONE_TASK(call, m, st);
 
-	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
-		return st->code;
 	if (task == NULL)
-		return call_no_memory(st);
+		return st->code;
 	if (lock_acquire_plan(&call->env, &req, &task->plan, st) != STATUS_OK)
 		return st->code;
 	/* No news is told of locks; those of the place's other keys cost a try. */
@@ -72,17 +70,17 @@ enum status_code locks_acquire_answer(struct call *call, struct task *task, cons
 
 enum status_code locks_extend_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__ExtendLockRequest *m = (const Latchkey__V1__ExtendLockRequest *)call->request;
+	const Latchkey__V1__ExtendLockRequest *m = REQUEST(ExtendLockRequest, call);
 	const struct lock_extend_request req = {
 	    .name = MESSAGE_SPAN(m, name),
 	    .owner = MESSAGE_SPAN(m, owner),
-	    .ttl_ms = m->has_ttl_ms ? m->ttl_ms : 0,
+	    .ttl_ms = MESSAGE_NUMBER(m, ttl_ms),
 	};
-	struct task *task = call_tasks(call, 1);
+	struct task *task = ONE_TASK(call, m, st);
 
-	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+	if (task == NULL)
 		return st->code;
-	return task == NULL ? call_no_memory(st) : lock_extend_plan(&call->env, &req, &task->plan, st);
+	return lock_extend_plan(&call->env, &req, &task->plan, st);
 }
 
 enum status_code locks_extend_answer(struct call *call, struct task *task, const struct store_reply *reply,
@@ -109,13 +107,13 @@ enum status_code locks_extend_answer(struct call *call, struct task *task, const
 
 enum status_code locks_release_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__ReleaseLockRequest *m = (const Latchkey__V1__ReleaseLockRequest *)call->request;
+	const Latchkey__V1__ReleaseLockRequest *m = REQUEST(ReleaseLockRequest, call);
 	const struct lock_release_request req = {.name = MESSAGE_SPAN(m, name), .owner = MESSAGE_SPAN(m, owner)};
-	struct task *task = call_tasks(call, 1);
+	struct task *task = ONE_TASK(call, m, st);
 
-	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+	if (task == NULL)
 		return st->code;
-	return task == NULL ? call_no_memory(st) : lock_release_plan(&call->env, &req, &task->plan, st);
+	return lock_release_plan(&call->env, &req, &task->plan, st);
 }
 
 enum status_code locks_release_answer(struct call *call, struct task *task, const struct store_reply *reply,

@@ -15,6 +15,9 @@
 		(m)->field = (value);                                                                                  \
 	} while (0)
 
+/* An optional number; 0 when absent. */
+#define MESSAGE_NUMBER(m, field) ((m)->has_##field ? (m)->field : 0)
+
 /* An optional bytes field as a span; empty when absent. */
 #define MESSAGE_SPAN(m, field) ((m)->has_##field ? span_of((m)->field.data, (m)->field.len) : SPAN_EMPTY)
 

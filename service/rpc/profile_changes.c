@@ -62,7 +62,7 @@ static Latchkey__V1__ProfileChange **changes(struct call *call, const struct pro
 enum status_code profiles_changes_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__ProfileChangesRequest *m = REQUEST(ProfileChangesRequest, call);
-	struct task *task = call_tasks(call, 1);
+	struct task *task = ONE_TASK(call, m, st);
 	const struct profile_changes_request req = {
 	    .group = MESSAGE_SPAN(m, group),
 	    .consumer = MESSAGE_SPAN(m, consumer),
@@ -71,10 +71,8 @@ enum status_code profiles_changes_plan(struct call *call, struct status *st)
 	    .deliveries_max = m->has_deliveries_max ? m->deliveries_max : CHANGE_DELIVERIES,
 	};
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
-		return st->code;
 	if (task == NULL)
-		return call_no_memory(st);
+		return st->code;
 	return profile_changes_plan(&call->env, &req, &task->plan, st);
 }
 
@@ -104,11 +102,11 @@ enum status_code profiles_ack_changes_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__AckProfileChangesRequest *m = REQUEST(AckProfileChangesRequest, call);
 	struct profile_ack_request req = {.group = MESSAGE_SPAN(m, group), .id_count = m->n_ids};
-	struct task *task = call_tasks(call, 1);
+	struct task *task = ONE_TASK(call, m, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (task == NULL)
 		return st->code;
-	if (task == NULL || !message_read_spans(call->env.arena, m->ids, m->n_ids, &req.ids))
+	if (!message_read_spans(call->env.arena, m->ids, m->n_ids, &req.ids))
 		return call_no_memory(st);
 	return profile_ack_plan(&call->env, &req, &task->plan, st);
 }
@@ -133,17 +131,15 @@ enum status_code profiles_ack_changes_answer(struct call *call, struct task *tas
 enum status_code profiles_dead_changes_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__DeadProfileChangesRequest *m = REQUEST(DeadProfileChangesRequest, call);
-	struct task *task = call_tasks(call, 1);
+	struct task *task = ONE_TASK(call, m, st);
 	const struct profile_dead_request req = {
 	    .group = MESSAGE_SPAN(m, group),
 	    .max = m->has_max ? m->max : CHANGES_DEFAULT,
 	    .after = MESSAGE_SPAN(m, after),
 	};
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
-		return st->code;
 	if (task == NULL)
-		return call_no_memory(st);
+		return st->code;
 	return profile_dead_plan(&call->env, &req, &task->plan, st);
 }
 

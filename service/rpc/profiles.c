@@ -88,20 +88,18 @@ static enum status_code answer_change(struct call *call, struct task *task, cons
 enum status_code profiles_put_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__PutProfileRequest *m = REQUEST(PutProfileRequest, call);
-	struct profile_change_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct profile_change_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL)
-		return call_no_memory(st);
 	if (read_fields(call, m->fields, m->n_fields, &req->set, st) != STATUS_OK)
 		return st->code;
 	req->kind = PROFILE_PUT;
 	req->user = MESSAGE_SPAN(m, user);
 	req->set_count = m->n_fields;
 	req->has_expected_version = m->has_expected_version;
-	req->expected_version = m->has_expected_version ? m->expected_version : 0;
+	req->expected_version = MESSAGE_NUMBER(m, expected_version);
 	req->tier = MESSAGE_SPAN(m, tier);
 	return profile_change_plan(&call->env, req, &task->plan, st);
 }
@@ -127,12 +125,12 @@ enum status_code profiles_put_answer(struct call *call, struct task *task, const
 enum status_code profiles_update_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__UpdateProfileRequest *m = REQUEST(UpdateProfileRequest, call);
-	struct profile_change_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct profile_change_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL || !message_read_spans(call->env.arena, m->remove, m->n_remove, &req->remove))
+	if (!message_read_spans(call->env.arena, m->remove, m->n_remove, &req->remove))
 		return call_no_memory(st);
 	if (read_fields(call, m->set, m->n_set, &req->set, st) != STATUS_OK ||
 	    read_increments(call, m->increment, m->n_increment, &req->increments, st) != STATUS_OK)
@@ -143,7 +141,7 @@ enum status_code profiles_update_plan(struct call *call, struct status *st)
 	req->remove_count = m->n_remove;
 	req->increment_count = m->n_increment;
 	req->has_expected_version = m->has_expected_version;
-	req->expected_version = m->has_expected_version ? m->expected_version : 0;
+	req->expected_version = MESSAGE_NUMBER(m, expected_version);
 	req->tier = MESSAGE_SPAN(m, tier);
 	return profile_change_plan(&call->env, req, &task->plan, st);
 }
@@ -175,17 +173,15 @@ enum status_code profiles_update_answer(struct call *call, struct task *task, co
 enum status_code profiles_delete_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__DeleteProfileRequest *m = REQUEST(DeleteProfileRequest, call);
-	struct profile_change_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct profile_change_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL)
-		return call_no_memory(st);
 	req->kind = PROFILE_DELETE;
 	req->user = MESSAGE_SPAN(m, user);
 	req->has_expected_version = m->has_expected_version;
-	req->expected_version = m->has_expected_version ? m->expected_version : 0;
+	req->expected_version = MESSAGE_NUMBER(m, expected_version);
 	return profile_change_plan(&call->env, req, &task->plan, st);
 }
 
@@ -212,16 +208,16 @@ enum status_code profiles_delete_answer(struct call *call, struct task *task, co
 enum status_code profiles_get_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__GetProfileRequest *m = REQUEST(GetProfileRequest, call);
-	struct profile_get_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct profile_get_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL || !message_read_spans(call->env.arena, m->fields, m->n_fields, &req->fields))
+	if (!message_read_spans(call->env.arena, m->fields, m->n_fields, &req->fields))
 		return call_no_memory(st);
 	req->user = MESSAGE_SPAN(m, user);
 	req->field_count = m->n_fields;
-	req->staleness_ms = m->has_staleness_ms ? m->staleness_ms : 0;
+	req->staleness_ms = MESSAGE_NUMBER(m, staleness_ms);
 	return profile_get_plan(&call->env, req, &task->plan, st);
 }
 

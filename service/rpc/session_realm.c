@@ -8,8 +8,8 @@
 
 enum status_code sessions_revoke_realm_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__RevokeRealmRequest *m = (const Latchkey__V1__RevokeRealmRequest *)call->request;
-	struct session_revoke_realm_request req = {.not_before_ms = m->has_not_before_ms ? m->not_before_ms : 0};
+	const Latchkey__V1__RevokeRealmRequest *m = REQUEST(RevokeRealmRequest, call);
+	struct session_revoke_realm_request req = {.not_before_ms = MESSAGE_NUMBER(m, not_before_ms)};
 	struct task *task = call_tasks(call, 1);
 
 	if (!m->has_realm || m->realm.len == 0)

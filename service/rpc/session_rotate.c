@@ -5,17 +5,15 @@
 enum status_code sessions_rotate_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__RotateSessionRequest *m = REQUEST(RotateSessionRequest, call);
-	struct session_rotate_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct session_rotate_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL)
-		return call_no_memory(st);
 	req->token = MESSAGE_SPAN(m, token);
 	req->has_authentication = m->authentication != NULL;
 	req->has_grace = m->has_grace_s;
-	req->grace_s = m->has_grace_s ? m->grace_s : 0;
+	req->grace_s = MESSAGE_NUMBER(m, grace_s);
 	if (message_read_authentication(m->authentication, &req->authentication, st) != STATUS_OK)
 		return st->code;
 	return session_rotate_plan(&call->env, req, &task->plan, st);

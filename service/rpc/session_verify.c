@@ -9,13 +9,13 @@ _Static_assert(VERIFY_TOKENS_MAX <= FRAME_REPEATED_MAX, "a frame carries as many
 
 enum status_code sessions_verify_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__VerifySessionsRequest *m = (const Latchkey__V1__VerifySessionsRequest *)call->request;
-	struct session_verify_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	const Latchkey__V1__VerifySessionsRequest *m = REQUEST(VerifySessionsRequest, call);
+	struct task *task;
+	struct session_verify_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL || !message_read_spans(call->env.arena, m->tokens, m->n_tokens, &req->tokens))
+	if (!message_read_spans(call->env.arena, m->tokens, m->n_tokens, &req->tokens))
 		return call_no_memory(st);
 	req->user = MESSAGE_SPAN(m, user);
 	req->token_count = m->n_tokens;

@@ -15,7 +15,7 @@ _Static_assert(CORE_INSTANCE_CHARS == EVENT_INSTANCE_CHARS, "cursors name the in
 
 static const Latchkey__V1__WatchSessionsRequest *request_of(const struct call *call)
 {
-	return (const Latchkey__V1__WatchSessionsRequest *)call->request;
+	return REQUEST(WatchSessionsRequest, call);
 }
 
 static event_log *log_of(const struct call *call)
@@ -49,7 +49,7 @@ enum status_code sessions_watch_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__WatchSessionsRequest *m = request_of(call);
 
-	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+	if (USE_REALM(call, m, st) != STATUS_OK)
 		return st->code;
 	if (events_max(m) < 1 || events_max(m) > EVENTS_MAX_MAX)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "events_max %u: ask for 1 to %d", events_max(m),

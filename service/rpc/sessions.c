@@ -73,19 +73,18 @@ enum status_code sessions_check_settled(const struct session_outcome *o, struct 
 enum status_code sessions_create_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__CreateSessionRequest *m = REQUEST(CreateSessionRequest, call);
-	struct session_create_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct session_create_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL ||
-	    !message_read_attributes(call->env.arena, m->attributes, m->n_attributes, &req->attributes))
+	if (!message_read_attributes(call->env.arena, m->attributes, m->n_attributes, &req->attributes))
 		return call_no_memory(st);
 	req->user = MESSAGE_SPAN(m, user);
 	req->class_name = MESSAGE_SPAN(m, session_class);
 	req->attribute_count = m->n_attributes;
-	req->idle_timeout_s = m->has_idle_timeout_s ? m->idle_timeout_s : 0;
-	req->absolute_timeout_s = m->has_absolute_timeout_s ? m->absolute_timeout_s : 0;
+	req->idle_timeout_s = MESSAGE_NUMBER(m, idle_timeout_s);
+	req->absolute_timeout_s = MESSAGE_NUMBER(m, absolute_timeout_s);
 	req->is_anonymous = m->has_anonymous && m->anonymous;
 	req->promoted = MESSAGE_SPAN(m, promote);
 	message_read_device(m->device, &req->device);
@@ -124,20 +123,20 @@ enum status_code sessions_create_answer(struct call *call, struct task *task, co
 enum status_code sessions_get_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__GetSessionRequest *m = REQUEST(GetSessionRequest, call);
-	struct session_get_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct session_get_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL || !message_read_spans(call->env.arena, m->amr, m->n_amr, &req->amr))
+	if (!message_read_spans(call->env.arena, m->amr, m->n_amr, &req->amr))
 		return call_no_memory(st);
 	req->amr_count = m->n_amr;
 	req->is_privileged = m->has_privileged && m->privileged;
 	req->token = MESSAGE_SPAN(m, token);
 	req->peek = m->has_peek && m->peek;
-	req->staleness_ms = m->has_staleness_ms ? m->staleness_ms : 0;
-	req->minimum_aal = m->has_minimum_aal ? m->minimum_aal : 0;
-	req->authenticated_within_s = m->has_authenticated_within_s ? m->authenticated_within_s : 0;
+	req->staleness_ms = MESSAGE_NUMBER(m, staleness_ms);
+	req->minimum_aal = MESSAGE_NUMBER(m, minimum_aal);
+	req->authenticated_within_s = MESSAGE_NUMBER(m, authenticated_within_s);
 	return session_get_plan(&call->env, req, &task->plan, st);
 }
 
@@ -249,19 +248,19 @@ enum status_code sessions_get_many_answer(struct call *call, struct task *task, 
 enum status_code sessions_update_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__UpdateSessionRequest *m = REQUEST(UpdateSessionRequest, call);
-	struct session_update_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct session_update_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL || !message_read_attributes(call->env.arena, m->set, m->n_set, &req->set) ||
+	if (!message_read_attributes(call->env.arena, m->set, m->n_set, &req->set) ||
 	    !message_read_spans(call->env.arena, m->remove, m->n_remove, &req->remove))
 		return call_no_memory(st);
 	req->token = MESSAGE_SPAN(m, token);
 	req->set_count = m->n_set;
 	req->remove_count = m->n_remove;
 	req->has_expected_version = m->has_expected_version;
-	req->expected_version = m->has_expected_version ? m->expected_version : 0;
+	req->expected_version = MESSAGE_NUMBER(m, expected_version);
 	return session_update_plan(&call->env, req, &task->plan, st);
 }
 
@@ -303,13 +302,11 @@ enum status_code sessions_update_answer(struct call *call, struct task *task, co
 enum status_code sessions_revoke_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__RevokeSessionRequest *m = REQUEST(RevokeSessionRequest, call);
-	struct session_revoke_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct session_revoke_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL)
-		return call_no_memory(st);
 	req->token = MESSAGE_SPAN(m, token);
 	req->handle = MESSAGE_SPAN(m, handle);
 	req->reason = read_reason(m->has_reason, m->reason);
@@ -357,13 +354,11 @@ bool sessions_revoke_pend(struct call *call, struct task *task)
 enum status_code sessions_revoke_user_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__RevokeUserRequest *m = REQUEST(RevokeUserRequest, call);
-	struct session_revoke_user_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct session_revoke_user_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL)
-		return call_no_memory(st);
 	req->user = MESSAGE_SPAN(m, user);
 	req->token = MESSAGE_SPAN(m, token);
 	req->except = MESSAGE_SPAN(m, except);
@@ -396,15 +391,13 @@ enum status_code sessions_revoke_user_answer(struct call *call, struct task *tas
 enum status_code sessions_list_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__ListSessionsRequest *m = REQUEST(ListSessionsRequest, call);
-	struct session_list_request *req = arena_alloc(call->env.arena, sizeof(*req));
-	struct task *task = call_tasks(call, 1);
+	struct task *task;
+	struct session_list_request *req = ONE_TASK_WITH(call, m, sizeof(*req), &task, st);
 
-	if (USE_REALM(call, m, st) != STATUS_OK)
+	if (req == NULL)
 		return st->code;
-	if (req == NULL || task == NULL)
-		return call_no_memory(st);
 	req->user = MESSAGE_SPAN(m, user);
-	req->page_size = m->has_page_size ? m->page_size : 0;
+	req->page_size = MESSAGE_NUMBER(m, page_size);
 	req->page_token = MESSAGE_SPAN(m, page_token);
 	return session_list_plan(&call->env, req, &task->plan, st);
 }

@@ -6,10 +6,6 @@
 #include "rpc/messages.h"
 #include "rpc/methods.h"
 
-/* The request message, as its own type. */
-#define REQUEST(type, call)    ((const Latchkey__V1__##type *)(call)->request)
-#define USE_REALM(call, m, st) call_use_realm((call), (m)->has_realm, (m)->realm, (st))
-
 /* UNAVAILABLE for an UNKNOWN that will be known in a moment, so that it is asked for again: callers that retry do so by
  * themselves. */
 enum status_code sessions_check_settled(const struct session_outcome *o, struct status *st) MUST_CHECK;

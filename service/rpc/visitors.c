@@ -10,22 +10,17 @@
 _Static_assert(VISITORS_RECORD_MAX <= FRAME_IDS_MAX, "a frame carries as many ids as may be sent");
 _Static_assert(VISITORS_COUNTERS_MAX <= FRAME_REPEATED_MAX, "and as many counters");
 
-static const Latchkey__V1__RecordVisitorsRequest *record_request(const struct call *call)
-{
-	return (const Latchkey__V1__RecordVisitorsRequest *)call->request;
-}
-
 enum status_code visitors_record_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__RecordVisitorsRequest *m = record_request(call);
+	const Latchkey__V1__RecordVisitorsRequest *m = REQUEST(RecordVisitorsRequest, call);
 	struct visitor_record_request req = {.counter = MESSAGE_SPAN(m, counter), .id_count = m->n_ids};
-	struct task *task = call_tasks(call, 1);
+	struct task *task = ONE_TASK(call, m, st);
 
-	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+	if (task == NULL)
 		return st->code;
-	if (task == NULL || !message_read_spans(call->env.arena, m->ids, m->n_ids, &req.ids))
+	if (!message_read_spans(call->env.arena, m->ids, m->n_ids, &req.ids))
 		return call_no_memory(st);
-	req.at_ms = m->has_at_ms ? m->at_ms : 0;
+	req.at_ms = MESSAGE_NUMBER(m, at_ms);
 	return visitor_record_plan(&call->env, &req, &task->plan, st);
 }
 
@@ -40,7 +35,7 @@ enum status_code visitors_record_answer(struct call *call, struct task *task, co
 		return call_no_memory(st);
 	if (visitor_record_answer(&call->env, &task->plan, reply, &result, st) != STATUS_OK)
 		return st->code;
-	metric_add(METRIC_VISITORS_RECORDED, record_request(call)->n_ids);
+	metric_add(METRIC_VISITORS_RECORDED, REQUEST(RecordVisitorsRequest, call)->n_ids);
 	latchkey__v1__record_visitors_response__init(m);
 	MESSAGE_SET(m, changed, result.changed);
 	call->response = &m->base;
@@ -52,19 +47,19 @@ static bool read_count(struct call *call, const Latchkey__V1__CountVisitorsReque
 {
 	ret->counter_count = m->n_counters;
 	ret->bucket = m->has_bucket ? (enum visitors_bucket)m->bucket : VISITORS_DAY;
-	ret->from_ms = m->has_from_ms ? m->from_ms : 0;
-	ret->to_ms = m->has_to_ms ? m->to_ms : 0;
+	ret->from_ms = MESSAGE_NUMBER(m, from_ms);
+	ret->to_ms = MESSAGE_NUMBER(m, to_ms);
 	return message_read_spans(call->env.arena, m->counters, m->n_counters, &ret->counters);
 }
 
 enum status_code visitors_count_plan(struct call *call, struct status *st)
 {
-	const Latchkey__V1__CountVisitorsRequest *m = (const Latchkey__V1__CountVisitorsRequest *)call->request;
+	const Latchkey__V1__CountVisitorsRequest *m = REQUEST(CountVisitorsRequest, call);
 	struct visitor_count_request *req = arena_alloc(call->env.arena, sizeof(*req));
 	struct visitor_count *whole = arena_alloc(call->env.arena, sizeof(*whole));
 	struct task *tasks;
 
-	if (call_use_realm(call, m->has_realm, m->realm, st) != STATUS_OK)
+	if (USE_REALM(call, m, st) != STATUS_OK)
 		return st->code;
 	if (req == NULL || whole == NULL || !read_count(call, m, req))
 		return call_no_memory(st);

@@ -105,8 +105,10 @@ static int begin(void **state)
 	return 0;
 }
 
-static void assert_promises(const struct story *s, uint64_t lost, uint64_t revived, uint64_t stale)
+/* Of the story so far. */
+static void assert_promises(struct story *s, uint64_t lost, uint64_t revived, uint64_t stale)
 {
+	check(s);
 	assert_int_equal(s->result.lost, lost);
 	assert_int_equal(s->result.revived, revived);
 	assert_int_equal(s->result.stale, stale);
@@ -125,7 +127,6 @@ static void test_a_good_life(void **state)
 	get(s, B, LK_INVALID, 0, 0);
 	update(s, LK_E_SESSION_INVALID, 3, 0);
 	read_at_end(s, LK_INVALID, 0, 0, NO_MARKS);
-	check(s);
 	assert_promises(s, 0, 0, 0);
 	assert_int_equal(s->result.operations, 8);
 	assert_int_equal(s->result.acknowledged, 3);
@@ -143,13 +144,11 @@ static void test_unacknowledged_updates_may_come_late_and_once(void **state)
 	get(s, A, LK_VALID, 1, 3);
 	update(s, LK_OK, 3, 4);
 	read_at_end(s, LK_VALID, 3, 4, MARKS(0, 1, 2, 3));
-	check(s);
 	assert_promises(s, 0, 0, 0);
 	assert_int_equal(s->result.failed, 1);
 
 	/* Seen, overwritten, and there again. */
 	get(s, A, LK_VALID, 1, 3);
-	check(s);
 	assert_promises(s, 0, 0, 1);
 }
 
@@ -160,7 +159,6 @@ static void test_an_unacknowledged_update_does_not_replace_one_of_its_version(vo
 	update(s, LK_E_TIMED_OUT, 1, 0);
 	update(s, LK_OK, 2, 2);
 	read_at_end(s, LK_VALID, 1, 2, MARKS(0, 1));
-	check(s);
 	assert_promises(s, 1, 0, 0);
 }
 
@@ -172,7 +170,6 @@ static void test_lost_updates_are_counted(void **state)
 	update(s, LK_OK, 2, 3);
 	update(s, LK_OK, 3, 4);
 	read_at_end(s, LK_VALID, 1, 2, MARKS(0, 1));
-	check(s);
 	assert_promises(s, 2, 0, 0);
 	assert_int_equal(s->result.shown_count, 1);
 	assert_int_equal(s->result.shown[0].kind, CHECKER_LOST);
@@ -187,7 +184,6 @@ static void test_an_update_lost_in_the_middle(void **state)
 	update(s, LK_OK, 2, 3);
 	update(s, LK_OK, 3, 4);
 	read_at_end(s, LK_VALID, 3, 4, MARKS(0, 1, 0, 3));
-	check(s);
 	assert_promises(s, 1, 0, 0);
 }
 
@@ -198,7 +194,6 @@ static void test_an_older_update_came_last(void **state)
 	update(s, LK_OK, 1, 2);
 	update(s, LK_OK, 2, 3);
 	read_at_end(s, LK_VALID, 1, 4, MARKS(0, 1, 2));
-	check(s);
 	assert_promises(s, 1, 0, 0);
 }
 
@@ -208,7 +203,6 @@ static void test_a_version_that_went_back(void **state)
 
 	update(s, LK_OK, 1, 3);
 	read_at_end(s, LK_VALID, 1, 2, MARKS(0, 1));
-	check(s);
 	assert_promises(s, 0, 0, 2);
 }
 
@@ -218,7 +212,6 @@ static void test_a_lost_session_takes_its_updates_with_it(void **state)
 
 	update(s, LK_OK, 1, 2);
 	read_at_end(s, LK_INVALID, 0, 0, NO_MARKS);
-	check(s);
 	assert_promises(s, 2, 0, 0);
 }
 
@@ -229,7 +222,6 @@ static void test_a_write_upon_less_than_was_acknowledged(void **state)
 	update(s, LK_OK, 1, 2);
 	update(s, LK_OK, 2, 2);
 	read_at_end(s, LK_VALID, 2, 2, MARKS(0, 0, 2));
-	check(s);
 	assert_promises(s, 1, 0, 1);
 }
 
@@ -240,7 +232,6 @@ static void test_nobody_is_logged_out(void **state)
 	get(s, B, LK_INVALID, 0, 0);
 	get(s, B, LK_INVALID, 0, 0);
 	read_at_end(s, LK_VALID, 0, 1, NO_MARKS);
-	check(s);
 	assert_promises(s, 1, 0, 0);
 }
 
@@ -250,7 +241,6 @@ static void test_an_update_refused_for_a_living_session(void **state)
 
 	update(s, LK_E_SESSION_INVALID, 1, 0);
 	read_at_end(s, LK_VALID, 0, 1, NO_MARKS);
-	check(s);
 	assert_promises(s, 1, 0, 0);
 }
 
@@ -260,7 +250,6 @@ static void test_unknown_is_no_logout(void **state)
 
 	get(s, B, LK_UNKNOWN, 0, 0);
 	read_at_end(s, LK_VALID, 0, 1, NO_MARKS);
-	check(s);
 	assert_promises(s, 0, 0, 0);
 	assert_int_equal(s->result.unknown, 1);
 	assert_int_equal(s->result.failed, 1);
@@ -274,7 +263,6 @@ static void test_stale_reads(void **state)
 	get(s, B, LK_VALID, 0, 1);
 	update(s, LK_E_CONFLICT, 2, 1);
 	read_at_end(s, LK_VALID, 1, 2, MARKS(0, 1));
-	check(s);
 	assert_promises(s, 0, 0, 2);
 }
 
@@ -283,7 +271,6 @@ static void test_a_value_that_nobody_wrote(void **state)
 	struct story *s = *state;
 
 	read_at_end(s, LK_VALID, 9, 5, MARKS(0, 9));
-	check(s);
 	assert_promises(s, 1, 0, 0);
 }
 
@@ -295,7 +282,6 @@ static void test_revived_at_once_and_at_the_end(void **state)
 	get(s, B, LK_VALID, 0, 1);
 	update(s, LK_OK, 1, 2);
 	read_at_end(s, LK_VALID, 1, 2, MARKS(0, 1));
-	check(s);
 	assert_promises(s, 0, 4, 0);
 }
 
@@ -307,13 +293,11 @@ static void test_an_unacknowledged_revocation_allows_both(void **state)
 	get(s, B, LK_VALID, 0, 1);
 	get(s, B, LK_INVALID, 0, 0);
 	read_at_end(s, LK_INVALID, 0, 0, NO_MARKS);
-	check(s);
 	assert_promises(s, 0, 0, 0);
 	assert_int_equal(s->result.failed, 1);
 
 	(void)tell(s, HISTORY_REVOKE, A, LK_OK);
 	get(s, B, LK_VALID, 0, 1);
-	check(s);
 	assert_promises(s, 0, 1, 0);
 }
 
@@ -325,7 +309,6 @@ static void test_parted_instances_cannot_know(void **state)
 	s->rules.partings[0] = (struct checker_parting){.cut_us = 150, .healed_us = 340, .settled_us = 350};
 	s->rules.parting_count = 1;
 	get(s, B, LK_VALID, 0, 1);
-	check(s);
 	assert_promises(s, 0, 0, 0);
 	assert_int_equal(s->result.crossed, 1);
 	assert_int_equal(s->result.crossed_after_us, 100);
@@ -336,16 +319,13 @@ static void test_parted_instances_cannot_know(void **state)
 	update(s, LK_OK, 1, 2)->session = 1;
 	get(s, B, LK_VALID, 0, 1)->session = 1;
 	s->history.entries[s->history.count - 1].start_us = 345;
-	check(s);
 	assert_promises(s, 0, 0, 0);
 	assert_int_equal(s->result.crossed, 2);
 
 	/* The side that revoked knows, and so do both once they have met. */
 	get(s, B, LK_VALID, 0, 1);
-	check(s);
 	assert_promises(s, 0, 1, 0);
 	s->history.entries[2].instance = A;
-	check(s);
 	assert_promises(s, 0, 2, 0);
 }
 
@@ -491,7 +471,6 @@ static void read_at_end_by(struct story *s, uint8_t token, enum lk_verdict verdi
 
 static void assert_checked(struct story *s, uint64_t lost, uint64_t revived, uint64_t forked)
 {
-	check(s);
 	assert_promises(s, lost, revived, 0);
 	assert_int_equal(s->result.forked, forked);
 }
@@ -645,7 +624,6 @@ static void test_a_rotation_upon_less_than_was_acknowledged(void **state)
 
 	update(s, LK_OK, 1, 2);
 	rotate(s, 0, LK_OK, 1);
-	check(s);
 	assert_promises(s, 0, 0, 1);
 }
 

@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 #include "latchkey/v1/auth_cache.pb-c.h"
-#include "support/latchkeyd.h"
-#include "support/redis_cluster.h"
-#include "support/redis_sentinels.h"
+#include "support/deployment.h"
 #include "support/sessions.h"
 #include "support/wait.h"
 
@@ -24,80 +22,37 @@
 	"  - name: default\n"                                                                                          \
 	"    auth: { ttl_s: 600, negative_ttl_s: 600, stale_s: 600, lease_ms: 30000, early_percent: 0 }\n"
 
-enum mode { STANDALONE, SENTINELS, CLUSTER };
-
-struct stage {
-	enum mode mode;
-	struct redis_server single;
-	struct redis_sentinels sentinels;
-	struct redis_cluster cluster;
-	struct latchkeyd services[INSTANCES];
-	struct raw callers[INSTANCES];
-};
-
-static const char *open_redis(struct stage *s)
+static int open_mode(void **state, enum deployment_mode mode)
 {
-	switch (s->mode) {
-	case SENTINELS:
-		redis_sentinels_open(&s->sentinels, NULL);
-		return s->sentinels.url;
-	case CLUSTER:
-		redis_cluster_open(&s->cluster, NULL);
-		return s->cluster.url;
-	case STANDALONE:
-		break;
-	}
-	redis_server_init(&s->single, NULL);
-	redis_server_start(&s->single);
-	return s->single.url;
-}
+	struct deployment *d = calloc(1, sizeof(*d));
 
-static int stage_open(void **state, enum mode mode)
-{
-	struct stage *s = calloc(1, sizeof(*s));
-	const char *url;
-
-	s->mode = mode;
-	url = open_redis(s);
-	for (int i = 0; i < INSTANCES; i++) {
-		latchkeyd_init(&s->services[i],
-			       &(struct latchkeyd_options){
-				   .redis_url = url, .config = CONFIG, .keyring_of = i == 0 ? NULL : &s->services[0]});
-		latchkeyd_start_serving(&s->services[i]);
-		raw_connect(&s->callers[i], s->services[i].url);
-	}
-	*state = s;
+	assert_non_null(d);
+	deployment_open(d, &(struct deployment_options){.mode = mode, .instances = INSTANCES, .config = CONFIG});
+	*state = d;
 	return 0;
 }
 
 static int open_standalone(void **state)
 {
-	return stage_open(state, STANDALONE);
+	return open_mode(state, STANDALONE);
 }
 
 static int open_sentinels(void **state)
 {
-	return stage_open(state, SENTINELS);
+	return open_mode(state, SENTINELS);
 }
 
 static int open_cluster(void **state)
 {
-	return stage_open(state, CLUSTER);
+	return open_mode(state, CLUSTER);
 }
 
-static int stage_close(void **state)
+static int close_all(void **state)
 {
-	struct stage *s = *state;
+	struct deployment *d = *state;
 
-	for (int i = INSTANCES - 1; i >= 0; i--) {
-		raw_close(&s->callers[i]);
-		latchkeyd_stop(&s->services[i]);
-		latchkeyd_remove(&s->services[i]);
-	}
-	redis_server_remove(&s->single);
-	redis_sentinels_close(&s->sentinels);
-	redis_cluster_close(&s->cluster);
-	free(s);
+	deployment_close(d);
+	free(d);
 	return 0;
 }
 
@@ -234,7 +189,7 @@ static void forget(struct raw *r, const char *subject, const char *key, const ch
 
 static void test_answers(void **state)
 {
-	struct stage *s = *state;
+	struct deployment *s = *state;
 	struct raw *a = &s->callers[0];
 	struct raw *b = &s->callers[1];
 
@@ -272,7 +227,7 @@ static void test_answers(void **state)
 
 static void test_logout_everywhere(void **state)
 {
-	struct stage *s = *state;
+	struct deployment *s = *state;
 	const struct wish w = {.subject = "leaver", .key = "k"};
 	uint32_t revoked;
 
@@ -283,7 +238,7 @@ static void test_logout_everywhere(void **state)
 
 static void test_mistakes(void **state)
 {
-	struct stage *s = *state;
+	struct deployment *s = *state;
 	struct raw *r = &s->callers[0];
 
 	assert_int_equal(look_up(r, &(struct wish){.subject = "", .key = "k"}).code,
@@ -350,7 +305,7 @@ static void *want(void *arg)
 #define WANTED	  1000
 
 /* Half of a process's threads with each instance. */
-static void run_process(const struct stage *s, const struct wish *wish, struct tally *tally, unsigned threads,
+static void run_process(const struct deployment *s, const struct wish *wish, struct tally *tally, unsigned threads,
 			bool is_first_to_die)
 {
 	struct waiter waiters[INSTANCES];
@@ -368,7 +323,7 @@ static void run_process(const struct stage *s, const struct wish *wish, struct t
 }
 
 /* All at once; returns what they saw. */
-static void crowd(const struct stage *s, const struct wish *wish, bool is_first_to_die, struct tally *ret)
+static void crowd(const struct deployment *s, const struct wish *wish, bool is_first_to_die, struct tally *ret)
 {
 	struct tally *tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t children[PROCESSES];
@@ -397,7 +352,7 @@ static void crowd(const struct stage *s, const struct wish *wish, bool is_first_
 static void test_a_thousand_want_a_cold_key(void **state)
 {
 	const struct wish w = {.subject = "everybody", .key = "cold", .group = "all", .wait_ms = 5000};
-	struct stage *s = *state;
+	struct deployment *s = *state;
 	struct tally t;
 
 	crowd(s, &w, false, &t);
@@ -411,7 +366,7 @@ static void test_a_thousand_want_a_cold_key(void **state)
 static void test_the_holder_dies(void **state)
 {
 	const struct wish w = {.subject = "everybody", .key = "doomed", .wait_ms = 10000, .lease_ms = 3000};
-	struct stage *s = *state;
+	struct deployment *s = *state;
 	const uint64_t began_ms = now_mono_ms();
 	struct tally t;
 
@@ -429,7 +384,7 @@ static void test_waiting_ends(void **state)
 {
 	const struct wish holder = {.subject = "ann", .key = "slow"};
 	struct wish w = {.subject = "ann", .key = "slow", .wait_ms = 200};
-	struct stage *s = *state;
+	struct deployment *s = *state;
 	Latchkey__V1__LookupAuthRequest m = LATCHKEY__V1__LOOKUP_AUTH_REQUEST__INIT;
 	const struct raw_call call = {
 	    .method = "/latchkey.v1.AuthCache/Lookup", .request = &m.base, .timeout_ms = 30000};
@@ -466,7 +421,7 @@ static void test_waiting_ends(void **state)
 static void test_counts_by_realm(void **state)
 {
 	static const char *const names[] = {"hits", "negatives", "misses", "leases", "waits", "fills", "forgets"};
-	struct stage *s = *state;
+	struct deployment *s = *state;
 	const struct wish w = {.subject = "ann", .key = "counted"};
 	const struct wish none = {.subject = "ann", .key = "counted, and not there"};
 	const struct wish slow = {.subject = "ann", .key = "counted, and slow"};
@@ -485,14 +440,6 @@ static void test_counts_by_realm(void **state)
 }
 
 /* ---- Another primary ---- */
-
-static void fail_over(struct stage *s)
-{
-	if (s->mode == SENTINELS)
-		(void)redis_sentinels_failover(&s->sentinels);
-	for (unsigned shard = 0; s->mode == CLUSTER && shard < s->cluster.shards; shard++)
-		(void)redis_cluster_failover(&s->cluster, shard);
-}
 
 #define SUBJECTS 30
 
@@ -521,7 +468,7 @@ static void forget_one_way(struct raw *r, int i, const char *subject, const char
 /* From the moment that it is acknowledged, by whichever instance, whatever the primaries do. */
 static void test_forgotten_stays_forgotten(void **state)
 {
-	struct stage *s = *state;
+	struct deployment *s = *state;
 	char subject[24];
 	char group[32];
 
@@ -535,7 +482,7 @@ static void test_forgotten_stays_forgotten(void **state)
 		(void)snprintf(group, sizeof(group), "of-%s", subject);
 		forget_one_way(&s->callers[i % INSTANCES], i, subject, group);
 	}
-	fail_over(s);
+	deployment_fail_over(s);
 	for (int i = 0; i < 4 * SUBJECTS; i++) {
 		struct looked l;
 
@@ -598,7 +545,7 @@ static void flush_all(struct redis_cluster *c)
 static void test_while_a_slot_moves(void **state)
 {
 	const struct wish w = {.subject = "traveller", .key = "k"};
-	struct stage *s = *state;
+	struct deployment *s = *state;
 	struct redis_cluster *c = &s->cluster;
 	unsigned asked = 0;
 	struct redis_cluster_move move = {.goes_on = goes_as_far_as_the_keys, .owner = &asked};
@@ -671,7 +618,7 @@ static void send_crowd(struct raw *r, const struct raw_call *call)
 /* 12,800 want to wait at once, before any of them does: 8,192 may. */
 static void test_more_than_may_wait_are_told(void **state)
 {
-	const struct stage *s = *state;
+	const struct deployment *s = *state;
 	Latchkey__V1__LookupAuthRequest req = LATCHKEY__V1__LOOKUP_AUTH_REQUEST__INIT;
 	const struct raw_call call = {
 	    .method = "/latchkey.v1.AuthCache/Lookup", .request = &req.base, .timeout_ms = 30000};
@@ -706,10 +653,10 @@ int main(void)
 	const struct CMUnitTest tests[] = TESTS;
 	const struct CMUnitTest moving[] = {cmocka_unit_test(test_while_a_slot_moves)};
 	const struct CMUnitTest crowded[] = {cmocka_unit_test(test_more_than_may_wait_are_told)};
-	int failed = cmocka_run_group_tests_name("standalone", tests, open_standalone, stage_close);
+	int failed = cmocka_run_group_tests_name("standalone", tests, open_standalone, close_all);
 
-	failed += cmocka_run_group_tests_name("sentinels", tests, open_sentinels, stage_close);
-	failed += cmocka_run_group_tests_name("cluster", tests, open_cluster, stage_close);
-	failed += cmocka_run_group_tests_name("crowd", crowded, open_standalone, stage_close);
-	return failed + cmocka_run_group_tests_name("slots", moving, open_cluster, stage_close);
+	failed += cmocka_run_group_tests_name("sentinels", tests, open_sentinels, close_all);
+	failed += cmocka_run_group_tests_name("cluster", tests, open_cluster, close_all);
+	failed += cmocka_run_group_tests_name("crowd", crowded, open_standalone, close_all);
+	return failed + cmocka_run_group_tests_name("slots", moving, open_cluster, close_all);
 }

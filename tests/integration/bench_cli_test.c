@@ -2,7 +2,6 @@
  * service goes away. No figure is held against a clock. */
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "support/cli.h"
 #include "support/file.h"
+#include "support/json.h"
 #include "support/scene.h"
 #include "support/wait.h"
 
@@ -25,42 +25,10 @@ static const char config[] = "log_level: info\n"
 			     "      - { name: default, sessions_max: 10 }\n"
 			     "      - { name: one, sessions_max: 1 }\n";
 
-static struct scene scene;
-
-static int open_scene(void **state)
-{
-	(void)state;
-	scene_open(&scene, config, NULL);
-	return 0;
-}
-
-static int close_scene(void **state)
-{
-	(void)state;
-	scene_close(&scene);
-	return 0;
-}
+THE_SCENE(config)
 
 #define expect(status, result, ...)                                                                                    \
 	cli_expect((status), (result), scene.service.url, "bench", "--seconds", "1", "--warmup", "0", __VA_ARGS__, NULL)
-
-static json_t *parse(const char *text)
-{
-	json_t *json = json_loads(text, 0, NULL);
-
-	if (json == NULL)
-		fail_msg("not JSON: %s", text);
-	return json;
-}
-
-static json_int_t number(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_integer(value))
-		fail_msg("no number \"%s\"", key);
-	return json_integer_value(value);
-}
 
 /* Percentiles rise, and were measured at all. */
 static void expect_latency(const json_t *object, const char *key)
@@ -70,14 +38,14 @@ static void expect_latency(const json_t *object, const char *key)
 	json_int_t before = 1;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		assert_true(number(latency, names[i]) >= before);
-		before = number(latency, names[i]);
+		assert_true(json_number(latency, names[i]) >= before);
+		before = json_number(latency, names[i]);
 	}
 }
 
 static json_int_t calls_of(const json_t *json, const char *kind)
 {
-	return number(json_object_get(json_object_get(json, "by_call"), kind), "calls");
+	return json_number(json_object_get(json_object_get(json, "by_call"), kind), "calls");
 }
 
 static unsigned count_records(redisContext *c, const redisReply *keys)
@@ -114,14 +82,14 @@ static void a_closed_loop(void **state)
 
 	(void)state;
 	expect(CLI_DONE, &r, "--json", "--sessions", "20", "--callers", "4");
-	json = parse(r.out);
+	json = json_read(r.out);
 	assert_string_equal(json_string_value(json_object_get(json, "loop")), "closed");
-	assert_int_equal(number(json, "callers"), 4);
-	assert_true(number(json, "calls") > 0);
-	assert_int_equal(number(json, "calls"), calls_of(json, "get"));
-	assert_int_equal(number(json, "failed"), 0);
-	assert_int_equal(number(json, "users"), 20);
-	assert_int_equal(number(json, "users_left"), 0);
+	assert_int_equal(json_number(json, "callers"), 4);
+	assert_true(json_number(json, "calls") > 0);
+	assert_int_equal(json_number(json, "calls"), calls_of(json, "get"));
+	assert_int_equal(json_number(json, "failed"), 0);
+	assert_int_equal(json_number(json, "users"), 20);
+	assert_int_equal(json_number(json, "users_left"), 0);
 	expect_latency(json, "latency_ns");
 	expect_latency(json, "latency_corrected_ns");
 	assert_int_equal(living_sessions(), 0);
@@ -136,11 +104,11 @@ static void an_open_loop(void **state)
 
 	(void)state;
 	expect(CLI_DONE, &r, "--json", "--sessions", "20", "--rate", "200", "--arrivals", "even");
-	json = parse(r.out);
+	json = json_read(r.out);
 	assert_string_equal(json_string_value(json_object_get(json, "loop")), "open");
 	/* The 200 that were due; those that a slow machine answered later are not in it. */
-	assert_in_range(number(json, "calls"), 1, 201);
-	assert_int_equal(number(json, "failed"), 0);
+	assert_in_range(json_number(json, "calls"), 1, 201);
+	assert_int_equal(json_number(json, "failed"), 0);
 	expect_latency(json, "latency_ns");
 	assert_null(json_object_get(json, "latency_corrected_ns"));
 	json_decref(json);
@@ -155,10 +123,10 @@ static void a_rate_that_is_too_high(void **state)
 
 	(void)state;
 	expect(CLI_DONE, &r, "--json", "--sessions", "20", "--rate", "9000000");
-	json = parse(r.out);
-	assert_true(number(json, "not_started") > 0);
-	assert_true(number(json, "calls") > 0);
-	assert_int_equal(number(json, "failed"), 0);
+	json = json_read(r.out);
+	assert_true(json_number(json, "not_started") > 0);
+	assert_true(json_number(json, "calls") > 0);
+	assert_int_equal(json_number(json, "failed"), 0);
 	json_decref(json);
 	run_result_free(&r);
 }
@@ -173,12 +141,12 @@ static void a_mix_of_all_calls(void **state)
 	(void)state;
 	expect(CLI_DONE, &r, "--json", "--sessions", "50", "--callers", "16", "--connections", "3", "--mix",
 	       "get=4,peek=2,update=2,create=2,rotate=2,revoke=2,list=1");
-	json = parse(r.out);
+	json = json_read(r.out);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		assert_true(calls_of(json, kinds[i]) > 0);
-	assert_int_equal(number(json, "failed"), 0);
-	assert_int_equal(number(json, "users_left"), 0);
-	assert_true(number(json, "users") > 50);
+	assert_int_equal(json_number(json, "failed"), 0);
+	assert_int_equal(json_number(json, "users_left"), 0);
+	assert_true(json_number(json, "users") > 50);
 	assert_int_equal(living_sessions(), 0);
 	json_decref(json);
 	run_result_free(&r);
@@ -192,10 +160,10 @@ static void revoking_alone(void **state)
 
 	(void)state;
 	expect(CLI_DONE, &r, "--json", "--sessions", "1", "--callers", "4", "--mix", "revoke");
-	json = parse(r.out);
+	json = json_read(r.out);
 	assert_true(calls_of(json, "revoke") > 0);
 	assert_true(calls_of(json, "create") > 0);
-	assert_int_equal(number(json, "failed"), 0);
+	assert_int_equal(json_number(json, "failed"), 0);
 	json_decref(json);
 	run_result_free(&r);
 }
@@ -208,11 +176,11 @@ static void sessions_that_have_ended_count_apart(void **state)
 
 	(void)state;
 	expect(CLI_INVALID, &r, "--json", "--sessions", "60", "--user-count", "10", "--class", "one", "--callers", "1");
-	json = parse(r.out);
-	assert_int_equal(number(json_object_get(json, "errors"), "SESSION_ENDED"), number(json, "failed"));
-	assert_in_range(number(json, "failed"), 1, 50);
-	assert_true(number(json, "calls") > 0);
-	assert_int_equal(number(json, "users"), 10);
+	json = json_read(r.out);
+	assert_int_equal(json_number(json_object_get(json, "errors"), "SESSION_ENDED"), json_number(json, "failed"));
+	assert_in_range(json_number(json, "failed"), 1, 50);
+	assert_true(json_number(json, "calls") > 0);
+	assert_int_equal(json_number(json, "users"), 10);
 	json_decref(json);
 	run_result_free(&r);
 }
@@ -322,7 +290,7 @@ static char *finish(struct run *run, int status, const char *fragment)
 static json_t *finish_json(struct run *run, int status, const char *fragment)
 {
 	char *text = finish(run, status, fragment);
-	json_t *json = parse(text);
+	json_t *json = json_read(text);
 
 	free(text);
 	return json;
@@ -353,9 +321,9 @@ static void interrupted(int signal_number)
 	process_signal(&run.process, signal_number);
 	json = finish_json(&run, CLI_DONE, "");
 	assert_true(json_is_true(json_object_get(json, "interrupted")));
-	assert_true(number(json, "calls") > 0);
+	assert_true(json_number(json, "calls") > 0);
 	assert_true(json_real_value(json_object_get(json, "seconds")) < 600);
-	assert_int_equal(number(json, "users_left"), 0);
+	assert_int_equal(json_number(json, "users_left"), 0);
 	assert_int_equal(living_sessions(), 0);
 	json_decref(json);
 }
@@ -396,8 +364,8 @@ static void a_service_that_goes_away(void **state)
 	assert_becomes(shows_failures(&run), BOUND_MS);
 	process_signal(&run.process, SIGINT);
 	json = finish_json(&run, CLI_UNAVAILABLE, "the first call that failed: ");
-	assert_true(number(json, "failed") > 0);
-	assert_int_equal(number(json, "users_left"), 20);
+	assert_true(json_number(json, "failed") > 0);
+	assert_int_equal(json_number(json, "users_left"), 20);
 	json_decref(json);
 	latchkeyd_start_serving(&scene.service);
 }

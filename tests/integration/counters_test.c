@@ -9,10 +9,7 @@
 #include "latchkey/v1/limits.pb-c.h"
 #include "latchkey/v1/locks.pb-c.h"
 #include "latchkey/v1/visitors.pb-c.h"
-#include "support/latchkeyd.h"
-#include "support/raw.h"
-#include "support/redis_cluster.h"
-#include "support/redis_sentinels.h"
+#include "support/deployment.h"
 #include "support/sessions.h"
 #include "support/wait.h"
 
@@ -25,96 +22,55 @@
 #define INSTANCES     2
 #define SCAN_KEYS_MAX 10000
 
-enum mode { STANDALONE, SENTINEL, CLUSTER };
-
 /* For so long after the start, too, a lock that is not there is not believed. The failovers here are planned ones, whose
  * old primary takes writes for a second or so. */
 static const char config[] = "redis: { replay_window_ms: 6000 }\n";
 
-static enum mode mode;
-static struct redis_server single;
-static struct redis_sentinels sentinels;
-static struct redis_cluster cluster;
-static struct latchkeyd service[INSTANCES];
-static struct raw caller[INSTANCES];
+static struct deployment all;
 
-static const char *open_redis(void)
+static int open_mode(enum deployment_mode mode)
 {
-	switch (mode) {
-	case SENTINEL:
-		redis_sentinels_open(&sentinels, &(struct redis_sentinels_options){.down_after_ms = 2000});
-		return sentinels.url;
-	case CLUSTER:
-		redis_cluster_open(&cluster, NULL);
-		return cluster.url;
-	default:
-		redis_server_init(&single, NULL);
-		redis_server_start(&single);
-		return single.url;
-	}
-}
-
-static void open_services(const char *url)
-{
-	for (int i = 0; i < INSTANCES; i++) {
-		latchkeyd_init(&service[i], &(struct latchkeyd_options){.redis_url = url,
-									.config = config,
-									.keyring_of = i == 0 ? NULL : &service[0]});
-		latchkeyd_start_serving(&service[i]);
-		raw_connect(&caller[i], service[i].url);
-	}
+	deployment_open(
+	    &all, &(struct deployment_options){.mode = mode,
+					       .instances = INSTANCES,
+					       .config = config,
+					       .sentinels = &(struct redis_sentinels_options){.down_after_ms = 2000}});
+	return 0;
 }
 
 static int open_standalone(void **state)
 {
 	(void)state;
-	mode = STANDALONE;
-	open_services(open_redis());
-	return 0;
+	return open_mode(STANDALONE);
 }
 
-static int open_sentinel(void **state)
+static int open_sentinels(void **state)
 {
 	(void)state;
-	mode = SENTINEL;
-	open_services(open_redis());
-	return 0;
+	return open_mode(SENTINELS);
 }
 
 static int open_cluster(void **state)
 {
 	(void)state;
-	mode = CLUSTER;
-	open_services(open_redis());
-	return 0;
+	return open_mode(CLUSTER);
 }
 
 static int close_all(void **state)
 {
 	(void)state;
-	for (int i = 0; i < INSTANCES; i++)
-		raw_close(&caller[i]);
-	for (int i = INSTANCES; i-- > 0;) {
-		latchkeyd_stop(&service[i]);
-		latchkeyd_remove(&service[i]);
-	}
-	redis_server_remove(&single);
-	redis_sentinels_close(&sentinels);
-	redis_cluster_close(&cluster);
+	deployment_close(&all);
 	return 0;
 }
 
 /* A single server, which stores nothing on disk, comes back with nothing: all that is there then was brought back. */
 static void fail_over(void)
 {
-	if (mode == STANDALONE) {
-		redis_server_kill(&single);
-		redis_server_start(&single);
+	if (all.mode == STANDALONE) {
+		redis_server_kill(&all.single);
+		redis_server_start(&all.single);
 	}
-	if (mode == SENTINEL)
-		(void)redis_sentinels_failover(&sentinels);
-	for (unsigned shard = 0; mode == CLUSTER && shard < cluster.shards; shard++)
-		(void)redis_cluster_failover(&cluster, shard);
+	deployment_fail_over(&all);
 }
 
 /* ---- Calls ---- */
@@ -123,7 +79,7 @@ static void fail_over(void)
 static void *ask(int instance, const struct raw_call *call, const ProtobufCMessageDescriptor *type,
 		 Latchkey__V1__Code *ret_code)
 {
-	Latchkey__V1__ReplyFrame *frame = raw_exchange(&caller[instance], call, 1);
+	Latchkey__V1__ReplyFrame *frame = raw_exchange(&all.callers[instance], call, 1);
 	void *response = NULL;
 
 	assert_int_equal(frame->n_replies, 1);
@@ -327,12 +283,12 @@ static unsigned odd_keys(void)
 {
 	unsigned odd = 0;
 
-	if (mode == STANDALONE)
-		return odd_keys_of(&single);
-	for (unsigned i = 0; mode == SENTINEL && i < sentinels.count; i++)
-		odd += odd_keys_of(&sentinels.nodes[i]);
-	for (unsigned i = 0; mode == CLUSTER && i < cluster.count; i++)
-		odd += odd_keys_of(&cluster.nodes[i]);
+	if (all.mode == STANDALONE)
+		return odd_keys_of(&all.single);
+	for (unsigned i = 0; all.mode == SENTINELS && i < all.sentinels.count; i++)
+		odd += odd_keys_of(&all.sentinels.nodes[i]);
+	for (unsigned i = 0; all.mode == CLUSTER && i < all.cluster.count; i++)
+		odd += odd_keys_of(&all.cluster.nodes[i]);
 	return odd;
 }
 
@@ -352,8 +308,8 @@ static void test_limits_hold_over_instances(void **state)
 		assert_true(check(0, "login", (Latchkey__V1__LimitAlgorithm)a, 20));
 		assert_false(check(1, "login", (Latchkey__V1__LimitAlgorithm)a, 0));
 	}
-	assert_true(server_counter(&caller[0], "latchkey_limits_allowed_total") >= 40);
-	assert_true(server_counter(&caller[1], "latchkey_limits_refused_total") >= 40);
+	assert_true(server_counter(&all.callers[0], "latchkey_limits_allowed_total") >= 40);
+	assert_true(server_counter(&all.callers[1], "latchkey_limits_refused_total") >= 40);
 }
 
 static void test_locks_exclude_over_instances(void **state)
@@ -445,18 +401,18 @@ static void send_acquire(struct raw *r, const char *name)
 static void test_a_waiting_call_gets_the_lock(void **state)
 {
 	const struct lock_seen held = acquire(0, "waited for", LONG_MS, 0);
-	const uint64_t waited = server_counter(&caller[1], "latchkey_locks_waited_total");
+	const uint64_t waited = server_counter(&all.callers[1], "latchkey_locks_waited_total");
 	Latchkey__V1__ReplyFrame *frame = NULL;
 	Latchkey__V1__AcquireLockResponse *m;
 	struct lock_seen seen;
 	struct raw observer;
 
 	(void)state;
-	raw_connect(&observer, service[1].url);
-	send_acquire(&caller[1], "waited for");
+	raw_connect(&observer, all.services[1].url);
+	send_acquire(&all.callers[1], "waited for");
 	assert_becomes(server_counter(&observer, "latchkey_locks_waited_total") > waited + 2, BOUND_MS);
 	assert_true(release(0, "waited for", held.owner));
-	assert_true(raw_receive(&caller[1], NULL, &frame, 2 * BOUND_MS));
+	assert_true(raw_receive(&all.callers[1], NULL, &frame, 2 * BOUND_MS));
 	assert_int_equal(frame->replies[0]->code, OK);
 	m = (Latchkey__V1__AcquireLockResponse *)raw_unpack(frame->replies[0], TYPE(acquire_lock_response));
 	see_lock(m, &seen);
@@ -470,17 +426,17 @@ static void test_a_waiting_call_gets_the_lock(void **state)
 static void test_who_has_hung_up_gets_no_lock(void **state)
 {
 	const struct lock_seen held = acquire(0, "hung up", LONG_MS, 0);
-	const uint64_t waited = server_counter(&caller[1], "latchkey_locks_waited_total");
-	const uint64_t failed = server_counter(&caller[1], "latchkey_calls_failed_total");
+	const uint64_t waited = server_counter(&all.callers[1], "latchkey_locks_waited_total");
+	const uint64_t failed = server_counter(&all.callers[1], "latchkey_calls_failed_total");
 	struct raw waiter;
 	struct lock_seen next;
 
 	(void)state;
-	raw_connect(&waiter, service[1].url);
+	raw_connect(&waiter, all.services[1].url);
 	send_acquire(&waiter, "hung up");
-	assert_becomes(server_counter(&caller[1], "latchkey_locks_waited_total") > waited, BOUND_MS);
+	assert_becomes(server_counter(&all.callers[1], "latchkey_locks_waited_total") > waited, BOUND_MS);
 	raw_close(&waiter);
-	assert_becomes(server_counter(&caller[1], "latchkey_calls_failed_total") > failed, BOUND_MS / 2);
+	assert_becomes(server_counter(&all.callers[1], "latchkey_calls_failed_total") > failed, BOUND_MS / 2);
 	assert_true(release(0, "hung up", held.owner));
 	next = acquire(0, "hung up", LONG_MS, 0);
 	assert_true(next.acquired);
@@ -533,7 +489,7 @@ static void test_many_wait_and_each_has_it_alone(void **state)
 	(void)state;
 	assert_true(held.acquired);
 	for (int i = 0; i < WAITERS; i++) {
-		raw_connect(&waiters[i], service[i % INSTANCES].url);
+		raw_connect(&waiters[i], all.services[i % INSTANCES].url);
 		send_acquire(&waiters[i], "crowded");
 	}
 	assert_true(release(0, "crowded", held.owner));
@@ -547,7 +503,7 @@ static void test_many_wait_and_each_has_it_alone(void **state)
 static void test_a_waiting_call_at_the_end(void **state)
 {
 	const struct lock_seen held = acquire(0, "at the end", LONG_MS, 0);
-	const uint64_t waited = server_counter(&caller[1], "latchkey_locks_waited_total");
+	const uint64_t waited = server_counter(&all.callers[1], "latchkey_locks_waited_total");
 	Latchkey__V1__ReplyFrame *frame = NULL;
 	Latchkey__V1__AcquireLockResponse *m;
 	struct lock_seen seen;
@@ -555,20 +511,20 @@ static void test_a_waiting_call_at_the_end(void **state)
 
 	(void)state;
 	assert_true(held.acquired);
-	raw_connect(&observer, service[1].url);
-	send_acquire(&caller[1], "at the end");
+	raw_connect(&observer, all.services[1].url);
+	send_acquire(&all.callers[1], "at the end");
 	assert_becomes(server_counter(&observer, "latchkey_locks_waited_total") > waited, BOUND_MS);
 	raw_close(&observer);
-	latchkeyd_stop(&service[1]);
-	assert_true(raw_receive(&caller[1], NULL, &frame, BOUND_MS));
+	latchkeyd_stop(&all.services[1]);
+	assert_true(raw_receive(&all.callers[1], NULL, &frame, BOUND_MS));
 	m = (Latchkey__V1__AcquireLockResponse *)raw_unpack(frame->replies[0], TYPE(acquire_lock_response));
 	see_lock(m, &seen);
 	assert_false(seen.acquired);
 	raw_free(m);
 	raw_free(frame);
-	raw_close(&caller[1]);
-	latchkeyd_start_serving(&service[1]);
-	raw_connect(&caller[1], service[1].url);
+	raw_close(&all.callers[1]);
+	latchkeyd_start_serving(&all.services[1]);
+	raw_connect(&all.callers[1], all.services[1].url);
 	assert_true(release(1, "at the end", held.owner));
 }
 
@@ -642,10 +598,10 @@ static void test_refusals(void **state)
 	many.n_ids = 1025;
 	many.ids = ids;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		(void)raw_call_expect(&caller[0], LATCHKEY__V1__CODE__INVALID_ARGUMENT, &calls[i], NULL);
+		(void)raw_call_expect(&all.callers[0], LATCHKEY__V1__CODE__INVALID_ARGUMENT, &calls[i], NULL);
 	lock.has_realm = true;
 	lock.realm = raw_text("nowhere");
-	(void)raw_call_expect(&caller[0], LATCHKEY__V1__CODE__NOT_FOUND, &calls[3], NULL);
+	(void)raw_call_expect(&all.callers[0], LATCHKEY__V1__CODE__NOT_FOUND, &calls[3], NULL);
 }
 
 int main(void)
@@ -665,7 +621,7 @@ int main(void)
 	int failed = 0;
 
 	failed += cmocka_run_group_tests_name("standalone", tests, open_standalone, close_all);
-	failed += cmocka_run_group_tests_name("sentinel", tests, open_sentinel, close_all);
+	failed += cmocka_run_group_tests_name("sentinel", tests, open_sentinels, close_all);
 	failed += cmocka_run_group_tests_name("cluster", tests, open_cluster, close_all);
 	return failed;
 }

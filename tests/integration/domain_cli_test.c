@@ -22,21 +22,7 @@ static const char config[] = "realms:\n"
 			     "    classes:\n"
 			     "      - { name: default }\n";
 
-static struct scene scene;
-
-static int open_scene(void **state)
-{
-	(void)state;
-	scene_open(&scene, config, NULL);
-	return 0;
-}
-
-static int close_scene(void **state)
-{
-	(void)state;
-	scene_close(&scene);
-	return 0;
-}
+THE_SCENE(config)
 
 /* `latchkey ARGS...` with this exit status, and this on the standard output. */
 #define says(status, text, ...)                                                                                        \

@@ -6,10 +6,7 @@
 #include <string.h>
 
 #include "latchkey/v1/profiles.pb-c.h"
-#include "support/latchkeyd.h"
-#include "support/raw.h"
-#include "support/redis_cluster.h"
-#include "support/redis_sentinels.h"
+#include "support/deployment.h"
 #include "support/wait.h"
 
 #define OK LATCHKEY__V1__CODE__OK
@@ -20,85 +17,49 @@
 	"  - name: followed\n"                                                                                         \
 	"    profiles: { changes: true, changes_max: 10000 }\n"
 
-enum mode { STANDALONE, SENTINEL, CLUSTER };
-
-struct scene3 {
-	enum mode mode;
-	struct redis_server redis;
-	struct redis_sentinels sentinels;
-	struct redis_cluster cluster;
-	struct latchkeyd service;
-	struct raw caller;
-};
-
-/* ---- The scenes ---- */
-
-static int open_scene(void **state, enum mode mode)
+static int open_mode(void **state, enum deployment_mode mode)
 {
-	struct scene3 *s = calloc(1, sizeof(*s));
-	const char *url = NULL;
+	struct deployment *d = calloc(1, sizeof(*d));
 
-	s->mode = mode;
-	switch (mode) {
-	case STANDALONE:
-		redis_server_init(&s->redis, NULL);
-		redis_server_start(&s->redis);
-		url = s->redis.url;
-		break;
-	case SENTINEL:
-		redis_sentinels_open(&s->sentinels, NULL);
-		url = s->sentinels.url;
-		break;
-	case CLUSTER:
-		redis_cluster_open(&s->cluster, NULL);
-		url = s->cluster.url;
-		break;
-	}
-	latchkeyd_init(&s->service, &(struct latchkeyd_options){.redis_url = url, .config = CONFIG});
-	latchkeyd_start_serving(&s->service);
-	raw_connect(&s->caller, s->service.url);
-	*state = s;
+	assert_non_null(d);
+	deployment_open(d, &(struct deployment_options){.mode = mode, .instances = 1, .config = CONFIG});
+	*state = d;
 	return 0;
 }
 
 static int open_standalone(void **state)
 {
-	return open_scene(state, STANDALONE);
+	return open_mode(state, STANDALONE);
 }
 
-static int open_sentinel(void **state)
+static int open_sentinels(void **state)
 {
-	return open_scene(state, SENTINEL);
+	return open_mode(state, SENTINELS);
 }
 
 static int open_cluster(void **state)
 {
-	return open_scene(state, CLUSTER);
+	return open_mode(state, CLUSTER);
 }
 
-static int close_scene(void **state)
+static int close_all(void **state)
 {
-	struct scene3 *s = *state;
+	struct deployment *d = *state;
 
-	raw_close(&s->caller);
-	latchkeyd_stop(&s->service);
-	latchkeyd_remove(&s->service);
-	redis_server_remove(&s->redis);
-	redis_sentinels_close(&s->sentinels);
-	redis_cluster_close(&s->cluster);
-	free(s);
+	deployment_close(d);
+	free(d);
 	return 0;
 }
 
 /* ---- Calls ---- */
 
-static void *call(struct scene3 *s, Latchkey__V1__Code code, const char *method, const ProtobufCMessage *request,
+static void *call(struct deployment *s, Latchkey__V1__Code code, const char *method, const ProtobufCMessage *request,
 		  const ProtobufCMessageDescriptor *type, const char *idempotency_key)
 {
 	const struct raw_call c = {
 	    .method = method, .request = request, .timeout_ms = 10000, .idempotency_key = idempotency_key};
 
-	return raw_call_expect(&s->caller, code, &c, type);
+	return raw_call_expect(&s->callers[0], code, &c, type);
 }
 
 /* What a test sets, removes and increments: one of each at most. */
@@ -127,7 +88,7 @@ static bool optional(const char *text, ProtobufCBinaryData *out)
 	return text != NULL;
 }
 
-static struct seen update(struct scene3 *s, Latchkey__V1__Code code, const struct wish *w)
+static struct seen update(struct deployment *s, Latchkey__V1__Code code, const struct wish *w)
 {
 	Latchkey__V1__UpdateProfileRequest req = LATCHKEY__V1__UPDATE_PROFILE_REQUEST__INIT;
 	Latchkey__V1__ProfileField field = LATCHKEY__V1__PROFILE_FIELD__INIT;
@@ -169,7 +130,7 @@ static struct seen update(struct scene3 *s, Latchkey__V1__Code code, const struc
 	return seen;
 }
 
-static uint64_t put(struct scene3 *s, const char *realm, const char *user, const char *name, const char *value)
+static uint64_t put(struct deployment *s, const char *realm, const char *user, const char *name, const char *value)
 {
 	Latchkey__V1__PutProfileRequest req = LATCHKEY__V1__PUT_PROFILE_REQUEST__INIT;
 	Latchkey__V1__ProfileField field = LATCHKEY__V1__PROFILE_FIELD__INIT;
@@ -190,7 +151,7 @@ static uint64_t put(struct scene3 *s, const char *realm, const char *user, const
 	return version;
 }
 
-static bool delete (struct scene3 *s, const char *realm, const char *user)
+static bool delete (struct deployment *s, const char *realm, const char *user)
 {
 	Latchkey__V1__DeleteProfileRequest req = LATCHKEY__V1__DELETE_PROFILE_REQUEST__INIT;
 	Latchkey__V1__DeleteProfileResponse *response;
@@ -206,7 +167,8 @@ static bool delete (struct scene3 *s, const char *realm, const char *user)
 }
 
 /* To be freed; field NULL: all. */
-static Latchkey__V1__GetProfileResponse *get(struct scene3 *s, const char *realm, const char *user, const char *field)
+static Latchkey__V1__GetProfileResponse *get(struct deployment *s, const char *realm, const char *user,
+					     const char *field)
 {
 	Latchkey__V1__GetProfileRequest req = LATCHKEY__V1__GET_PROFILE_REQUEST__INIT;
 	ProtobufCBinaryData name;
@@ -221,7 +183,7 @@ static Latchkey__V1__GetProfileResponse *get(struct scene3 *s, const char *realm
 		    NULL);
 }
 
-static void expect(struct scene3 *s, const char *realm, const char *user, const char *field, const char *value)
+static void expect(struct deployment *s, const char *realm, const char *user, const char *field, const char *value)
 {
 	Latchkey__V1__GetProfileResponse *response = get(s, realm, user, field);
 
@@ -234,7 +196,7 @@ static void expect(struct scene3 *s, const char *realm, const char *user, const 
 }
 
 /* To be freed. */
-static Latchkey__V1__ProfileChangesResponse *changes(struct scene3 *s, const char *group, uint32_t max,
+static Latchkey__V1__ProfileChangesResponse *changes(struct deployment *s, const char *group, uint32_t max,
 						     uint32_t redeliver_ms, uint32_t deliveries_max)
 {
 	Latchkey__V1__ProfileChangesRequest req = LATCHKEY__V1__PROFILE_CHANGES_REQUEST__INIT;
@@ -252,7 +214,8 @@ static Latchkey__V1__ProfileChangesResponse *changes(struct scene3 *s, const cha
 		    &latchkey__v1__profile_changes_response__descriptor, NULL);
 }
 
-static uint32_t acknowledge(struct scene3 *s, const char *group, Latchkey__V1__ProfileChange *const *list, size_t count)
+static uint32_t acknowledge(struct deployment *s, const char *group, Latchkey__V1__ProfileChange *const *list,
+			    size_t count)
 {
 	Latchkey__V1__AckProfileChangesRequest req = LATCHKEY__V1__ACK_PROFILE_CHANGES_REQUEST__INIT;
 	ProtobufCBinaryData *ids = calloc(count, sizeof(*ids));
@@ -273,7 +236,7 @@ static uint32_t acknowledge(struct scene3 *s, const char *group, Latchkey__V1__P
 	return acknowledged;
 }
 
-static Latchkey__V1__DeadProfileChangesResponse *dead(struct scene3 *s, const char *group)
+static Latchkey__V1__DeadProfileChangesResponse *dead(struct deployment *s, const char *group)
 {
 	Latchkey__V1__DeadProfileChangesRequest req = LATCHKEY__V1__DEAD_PROFILE_CHANGES_REQUEST__INIT;
 
@@ -287,7 +250,7 @@ static Latchkey__V1__DeadProfileChangesResponse *dead(struct scene3 *s, const ch
 
 static void fields_come_and_go(void **state)
 {
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	Latchkey__V1__GetProfileResponse *got;
 	struct seen seen;
 
@@ -313,7 +276,7 @@ static void fields_come_and_go(void **state)
 
 static void refusals_have_their_codes(void **state)
 {
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	struct wish w = {.user = "bob", .name = "name", .value = "Bob", .expected = 0};
 
 	assert_int_equal(update(s, OK, &w).version, 1);
@@ -342,7 +305,7 @@ static void the_largest_profile_is_put_by_one_call(void **state)
 	static char value[] =
 	    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890";
 	Latchkey__V1__PutProfileRequest req = LATCHKEY__V1__PUT_PROFILE_REQUEST__INIT;
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	Latchkey__V1__GetProfileResponse *got;
 
 	for (int i = 0; i <= FIELDS; i++) {
@@ -366,7 +329,7 @@ static void the_largest_profile_is_put_by_one_call(void **state)
 
 static void an_idempotency_key_counts_once(void **state)
 {
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	struct wish w = {.user = "eve", .counter = "n", .by = 5, .expected = -1, .idempotency_key = "once"};
 
 	for (int i = 0; i < 3; i++)
@@ -381,7 +344,7 @@ static void an_idempotency_key_counts_once(void **state)
 static void changes_are_followed(void **state)
 {
 	enum { USERS = 12 };
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	Latchkey__V1__ProfileChangesResponse *got;
 	char user[24];
 
@@ -416,7 +379,7 @@ static void changes_are_followed(void **state)
 
 static void the_unacknowledged_come_again_and_die(void **state)
 {
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	Latchkey__V1__ProfileChangesResponse *got;
 	Latchkey__V1__DeadProfileChangesResponse *lost;
 
@@ -447,7 +410,7 @@ static void the_unacknowledged_come_again_and_die(void **state)
 static void large_changes_come_in_turns(void **state)
 {
 	enum { CHANGES = 40, VALUE_BYTES = 15000 };
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	Latchkey__V1__ProfileChangesResponse *got;
 	char *value = calloc(1, VALUE_BYTES + 1);
 	size_t count;
@@ -477,7 +440,7 @@ static void large_changes_come_in_turns(void **state)
 
 static void a_realm_without_changes_says_so(void **state)
 {
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	Latchkey__V1__ProfileChangesRequest req = LATCHKEY__V1__PROFILE_CHANGES_REQUEST__INIT;
 
 	req.has_group = optional("g", &req.group);
@@ -488,29 +451,13 @@ static void a_realm_without_changes_says_so(void **state)
 
 /* ---- Over a failover ---- */
 
-static void fail_over(struct scene3 *s)
-{
-	/* As people do it, who take a server away. */
-	switch (s->mode) {
-	case STANDALONE:
-		break;
-	case SENTINEL:
-		(void)redis_sentinels_failover(&s->sentinels);
-		break;
-	case CLUSTER:
-		for (unsigned shard = 0; shard < s->cluster.shards; shard++)
-			(void)redis_cluster_failover(&s->cluster, shard);
-		break;
-	}
-}
-
-/* And as it happens: what the primary has not handed on is lost with it. */
-static void lose_a_primary(struct scene3 *s)
+/* As it happens: what the primary has not handed on is lost with it. */
+static void lose_a_primary(struct deployment *s)
 {
 	switch (s->mode) {
 	case STANDALONE:
 		break;
-	case SENTINEL:
+	case SENTINELS:
 		redis_sentinels_kill(&s->sentinels, (unsigned)redis_sentinels_primary(&s->sentinels));
 		break;
 	case CLUSTER:
@@ -546,7 +493,7 @@ static void prepare(struct walk *w, int i, int round)
 }
 
 /* Sends what is not done yet in one frame, and something happens before it is answered; how many are done. */
-static size_t send_all(struct scene3 *s, struct walk *walks, void (*meanwhile)(struct scene3 *s))
+static size_t send_all(struct deployment *s, struct walk *walks, void (*meanwhile)(struct deployment *s))
 {
 	struct raw_call calls[WALKERS];
 	struct walk *of[WALKERS];
@@ -563,10 +510,10 @@ static size_t send_all(struct scene3 *s, struct walk *walks, void (*meanwhile)(s
 					       .timeout_ms = 5000,
 					       .idempotency_key = walks[i].key};
 	}
-	assert_true(raw_send_calls(&s->caller, 1, calls, n));
+	assert_true(raw_send_calls(&s->callers[0], 1, calls, n));
 	if (meanwhile != NULL)
 		meanwhile(s);
-	assert_true(raw_receive(&s->caller, NULL, &frame, BOUND_MS));
+	assert_true(raw_receive(&s->callers[0], NULL, &frame, BOUND_MS));
 	assert_int_equal(frame->n_replies, n);
 	for (size_t i = 0; i < n; i++)
 		done += of[i]->is_done = frame->replies[i]->code == OK;
@@ -575,7 +522,7 @@ static size_t send_all(struct scene3 *s, struct walk *walks, void (*meanwhile)(s
 }
 
 /* Adds one to each walker's counter, with a key, and again until it is acknowledged: each must count once. */
-static void add_to_all(struct scene3 *s, int round, void (*meanwhile)(struct scene3 *s))
+static void add_to_all(struct deployment *s, int round, void (*meanwhile)(struct deployment *s))
 {
 	static struct walk walks[WALKERS];
 	size_t done = 0;
@@ -590,7 +537,7 @@ static void add_to_all(struct scene3 *s, int round, void (*meanwhile)(struct sce
 static void increments_survive_a_failover_once(void **state)
 {
 	enum { USERS = WALKERS, ROUNDS = 7 };
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	size_t told[USERS][ROUNDS + 1] = {{0}};
 	Latchkey__V1__ProfileChangesResponse *got;
 	size_t count;
@@ -601,7 +548,7 @@ static void increments_survive_a_failover_once(void **state)
 		raw_free(got);
 	} while (count > 0);
 	for (int round = 0; round < ROUNDS; round++) {
-		add_to_all(s, round, round == 2 ? fail_over : round == 4 ? lose_a_primary : NULL);
+		add_to_all(s, round, round == 2 ? deployment_fail_over : round == 4 ? lose_a_primary : NULL);
 	}
 	for (int i = 0; i < USERS; i++) {
 		Latchkey__V1__GetProfileResponse *profile;
@@ -642,15 +589,15 @@ static void increments_survive_a_failover_once(void **state)
 
 static void nothing_stands_in_clear(void **state)
 {
-	struct scene3 *s = *state;
+	struct deployment *s = *state;
 	redisReply *keys;
 	char *log;
 
 	(void)put(s, "followed", "secretive", "hobby", "philately");
 	raw_free(changes(s, "magpies", 1, 60000, 5));
-	keys = redis_server_command(&s->redis, "KEYS *");
+	keys = redis_server_command(&s->single, "KEYS *");
 	for (size_t i = 0; i < keys->elements; i++) {
-		redisReply *dump = redis_server_command(&s->redis, "DUMP %s", keys->element[i]->str);
+		redisReply *dump = redis_server_command(&s->single, "DUMP %s", keys->element[i]->str);
 
 		for (size_t w = 0; w < 4; w++) {
 			static const char *const words[] = {"secretive", "hobby", "philately", "magpies"};
@@ -661,7 +608,7 @@ static void nothing_stands_in_clear(void **state)
 		freeReplyObject(dump);
 	}
 	freeReplyObject(keys);
-	log = latchkeyd_log(&s->service);
+	log = latchkeyd_log(&s->services[0]);
 	assert_null(strstr(log, "philately"));
 	assert_null(strstr(log, "secretive"));
 	free(log);
@@ -670,8 +617,8 @@ static void nothing_stands_in_clear(void **state)
 /* A get is one command, a change is one, and three where changes are followed. */
 static void calls_are_as_few_commands_as_they_say(void **state)
 {
-	struct scene3 *s = *state;
-	redisContext *c = redis_server_connect(&s->redis);
+	struct deployment *s = *state;
+	redisContext *c = redis_server_connect(&s->single);
 	long long before;
 
 	(void)put(s, "followed", "thrifty", "a", "1");
@@ -699,7 +646,7 @@ int main(void)
 	const struct CMUnitTest sentinel[] = {ON_EACH_SCENE};
 	const struct CMUnitTest cluster[] = {ON_EACH_SCENE};
 
-	return cmocka_run_group_tests_name("standalone", standalone, open_standalone, close_scene) +
-	       cmocka_run_group_tests_name("sentinel", sentinel, open_sentinel, close_scene) +
-	       cmocka_run_group_tests_name("cluster", cluster, open_cluster, close_scene);
+	return cmocka_run_group_tests_name("standalone", standalone, open_standalone, close_all) +
+	       cmocka_run_group_tests_name("sentinel", sentinel, open_sentinels, close_all) +
+	       cmocka_run_group_tests_name("cluster", cluster, open_cluster, close_all);
 }

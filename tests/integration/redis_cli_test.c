@@ -1,9 +1,9 @@
 /* `latchkey redis` before real servers: what it tells while Redis is there, gone, and back. */
 
-#include <jansson.h>
 #include <string.h>
 
 #include "support/cli.h"
+#include "support/json.h"
 #include "support/redis_cluster.h"
 #include "support/redis_sentinels.h"
 #include "support/scene.h"
@@ -12,21 +12,7 @@
 /* Some slots have no serving primary. */
 #define CLI_UNSERVED 1
 
-static struct scene scene;
-
-static int open_scene(void **state)
-{
-	(void)state;
-	scene_open(&scene, NULL, NULL);
-	return 0;
-}
-
-static int close_scene(void **state)
-{
-	(void)state;
-	scene_close(&scene);
-	return 0;
-}
+THE_SCENE(NULL)
 
 #define expect(status, result, ...) cli_expect((status), (result), scene.service.url, __VA_ARGS__, NULL)
 
@@ -55,9 +41,7 @@ static json_t *redis_json_at(const char *url, int status)
 	json_t *json;
 
 	cli_expect(status, &r, url, "redis", "--json", NULL);
-	json = json_loads(r.out, 0, NULL);
-	if (json == NULL)
-		fail_msg("not JSON: %s", r.out);
+	json = json_read(r.out);
 	run_result_free(&r);
 	return json;
 }
@@ -65,15 +49,6 @@ static json_t *redis_json_at(const char *url, int status)
 static json_t *redis_json(int status)
 {
 	return redis_json_at(scene.service.url, status);
-}
-
-static json_int_t number(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_integer(value))
-		fail_msg("no number \"%s\"", key);
-	return json_integer_value(value);
 }
 
 static void expect_word(const json_t *object, const char *key, const char *wanted)
@@ -109,15 +84,15 @@ static void test_json(void **state)
 	json = redis_json(CLI_DONE);
 	expect_word(json, "mode", "unix");
 	assert_true(json_is_true(json_object_get(json, "ready")));
-	assert_int_equal(number(json, "slots_served"), 16384);
-	assert_int_equal(number(json, "nodes_known"), 1);
+	assert_int_equal(json_number(json, "slots_served"), 16384);
+	assert_int_equal(json_number(json, "nodes_known"), 1);
 	assert_int_equal(json_array_size(json_object_get(json, "nodes")), 1);
 	node = json_array_get(json_object_get(json, "nodes"), 0);
 	expect_word(node, "role", "primary");
 	expect_word(node, "state", "serving");
 	expect_word(node, "breaker", "closed");
-	assert_true(number(node, "connections_ready") >= 1);
-	assert_true(number(node, "connections") >= number(node, "connections_ready"));
+	assert_true(json_number(node, "connections_ready") >= 1);
+	assert_true(json_number(node, "connections") >= json_number(node, "connections_ready"));
 	assert_true(json_is_null(json_object_get(node, "lag_ms")));
 	json_decref(json);
 }
@@ -131,15 +106,15 @@ static void test_redis_gone_and_back(void **state)
 	redis_server_kill(&scene.redis);
 	assert_becomes(redis_is(CLI_UNSERVED), BOUND_MS);
 	json = redis_json(CLI_UNSERVED);
-	assert_int_equal(number(json, "slots_served"), 0);
-	assert_int_equal(number(json, "primaries_serving"), 0);
+	assert_int_equal(json_number(json, "slots_served"), 0);
+	assert_int_equal(json_number(json, "primaries_serving"), 0);
 	assert_false(json_is_true(json_object_get(json, "ready")));
 	assert_int_equal(json_array_size(json_object_get(json, "nodes")), 1);
 	json_decref(json);
 	redis_server_start(&scene.redis);
 	assert_becomes(redis_is(CLI_DONE), BOUND_MS);
 	json = redis_json(CLI_DONE);
-	assert_true(number(json_array_get(json_object_get(json, "nodes"), 0), "reconnects") >= 1);
+	assert_true(json_number(json_array_get(json_object_get(json, "nodes"), 0), "reconnects") >= 1);
 	json_decref(json);
 }
 
@@ -179,8 +154,7 @@ static bool nodes_are(const char *url, int status, const char *key, const char *
 	bool are;
 
 	cli_run(&r, url, "redis", "--json", NULL);
-	json = json_loads(r.out, 0, NULL);
-	assert_non_null(json);
+	json = json_read(r.out);
 	are = r.status == status && count_nodes(json, key, word) == wanted;
 	json_decref(json);
 	run_result_free(&r);
@@ -204,18 +178,18 @@ static void test_cluster(void **state)
 	assert_becomes(redis_is_at(service.url, CLI_DONE), BOUND_MS);
 	json = redis_json_at(service.url, CLI_DONE);
 	expect_word(json, "mode", "cluster");
-	assert_int_equal(number(json, "primaries"), 3);
-	assert_int_equal(number(json, "primaries_serving"), 3);
-	assert_int_equal(number(json, "slots_served"), 16384);
+	assert_int_equal(json_number(json, "primaries"), 3);
+	assert_int_equal(json_number(json, "primaries_serving"), 3);
+	assert_int_equal(json_number(json, "slots_served"), 16384);
 	assert_int_equal(count_nodes(json, "role", "primary"), 3);
 	json_decref(json);
 
 	redis_cluster_kill(&cluster, 1);
 	assert_becomes(nodes_are(service.url, CLI_UNSERVED, "state", "serving", 2), BOUND_MS);
 	json = redis_json_at(service.url, CLI_UNSERVED);
-	assert_int_equal(number(json, "primaries"), 3);
-	assert_int_equal(number(json, "primaries_serving"), 2);
-	assert_in_range(number(json, "slots_served"), 16384 / 2, 16384 - 1);
+	assert_int_equal(json_number(json, "primaries"), 3);
+	assert_int_equal(json_number(json, "primaries_serving"), 2);
+	assert_in_range(json_number(json, "slots_served"), 16384 / 2, 16384 - 1);
 	assert_true(json_is_true(json_object_get(json, "ready")));
 	json_decref(json);
 
@@ -251,8 +225,8 @@ static void test_sentinels(void **state)
 	assert_becomes(nodes_are(service.url, CLI_DONE, "role", "sentinel", sentinels.sentinel_count), BOUND_MS);
 	json = redis_json_at(service.url, CLI_DONE);
 	expect_word(json, "mode", "sentinel");
-	assert_int_equal(number(json, "primaries"), 1);
-	assert_int_equal(number(json, "slots_served"), 16384);
+	assert_int_equal(json_number(json, "primaries"), 1);
+	assert_int_equal(json_number(json, "slots_served"), 16384);
 	json_decref(json);
 	/* None is left to say who the primary is. */
 	for (unsigned i = 0; i < sentinels.sentinel_count; i++)

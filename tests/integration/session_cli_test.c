@@ -1,11 +1,11 @@
 /* The latchkey command, as a person at a terminal or a script uses it: outputs, JSON, exit statuses, reasons. */
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "support/cli.h"
+#include "support/json.h"
 #include "support/port.h"
 #include "support/scene.h"
 #include "support/sessions.h"
@@ -24,21 +24,7 @@ static const char config[] = "realms:\n"
 			     "    classes:\n"
 			     "      - { name: default }\n";
 
-static struct scene scene;
-
-static int open_scene(void **state)
-{
-	(void)state;
-	scene_open(&scene, config, NULL);
-	return 0;
-}
-
-static int close_scene(void **state)
-{
-	(void)state;
-	scene_close(&scene);
-	return 0;
-}
+THE_SCENE(config)
 
 /* `latchkey ARGS...` with this exit status. */
 #define expect(status, result, ...) cli_expect((status), (result), scene.service.url, __VA_ARGS__, NULL)
@@ -52,27 +38,6 @@ static void take_token(struct run_result *r, char out[static TOKEN_BYTES])
 	memcpy(out, r->out, TOKEN_BYTES - 1);
 	out[TOKEN_BYTES - 1] = '\0';
 	run_result_free(r);
-}
-
-static json_t *parse(const struct run_result *r)
-{
-	json_error_t error;
-	json_t *json = json_loads(r->out, 0, &error);
-
-	if (json == NULL)
-		fail_msg("not JSON (%s): %s", error.text, r->out);
-	return json;
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	if (value == NULL) {
-		fail_msg("no text \"%s\"", key);
-		return "";
-	}
-	return value;
 }
 
 /* Exit status 1, and the reason on stderr in either case of letters. */
@@ -106,24 +71,24 @@ static void test_create_and_get(void **state)
 	       "Firefox", "--ip", "192.0.2.1", "--label", "Ann's phone");
 	take_token(&r, token);
 	expect(CLI_DONE, &r, "session", "get", token);
-	json = parse(&r);
-	assert_string_equal(text(json, "verdict"), "VALID");
-	assert_string_equal(text(json, "user"), "ann");
-	assert_string_equal(text(json, "class"), "default");
-	assert_int_equal(strlen(text(json, "handle")), HANDLE_BYTES - 1);
+	json = json_read(r.out);
+	assert_string_equal(json_text(json, "verdict"), "VALID");
+	assert_string_equal(json_text(json, "user"), "ann");
+	assert_string_equal(json_text(json, "class"), "default");
+	assert_int_equal(strlen(json_text(json, "handle")), HANDLE_BYTES - 1);
 	assert_int_equal(json_integer_value(json_object_get(json, "version")), 1);
 	attributes = json_object_get(json, "attributes");
 	assert_int_equal(json_object_size(attributes), 2);
-	assert_string_equal(text(attributes, "role"), "admin");
-	assert_string_equal(text(attributes, "cart"), "a=b");
-	assert_string_equal(text(json_object_get(json, "device"), "user_agent"), "Firefox");
-	assert_string_equal(text(json_object_get(json, "device"), "ip"), "192.0.2.1");
-	assert_string_equal(text(json_object_get(json, "device"), "label"), "Ann's phone");
+	assert_string_equal(json_text(attributes, "role"), "admin");
+	assert_string_equal(json_text(attributes, "cart"), "a=b");
+	assert_string_equal(json_text(json_object_get(json, "device"), "user_agent"), "Firefox");
+	assert_string_equal(json_text(json_object_get(json, "device"), "ip"), "192.0.2.1");
+	assert_string_equal(json_text(json_object_get(json, "device"), "label"), "Ann's phone");
 	/* ISO 8601, UTC. */
-	assert_non_null(strchr(text(json, "created_at"), 'T'));
-	assert_int_equal(text(json, "expires_at")[strlen(text(json, "expires_at")) - 1], 'Z');
-	assert_true(strcmp(text(json, "idle_expires_at"), text(json, "expires_at")) <= 0);
-	assert_true(strcmp(text(json, "created_at"), text(json, "last_seen_at")) <= 0);
+	assert_non_null(strchr(json_text(json, "created_at"), 'T'));
+	assert_int_equal(json_text(json, "expires_at")[strlen(json_text(json, "expires_at")) - 1], 'Z');
+	assert_true(strcmp(json_text(json, "idle_expires_at"), json_text(json, "expires_at")) <= 0);
+	assert_true(strcmp(json_text(json, "created_at"), json_text(json, "last_seen_at")) <= 0);
 	/* The token is a secret that the caller has: it is not echoed. */
 	assert_null(strstr(r.out, token));
 	json_decref(json);
@@ -138,8 +103,8 @@ static void test_create_json_and_token_on_stdin(void **state)
 
 	(void)state;
 	expect(CLI_DONE, &r, "session", "create", "ann", "--json");
-	json = parse(&r);
-	snprintf(line, sizeof(line), "%s\n", text(json, "token"));
+	json = json_read(r.out);
+	snprintf(line, sizeof(line), "%s\n", json_text(json, "token"));
 	json_decref(json);
 	run_result_free(&r);
 	cli_run_with_input(&r, scene.service.url, line, "session", "get", "-", NULL);
@@ -157,8 +122,8 @@ static void test_values_that_are_no_text(void **state)
 	expect(CLI_DONE, &r, "session", "create", "ann", "--attr", "bytes=\xff\xfe");
 	take_token(&r, token);
 	expect(CLI_DONE, &r, "session", "get", token);
-	json = parse(&r);
-	assert_string_equal(text(json_object_get(json_object_get(json, "attributes"), "bytes"), "base64"), "//4=");
+	json = json_read(r.out);
+	assert_string_equal(json_text(json_object_get(json_object_get(json, "attributes"), "bytes"), "base64"), "//4=");
 	json_decref(json);
 	run_result_free(&r);
 }
@@ -182,13 +147,13 @@ static void test_update(void **state)
 	assert_non_null(strstr(r.err, "3"));
 	run_result_free(&r);
 	expect(CLI_DONE, &r, "session", "get", token);
-	json = parse(&r);
+	json = json_read(r.out);
 	assert_int_equal(json_integer_value(json_object_get(json, "version")), 3);
 	attributes = json_object_get(json, "attributes");
 	assert_int_equal(json_object_size(attributes), 3);
-	assert_string_equal(text(attributes, "b"), "3");
-	assert_string_equal(text(attributes, "c"), "4");
-	assert_string_equal(text(attributes, "d"), "5");
+	assert_string_equal(json_text(attributes, "b"), "3");
+	assert_string_equal(json_text(attributes, "c"), "4");
+	assert_string_equal(json_text(attributes, "d"), "5");
 	json_decref(json);
 	run_result_free(&r);
 }
@@ -205,7 +170,7 @@ static void test_list(void **state)
 		take_token(&r, tokens[i]);
 	}
 	expect(CLI_DONE, &r, "session", "list", "lea", "--json");
-	json = parse(&r);
+	json = json_read(r.out);
 	if (json_is_object(json)) {
 		json_t *sessions = json_incref(json_object_get(json, "sessions"));
 
@@ -214,7 +179,7 @@ static void test_list(void **state)
 	}
 	assert_int_equal(json_array_size(json), 3);
 	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(strlen(text(json_array_get(json, i), "handle")), HANDLE_BYTES - 1);
+		assert_int_equal(strlen(json_text(json_array_get(json, i), "handle")), HANDLE_BYTES - 1);
 		assert_null(strstr(r.out, tokens[i]));
 	}
 	json_decref(json);
@@ -442,7 +407,7 @@ static void test_info_health_stats(void **state)
 	assert_non_null(strstr(r.out, "SERVING"));
 	run_result_free(&r);
 	expect(CLI_DONE, &r, "info", "--json");
-	json = parse(&r);
+	json = json_read(r.out);
 	assert_true(json_object_size(json) > 0);
 	assert_non_null(strstr(r.out, "shop"));
 	json_decref(json);

@@ -1,13 +1,13 @@
 /* The latchkey command over a session's whole life: cart, login, step-up, devices, events, the end of a realm; as a
  * script would use it, against the real service. */
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "support/cli.h"
 #include "support/file.h"
+#include "support/json.h"
 #include "support/scene.h"
 #include "support/sessions.h"
 #include "support/wait.h"
@@ -25,21 +25,7 @@ static const char config[] = "realms:\n"
 			     "    classes:\n"
 			     "      - { name: default }\n";
 
-static struct scene scene;
-
-static int open_scene(void **state)
-{
-	(void)state;
-	scene_open(&scene, config, NULL);
-	return 0;
-}
-
-static int close_scene(void **state)
-{
-	(void)state;
-	scene_close(&scene);
-	return 0;
-}
+THE_SCENE(config)
 
 /* `latchkey ARGS...` with this exit status. */
 #define expect(status, result, ...) cli_expect((status), (result), scene.service.url, __VA_ARGS__, NULL)
@@ -64,24 +50,10 @@ static void take_token(struct run_result *r, const char *prefix, char out[static
 
 static json_t *parse(struct run_result *r)
 {
-	json_error_t error;
-	json_t *json = json_loads(r->out, 0, &error);
+	json_t *json = json_read(r->out);
 
-	if (json == NULL)
-		fail_msg("not JSON (%s): %s", error.text, r->out);
 	run_result_free(r);
 	return json;
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	if (value == NULL) {
-		fail_msg("no text \"%s\"", key);
-		return "";
-	}
-	return value;
 }
 
 static void create(char token[static ANY_TOKEN_BYTES], const char *user)
@@ -110,8 +82,8 @@ static void test_policy(void **state)
 	(void)state;
 	expect(CLI_DONE, &r, "policy", "--class", "strict", "--json");
 	json = parse(&r);
-	assert_string_equal(text(json, "class"), "strict");
-	assert_string_equal(text(json, "at_cap"), "REFUSE");
+	assert_string_equal(json_text(json, "class"), "strict");
+	assert_string_equal(json_text(json, "at_cap"), "REFUSE");
 	assert_int_equal(json_integer_value(json_object_get(json, "sessions_max")), 2);
 	assert_true(json_boolean_value(json_object_get(json, "events")));
 	json_decref(json);
@@ -133,14 +105,14 @@ static void test_demands(void **state)
 	create(token, "dan");
 	expect(CLI_INVALID, &r, "session", "get", token, "--aal", "2");
 	json = parse(&r);
-	assert_string_equal(text(json, "reason"), "ASSURANCE_TOO_LOW");
+	assert_string_equal(json_text(json, "reason"), "ASSURANCE_TOO_LOW");
 	json_decref(json);
 	expect_only(CLI_INVALID, "session", "get", token, "--amr", "hwk");
 	expect_only(CLI_DONE, "session", "get", token, "--amr", "hwk", "--amr", "pwd");
 	expect_only(CLI_DONE, "session", "get", token, "--aal", "1", "--within", "1000", "--privileged");
 	expect(CLI_DONE, &r, "session", "get", token);
 	json = parse(&r);
-	assert_non_null(text(json, "privileged_until"));
+	assert_non_null(json_text(json, "privileged_until"));
 	json_decref(json);
 }
 
@@ -178,9 +150,9 @@ static void test_get_many(void **state)
 	expect(CLI_INVALID, &r, "session", "get-many", dead, "no-token", alive);
 	json = parse(&r);
 	assert_int_equal(json_array_size(json), 3);
-	assert_string_equal(text(json_array_get(json, 0), "reason"), "LOGOUT");
-	assert_string_equal(text(json_array_get(json, 1), "reason"), "MALFORMED");
-	assert_string_equal(text(json_array_get(json, 2), "user"), "gil");
+	assert_string_equal(json_text(json_array_get(json, 0), "reason"), "LOGOUT");
+	assert_string_equal(json_text(json_array_get(json, 1), "reason"), "MALFORMED");
+	assert_string_equal(json_text(json_array_get(json, 2), "user"), "gil");
 	json_decref(json);
 	expect_only(CLI_DONE, "session", "get-many", alive, alive, "--peek");
 }
@@ -202,7 +174,7 @@ static void test_rotate(void **state)
 	assert_string_equal(again, next);
 	expect(CLI_DONE, &r, "session", "get", old);
 	json = parse(&r);
-	assert_string_equal(text(json, "successor"), next);
+	assert_string_equal(json_text(json, "successor"), next);
 	json_decref(json);
 	/* One device still. */
 	expect(CLI_DONE, &r, "session", "list", "rob", "--json");
@@ -212,8 +184,8 @@ static void test_rotate(void **state)
 	/* Without a grace period the next use of the old one is a theft. */
 	expect(CLI_DONE, &r, "session", "rotate", next, "--grace", "0", "--json");
 	json = parse(&r);
-	snprintf(again, sizeof(again), "%s", text(json, "token"));
-	assert_non_null(text(json, "handle"));
+	snprintf(again, sizeof(again), "%s", json_text(json, "token"));
+	assert_non_null(json_text(json, "handle"));
 	json_decref(json);
 	expect_only(CLI_DONE, "session", "get", again);
 	expect_dead(next, "REUSE_DETECTED");
@@ -265,7 +237,7 @@ static void test_anonymous(void **state)
 	json = parse(&r);
 	assert_true(json_boolean_value(json_object_get(json, "anonymous")));
 	assert_null(json_object_get(json, "handle"));
-	assert_string_equal(text(json_object_get(json, "attributes"), "cart"), "4");
+	assert_string_equal(json_text(json_object_get(json, "attributes"), "cart"), "4");
 	json_decref(json);
 	cli_run_with_input(&r, scene.service.url, renewed, "session", "promote", "-", "paula", "--attr", "lang=fr",
 			   NULL);
@@ -273,9 +245,9 @@ static void test_anonymous(void **state)
 	take_token(&r, "lks1_", promoted);
 	expect(CLI_DONE, &r, "session", "get", promoted);
 	json = parse(&r);
-	assert_string_equal(text(json, "user"), "paula");
-	assert_string_equal(text(json_object_get(json, "attributes"), "cart"), "4");
-	assert_string_equal(text(json_object_get(json, "attributes"), "lang"), "fr");
+	assert_string_equal(json_text(json, "user"), "paula");
+	assert_string_equal(json_text(json_object_get(json, "attributes"), "cart"), "4");
+	assert_string_equal(json_text(json_object_get(json, "attributes"), "lang"), "fr");
 	json_decref(json);
 	expect_only(CLI_DONE, "session", "create", "paula", "--promote", renewed);
 	/* Not a session of somebody. */
@@ -320,7 +292,7 @@ static void test_keys(void **state)
 	json = parse(&r);
 	key = json_array_get(json_object_get(json, "keys"), 0);
 	assert_true(json_boolean_value(json_object_get(key, "first")));
-	assert_non_null(text(json, "loaded_at"));
+	assert_non_null(json_text(json, "loaded_at"));
 	json_decref(json);
 }
 
@@ -364,17 +336,18 @@ static void test_watch(void **state)
 	for (char *save = NULL, *line = strtok_r(lines, "\n", &save); line != NULL;
 	     line = strtok_r(NULL, "\n", &save)) {
 		json_decref(last);
-		last = json_loads(line, 0, NULL);
-		assert_non_null(last);
-		assert_true(strcmp(text(last, "kind"), "CREATED") == 0 || strcmp(text(last, "kind"), "REVOKED") == 0);
-		assert_int_equal(strlen(text(last, "handle")), HANDLE_BYTES - 1);
-		assert_memory_equal(text(last, "handle"), text(last, "user_tag"), strlen(text(last, "user_tag")));
+		last = json_read(line);
+		assert_true(strcmp(json_text(last, "kind"), "CREATED") == 0 ||
+			    strcmp(json_text(last, "kind"), "REVOKED") == 0);
+		assert_int_equal(strlen(json_text(last, "handle")), HANDLE_BYTES - 1);
+		assert_memory_equal(json_text(last, "handle"), json_text(last, "user_tag"),
+				    strlen(json_text(last, "user_tag")));
 		count++;
 	}
 	free(lines);
 	assert_int_equal(count, 5);
 	/* From there on: without a gap, and as text. */
-	watch_until((const char *const[]){"--count", "2", "--cursor", text(last, "cursor"), NULL}, more);
+	watch_until((const char *const[]){"--count", "2", "--cursor", json_text(last, "cursor"), NULL}, more);
 	lines = file_read(more, NULL);
 	assert_null(strstr(lines, "GAP"));
 	assert_true(strstr(lines, "CREATED") != NULL || strstr(lines, "REVOKED") != NULL);

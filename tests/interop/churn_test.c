@@ -12,22 +12,9 @@
 
 #define ROUNDS 60
 
-static struct transports transports;
+THE_TRANSPORTS
+
 static struct replier replier;
-
-static int open_transports(void **state)
-{
-	(void)state;
-	transports_open(&transports);
-	return 0;
-}
-
-static int close_transports(void **state)
-{
-	(void)state;
-	transports_close(&transports);
-	return 0;
-}
 
 /* The connection ends by a reset, where there is such a thing. */
 static void reset_on_close(struct raw *r)

@@ -13,23 +13,10 @@
 /* nng's limit; a message that has passed so many bears WIRE_HOPS_MAX words. */
 #define DEVICES_MAX 15
 
-static struct transports transports;
+THE_TRANSPORTS
+
 static struct replier replier;
 static struct stock_device devices[DEVICES_MAX];
-
-static int open_transports(void **state)
-{
-	(void)state;
-	transports_open(&transports);
-	return 0;
-}
-
-static int close_transports(void **state)
-{
-	(void)state;
-	transports_close(&transports);
-	return 0;
-}
 
 /* Device i dials device i - 1, the first dials back. */
 static void open_chain(unsigned count, enum transport over, const char *back)

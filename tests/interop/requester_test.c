@@ -13,23 +13,10 @@
 
 #define MIB (1U << 20)
 
-static struct transports transports;
+THE_TRANSPORTS
+
 static struct stock_rep server;
 static struct requester requester;
-
-static int open_transports(void **state)
-{
-	(void)state;
-	transports_open(&transports);
-	return 0;
-}
-
-static int close_transports(void **state)
-{
-	(void)state;
-	transports_close(&transports);
-	return 0;
-}
 
 static void open_both(enum transport over)
 {

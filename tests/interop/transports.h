@@ -19,6 +19,24 @@ struct transports {
 void transports_open(struct transports *t);
 void transports_close(struct transports *t);
 
+/* Those of a test program, for cmocka_run_group_tests(tests, open_transports, close_transports). */
+#define THE_TRANSPORTS                                                                                                 \
+	static struct transports transports;                                                                           \
+                                                                                                                       \
+	static int open_transports(void **state)                                                                       \
+	{                                                                                                              \
+		(void)state;                                                                                           \
+		transports_open(&transports);                                                                          \
+		return 0;                                                                                              \
+	}                                                                                                              \
+                                                                                                                       \
+	static int close_transports(void **state)                                                                      \
+	{                                                                                                              \
+		(void)state;                                                                                           \
+		transports_close(&transports);                                                                         \
+		return 0;                                                                                              \
+	}
+
 /* A new address to listen on: port 0, or a socket in the temporary folder. */
 void transports_url(struct transports *t, enum transport over, char out[static URL_BYTES]);
 

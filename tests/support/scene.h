@@ -19,6 +19,24 @@ void scene_open(struct scene *s, const char *config, const struct redis_server_o
 /* Stops the service, whose exit status must be 0, and removes everything. */
 void scene_close(struct scene *s);
 
+/* The one scene of a test program, for cmocka_run_group_tests(tests, open_scene, close_scene). */
+#define THE_SCENE(config)                                                                                              \
+	static struct scene scene;                                                                                     \
+                                                                                                                       \
+	static int open_scene(void **state)                                                                            \
+	{                                                                                                              \
+		(void)state;                                                                                           \
+		scene_open(&scene, config, NULL);                                                                      \
+		return 0;                                                                                              \
+	}                                                                                                              \
+                                                                                                                       \
+	static int close_scene(void **state)                                                                           \
+	{                                                                                                              \
+		(void)state;                                                                                           \
+		scene_close(&scene);                                                                                   \
+		return 0;                                                                                              \
+	}
+
 /* Another instance of the service, with the same keyring, on this Redis or another. To be stopped and removed before
  * scene_close. */
 void scene_add(const struct scene *s, const char *config, const char *redis_url, struct latchkeyd *ret);

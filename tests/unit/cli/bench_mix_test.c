@@ -9,6 +9,7 @@
 
 #include "bench_mix.h"
 #include "line.h"
+#include "usage.h"
 
 static char said[200];
 

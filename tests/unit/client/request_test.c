@@ -11,85 +11,10 @@
 
 #include <cmocka.h>
 
-#include "client_util.h"
 #include "latchkey/admin.h"
 #include "latchkey/v1/server.pb-c.h"
 #include "latchkey/watch.h"
-
-/* The last request, and what it is answered with. */
-static struct {
-	char method[64];
-	uint8_t body[65536];
-	size_t body_bytes;
-	bool has_key;
-	const ProtobufCMessage *answer;
-} seen;
-
-static struct fake_server server;
-static lk_client *client;
-
-static void keep(const struct fake_call *call)
-{
-	const Latchkey__V1__Call *given = call->call;
-
-	if (given->body.len > sizeof(seen.body))
-		abort();
-	(void)snprintf(seen.method, sizeof(seen.method), "%.*s", (int)given->method.len,
-		       (const char *)given->method.data);
-	if (given->body.len > 0)
-		memcpy(seen.body, given->body.data, given->body.len);
-	seen.body_bytes = given->body.len;
-	seen.has_key = given->has_idempotency_key;
-	fake_reply(call->channel, call->route,
-		   seen.answer != NULL ? LATCHKEY__V1__CODE__OK : LATCHKEY__V1__CODE__UNIMPLEMENTED, "not here",
-		   seen.answer, 0);
-}
-
-static int open_all(void **state)
-{
-	struct lk_options options = LK_OPTIONS_INIT;
-
-	(void)state;
-	fake_start(&server, "tcp://127.0.0.1:0", keep, NULL);
-	options.realm = "shop";
-	client = open_to(&options, fake_url(&server), NULL);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	(void)state;
-	lk_client_close(&client);
-	fake_stop(&server);
-	return 0;
-}
-
-static int forget(void **state)
-{
-	(void)state;
-	seen.answer = NULL;
-	return 0;
-}
-
-static void *unpack(const ProtobufCMessageDescriptor *descriptor, const char *method)
-{
-	void *message = protobuf_c_message_unpack(descriptor, NULL, seen.body_bytes, seen.body);
-
-	assert_string_equal(seen.method, method);
-	assert_non_null(message);
-	return message;
-}
-
-static void done_with(void *message)
-{
-	protobuf_c_message_free_unpacked(message, NULL);
-}
-
-static void assert_bytes(ProtobufCBinaryData bytes, const char *text)
-{
-	assert_int_equal(bytes.len, strlen(text));
-	assert_memory_equal(bytes.data, text, bytes.len);
-}
+#include "seen_util.h"
 
 static void rotate_says_what_it_is_told(void **state)
 {
@@ -102,10 +27,9 @@ static void rotate_says_what_it_is_told(void **state)
 	(void)state;
 	request.token = lk_text("lks1_x");
 	assert_int_equal(lk_session_rotate(client, &request, &session, &error), LK_E_UNIMPLEMENTED);
-	assert_string_equal(error.message, "not here");
+	assert_string_equal(error.message, "as told");
 	assert_null(session);
-	m = unpack(&latchkey__v1__rotate_session_request__descriptor, "/latchkey.v1.Sessions/Rotate");
-	assert_true(seen.has_key);
+	m = unpack_seen(&latchkey__v1__rotate_session_request__descriptor, "/latchkey.v1.Sessions/Rotate", true);
 	assert_bytes(m->realm, "shop");
 	assert_bytes(m->token, "lks1_x");
 	assert_false(m->has_grace_s);
@@ -115,7 +39,7 @@ static void rotate_says_what_it_is_told(void **state)
 	request.has_grace = true;
 	request.authenticated = true;
 	assert_int_equal(lk_session_rotate(client, &request, &session, NULL), LK_E_UNIMPLEMENTED);
-	m = unpack(&latchkey__v1__rotate_session_request__descriptor, "/latchkey.v1.Sessions/Rotate");
+	m = unpack_seen(&latchkey__v1__rotate_session_request__descriptor, "/latchkey.v1.Sessions/Rotate", true);
 	assert_true(m->has_grace_s && m->grace_s == 0);
 	assert_non_null(m->authentication);
 	assert_false(m->authentication->has_at_ms);
@@ -126,7 +50,7 @@ static void rotate_says_what_it_is_told(void **state)
 	request.amr = amr;
 	request.amr_count = 2;
 	assert_int_equal(lk_session_rotate(client, &request, &session, NULL), LK_E_UNIMPLEMENTED);
-	m = unpack(&latchkey__v1__rotate_session_request__descriptor, "/latchkey.v1.Sessions/Rotate");
+	m = unpack_seen(&latchkey__v1__rotate_session_request__descriptor, "/latchkey.v1.Sessions/Rotate", true);
 	assert_int_equal(m->grace_s, 3);
 	assert_int_equal(m->authentication->aal, 2);
 	assert_int_equal(m->authentication->n_amr, 2);
@@ -146,7 +70,7 @@ static void create_may_be_anonymous_or_promote(void **state)
 	(void)state;
 	request.anonymous = true;
 	assert_int_equal(lk_session_create(client, &request, &session, NULL), LK_E_UNIMPLEMENTED);
-	m = unpack(&latchkey__v1__create_session_request__descriptor, "/latchkey.v1.Sessions/Create");
+	m = unpack_seen(&latchkey__v1__create_session_request__descriptor, "/latchkey.v1.Sessions/Create", true);
 	assert_true(m->anonymous);
 	assert_false(m->has_user || m->has_promote);
 	assert_null(m->authentication);
@@ -156,7 +80,7 @@ static void create_may_be_anonymous_or_promote(void **state)
 	request.user = lk_text("ann");
 	request.promote = lk_text("lka1_x");
 	assert_int_equal(lk_session_create(client, &request, &session, NULL), LK_E_UNIMPLEMENTED);
-	m = unpack(&latchkey__v1__create_session_request__descriptor, "/latchkey.v1.Sessions/Create");
+	m = unpack_seen(&latchkey__v1__create_session_request__descriptor, "/latchkey.v1.Sessions/Create", true);
 	assert_false(m->has_anonymous);
 	assert_bytes(m->promote, "lka1_x");
 	done_with(m);
@@ -180,7 +104,7 @@ static void get_demands_what_it_is_told(void **state)
 	request.privileged = true;
 	assert_int_equal(lk_session_get(client, &request, &verdict, NULL, NULL), LK_E_UNIMPLEMENTED);
 	assert_int_equal(verdict, LK_UNKNOWN);
-	m = unpack(&latchkey__v1__get_session_request__descriptor, "/latchkey.v1.Sessions/Get");
+	m = unpack_seen(&latchkey__v1__get_session_request__descriptor, "/latchkey.v1.Sessions/Get", false);
 	assert_true(m->peek && m->privileged);
 	assert_int_equal(m->staleness_ms, 500);
 	assert_int_equal(m->minimum_aal, 2);
@@ -207,7 +131,7 @@ static void structs_of_older_programs_are_taken(void **state)
 	get.struct_size = offsetof(struct lk_session_get_request, amr);
 	get.token = lk_text("lks1_x");
 	assert_int_equal(lk_session_get(client, &get, &verdict, NULL, NULL), LK_E_UNIMPLEMENTED);
-	m = unpack(&latchkey__v1__get_session_request__descriptor, "/latchkey.v1.Sessions/Get");
+	m = unpack_seen(&latchkey__v1__get_session_request__descriptor, "/latchkey.v1.Sessions/Get", false);
 	assert_false(m->has_privileged || m->n_amr > 0 || m->has_staleness_ms);
 	done_with(m);
 	memset(&create, 0xff, sizeof(create));
@@ -237,7 +161,7 @@ static void get_many_asks_in_order(void **state)
 	request.token_count = 3;
 	request.peek = true;
 	assert_int_equal(lk_session_get_many(client, &request, &sessions, NULL), LK_E_UNIMPLEMENTED);
-	m = unpack(&latchkey__v1__get_many_sessions_request__descriptor, "/latchkey.v1.Sessions/GetMany");
+	m = unpack_seen(&latchkey__v1__get_many_sessions_request__descriptor, "/latchkey.v1.Sessions/GetMany", false);
 	assert_int_equal(m->n_tokens, 3);
 	assert_bytes(m->tokens[0], "one");
 	assert_bytes(m->tokens[1], "");
@@ -280,7 +204,7 @@ static void long_tokens_leave_room_for_the_others(void **state)
 	request.tokens = tokens;
 	request.token_count = MANY;
 	assert_int_equal(lk_session_get_many(client, &request, &sessions, NULL), LK_E_UNIMPLEMENTED);
-	m = unpack(&latchkey__v1__get_many_sessions_request__descriptor, "/latchkey.v1.Sessions/GetMany");
+	m = unpack_seen(&latchkey__v1__get_many_sessions_request__descriptor, "/latchkey.v1.Sessions/GetMany", false);
 	assert_int_equal(m->n_tokens, MANY);
 	for (size_t i = 0; i < MANY; i++) {
 		assert_int_equal(m->tokens[i].len, cases[i < CASES ? i : 3].sent);
@@ -307,8 +231,8 @@ static void realms_users_and_servers_are_asked_for(void **state)
 	realm.not_before_ms = 1700000000000;
 	assert_int_equal(lk_session_revoke_realm(client, &realm, &not_before_ms, NULL), LK_E_UNIMPLEMENTED);
 	assert_int_equal(not_before_ms, 7);
-	realm_message = unpack(&latchkey__v1__revoke_realm_request__descriptor, "/latchkey.v1.Sessions/RevokeRealm");
-	assert_true(seen.has_key);
+	realm_message =
+	    unpack_seen(&latchkey__v1__revoke_realm_request__descriptor, "/latchkey.v1.Sessions/RevokeRealm", true);
 	assert_bytes(realm_message->realm, "shop");
 	assert_int_equal(realm_message->not_before_ms, 1700000000000);
 	done_with(realm_message);
@@ -316,13 +240,15 @@ static void realms_users_and_servers_are_asked_for(void **state)
 	verify.tokens = &token;
 	verify.token_count = 1;
 	assert_int_equal(lk_session_verify(client, &verify, &verification, NULL), LK_E_UNIMPLEMENTED);
-	verify_message = unpack(&latchkey__v1__verify_sessions_request__descriptor, "/latchkey.v1.Sessions/Verify");
+	verify_message =
+	    unpack_seen(&latchkey__v1__verify_sessions_request__descriptor, "/latchkey.v1.Sessions/Verify", false);
 	assert_bytes(verify_message->user, "ann");
 	assert_int_equal(verify_message->n_tokens, 1);
 	done_with(verify_message);
 	policy.session_class = "sudo";
 	assert_int_equal(lk_server_policy(client, &policy, &ret_policy, NULL), LK_E_UNIMPLEMENTED);
-	policy_message = unpack(&latchkey__v1__server_policy_request__descriptor, "/latchkey.v1.Server/Policy");
+	policy_message =
+	    unpack_seen(&latchkey__v1__server_policy_request__descriptor, "/latchkey.v1.Server/Policy", false);
 	assert_bytes(policy_message->realm, "shop");
 	assert_bytes(policy_message->session_class, "sudo");
 	done_with(policy_message);
@@ -406,22 +332,20 @@ static void a_result_is_taken_once(void **state)
 	lk_redis_status_free(&status);
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, forget)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(rotate_says_what_it_is_told),
-	    TEST(create_may_be_anonymous_or_promote),
-	    TEST(get_demands_what_it_is_told),
-	    TEST(structs_of_older_programs_are_taken),
-	    TEST(get_many_asks_in_order),
-	    TEST(long_tokens_leave_room_for_the_others),
-	    TEST(realms_users_and_servers_are_asked_for),
-	    TEST(a_verification_may_be_of_a_newer_program),
-	    TEST(an_anonymous_update_needs_room_for_its_token),
-	    TEST(a_result_is_taken_once),
+	    SEEN_TEST(rotate_says_what_it_is_told),
+	    SEEN_TEST(create_may_be_anonymous_or_promote),
+	    SEEN_TEST(get_demands_what_it_is_told),
+	    SEEN_TEST(structs_of_older_programs_are_taken),
+	    SEEN_TEST(get_many_asks_in_order),
+	    SEEN_TEST(long_tokens_leave_room_for_the_others),
+	    SEEN_TEST(realms_users_and_servers_are_asked_for),
+	    SEEN_TEST(a_verification_may_be_of_a_newer_program),
+	    SEEN_TEST(an_anonymous_update_needs_room_for_its_token),
+	    SEEN_TEST(a_result_is_taken_once),
 	};
 
-	return cmocka_run_group_tests(tests, open_all, close_all);
+	return cmocka_run_group_tests(tests, open_seen, close_seen);
 }

@@ -2,14 +2,14 @@
  * options may stand anywhere on the line. The environment is read last, for what the line left open: a bad value that
  * an option overrides, or that --help has no use for, is nobody's mistake. */
 
-#include "line.h"
+#include "line_read.h"
 
 #include <argp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "option.h"
+#include "usage.h"
 #include "value.h"
 
 #define TIMEOUT_MS_DEFAULT 5000
@@ -22,18 +22,6 @@ struct parse {
 	char *words[WORDS_MAX];
 	bool used[OPTION_COUNT];
 };
-
-int usage_error(const char *format, ...)
-{
-	va_list args;
-
-	(void)fputs("latchkey: ", stderr);
-	va_start(args, format);
-	(void)vfprintf(stderr, format, args);
-	va_end(args);
-	(void)fputs("\nTry \"latchkey --help\".\n", stderr);
-	return EXIT_USAGE;
-}
 
 static error_t parse_word(struct parse *parse, char *arg)
 {
