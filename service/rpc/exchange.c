@@ -31,7 +31,7 @@
  * task between its command's reply and its next command belongs to the thread that brought the reply. */
 
 /* First block: the calls, and what a Get takes around its record: request, plan, opened parts, response. */
-#define CALL_BYTES_TYPICAL  3072
+#define CALL_BYTES_TYPICAL  3840
 #define FRAME_BYTES_TYPICAL 1024
 /* What answering may take. A reply of the largest size exists five times at most: opened parts, merged attributes,
  * message objects, packed body, packed frame. */
@@ -451,14 +451,14 @@ static enum status_code refuse_bytes(const struct core *core, struct status *st)
 	return st->code;
 }
 
-static arena *arena_for(size_t frame_bytes, size_t calls)
+static arena *arena_for(struct core *core, size_t frame_bytes, size_t calls)
 {
 	const size_t first = bytes_typical(frame_bytes, calls);
 	/* The bodies together are no longer than the frame. */
 	const size_t decoding =
 	    frame_decode_bytes_max(frame_bytes) + 8 * frame_bytes + calls * frame_decode_bytes_max(0);
 
-	return arena_new(first, first + decoding + WORK_BYTES_MAX);
+	return arena_new_from(core->blocks, first, first + decoding + WORK_BYTES_MAX);
 }
 
 static bool make_calls(struct exchange *x, Latchkey__V1__Call **sent, size_t count)
@@ -481,10 +481,9 @@ static bool make_calls(struct exchange *x, Latchkey__V1__Call **sent, size_t cou
 	return true;
 }
 
-/* Once for all calls of the frame: a hash, and a search. */
+/* Once for all calls of the frame: a hash, and a search. The group's callers are set. */
 static void identify(struct exchange *x, const Latchkey__V1__RequestFrame *sent, struct connection *c)
 {
-	x->group.callers = core_callers(x->group.core);
 	if (x->group.callers == NULL || !sent->has_credential)
 		return;
 	x->group.caller = callers_find(x->group.callers, span_of(sent->credential.data, sent->credential.len));
@@ -515,7 +514,7 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->group.arrived_us = now_us;
 	x->group.body_bytes_left = BODY_BYTES_MAX;
 	x->group.tasks_left = TASKS_MAX;
-	x->group.keys = core_keys(x->group.core);
+	core_in_force(x->group.core, &x->group.keys, &x->group.callers);
 	identify(x, sent, c);
 	if (!make_calls(x, sent->calls, sent->n_calls)) {
 		keyring_release(&x->group.keys);
@@ -544,7 +543,7 @@ enum status_code exchange_start(struct connection *c, const struct wire_route *r
 	bytes = bytes_typical(frame.len, calls);
 	if (!hold_bytes(core, bytes))
 		return refuse_bytes(core, st);
-	a = arena_for(frame.len, calls);
+	a = arena_for(core, frame.len, calls);
 	if (a != NULL)
 		x = build(a, c, route, frame, st);
 	else
