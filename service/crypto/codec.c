@@ -106,44 +106,30 @@ void base64_encode(span in, char *out)
 
 struct sextets {
 	uint8_t values[LANES];
-	uint64_t bad; /* not 0: a character is none of the alphabet */
+	lanes bad; /* not 0: that character is none of the alphabet */
 };
 
-static lanes within(lanes c, uint8_t from, uint8_t to)
+/* Whether a character is one of so many, by how far it is from the first of them. */
+static inline lanes is_within(lanes distance, uint8_t count)
 {
-	return (lanes)(c >= EACH(from)) & (lanes)(c <= EACH(to));
+	return (lanes)(distance < EACH(count));
 }
 
-/* Of up to LANES characters; the rest are zero. */
-static struct sextets read_sextets(const uint8_t *chars, size_t count)
+static inline struct sextets read_sextets(lanes c)
 {
-	const lanes upper_from = EACH('A');
-	struct sextets out;
-	uint64_t bad[LANES / 8];
-	lanes c = upper_from;
-	lanes upper;
-	lanes lower;
-	lanes digit;
-	lanes dash;
-	lanes line;
-	lanes values;
+	const lanes upper = c - EACH('A');
+	const lanes lower = c - EACH('a');
+	const lanes digit = c - EACH('0');
+	const lanes is_upper = is_within(upper, 26);
+	const lanes is_lower = is_within(lower, 26);
+	const lanes is_digit = is_within(digit, 10);
+	const lanes is_dash = (lanes)(c == EACH('-'));
+	const lanes is_line = (lanes)(c == EACH('_'));
+	const lanes values = (is_upper & upper) | (is_lower & (lower + EACH(26))) | (is_digit & (digit + EACH(52))) |
+			     (is_dash & EACH(62)) | (is_line & EACH(63));
+	struct sextets out = {.bad = ~(is_upper | is_lower | is_digit | is_dash | is_line)};
 
-	/* Of a known length it is one instruction. */
-	if (count == LANES)
-		memcpy(&c, chars, LANES);
-	else
-		memcpy(&c, chars, count);
-	upper = within(c, 'A', 'Z');
-	lower = within(c, 'a', 'z');
-	digit = within(c, '0', '9');
-	dash = (lanes)(c == EACH('-'));
-	line = (lanes)(c == EACH('_'));
-	values = (upper & (c - upper_from)) | (lower & (c - EACH('a' - 26))) | (digit & (c + EACH(52 - '0'))) |
-		 (dash & EACH(62)) | (line & EACH(63));
 	memcpy(out.values, &values, sizeof(out.values));
-	values = ~(upper | lower | digit | dash | line);
-	memcpy(bad, &values, sizeof(bad));
-	out.bad = bad[0] | bad[1];
 	return out;
 }
 
@@ -178,28 +164,34 @@ static uint32_t put_rest(const uint8_t *sextets, uint8_t *out, size_t len)
 bool base64_decode(span in, uint8_t *out, size_t out_len)
 {
 	const size_t rest = out_len % 3;
+	lanes bad = {0};
 	struct sextets s = {0};
-	uint64_t bad = 0;
+	uint64_t all_bad[LANES / 8];
+	uint64_t spare = 0;
 	size_t at = 0;
+	lanes c;
 
 	if (in.len != BASE64_CHARS(out_len))
 		return false;
-	for (; at + LANES <= in.len; at += LANES) {
-		s = read_sextets(in.ptr + at, LANES);
+	for (; at + LANES <= in.len; at += LANES, out += LANES_BYTES) {
+		memcpy(&c, in.ptr + at, LANES);
+		s = read_sextets(c);
 		bad |= s.bad;
 		put_sextets(s.values, out);
 		put_sextets(s.values + 8, out + 6);
-		out += LANES_BYTES;
 	}
 	if (at < in.len) {
-		s = read_sextets(in.ptr + at, in.len - at);
-		out = put_groups(s.values, (in.len - at) / 4, out);
+		c = EACH('A');
+		memcpy(&c, in.ptr + at, in.len - at);
+		s = read_sextets(c);
 		bad |= s.bad;
+		out = put_groups(s.values, (in.len - at) / 4, out);
 		if (rest > 0)
-			bad |= put_rest(s.values + (in.len - at) / 4 * 4, out, rest);
+			spare = put_rest(s.values + (in.len - at) / 4 * 4, out, rest);
 	}
+	memcpy(all_bad, &bad, sizeof(all_bad));
 	sodium_memzero(&s, sizeof(s));
-	return bad == 0;
+	return (all_bad[0] | all_bad[1] | spare) == 0;
 }
 
 void hex_encode(span in, char *out)

@@ -304,7 +304,9 @@ struct task *call_tasks(struct call *call, size_t count)
 	if (tasks == NULL || count > call->group->tasks_left)
 		return NULL;
 	call->group->tasks_left -= count;
-	call_hold(call, count * TASK_BYTES_TYPICAL);
+	/* The first is in what each call of a frame is expected to take. */
+	if (count > 1)
+		call_hold(call, (count - 1) * TASK_BYTES_TYPICAL);
 	for (size_t i = 0; i < count; i++) {
 		tasks[i].call = call;
 		tasks[i].index = i;

@@ -167,11 +167,8 @@ static void submit(struct task *task)
 	const uint64_t now_ms = clock_mono_ms();
 
 	exchange_retain(exchange_of(task->call));
-	task->op = (struct store_op){
-	    .command = *task_command(task),
-	    .deadline_ms = task->call->deadline_ms,
-	    .done = task_done,
-	};
+	task->op = (struct store_op){.deadline_ms = task->call->deadline_ms, .done = task_done};
+	task->op.command = *task_command(task);
 	if (now_ms >= task->call->deadline_ms) {
 		task_done(&task->op, &(struct store_result){.outcome = STORE_EXPIRED});
 		return;
