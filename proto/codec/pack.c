@@ -158,19 +158,30 @@ static inline uint8_t *put_bytes(const ProtobufCBinaryData *bytes, uint8_t *floo
 	return end;
 }
 
-/* Its length is known when it has been written. */
-static inline uint8_t *put_block(const ProtobufCFieldDescriptor *f, const void *value, uint8_t *floor, uint8_t *end)
+/* In front of a value that has been written, and ends at `end`: its length, and the field's tag. */
+static inline uint8_t *put_block_head(const ProtobufCFieldDescriptor *f, uint8_t *floor, uint8_t *start, uint8_t *end)
 {
-	uint8_t *start = codec_is_message(f) ? put_message(value, floor, end) : put_bytes(value, floor, end);
+	uint8_t *at = start == NULL ? NULL : put_varint(floor, start, (uint64_t)(end - start));
 
-	return start == NULL ? NULL : put_varint(floor, start, (uint64_t)(end - start));
+	return at == NULL ? NULL : put_tag(floor, at, f);
 }
 
-static inline uint8_t *put_field(const ProtobufCFieldDescriptor *f, const void *value, uint8_t *floor, uint8_t *end)
+static inline uint8_t *put_bytes_field(const ProtobufCFieldDescriptor *f, const ProtobufCBinaryData *value,
+				       uint8_t *floor, uint8_t *end)
 {
-	const bool is_block = f->type == PROTOBUF_C_TYPE_BYTES || codec_is_message(f);
+	return put_block_head(f, floor, put_bytes(value, floor, end), end);
+}
 
-	end = is_block ? put_block(f, value, floor, end) : put_varint(floor, end, number_at(f, value));
+static inline uint8_t *put_message_field(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *value,
+					 uint8_t *floor, uint8_t *end)
+{
+	return put_block_head(f, floor, put_message(value, floor, end), end);
+}
+
+static inline uint8_t *put_number_field(const ProtobufCFieldDescriptor *f, const void *value, uint8_t *floor,
+					uint8_t *end)
+{
+	end = put_varint(floor, end, number_at(f, value));
 	return end == NULL ? NULL : put_tag(floor, end, f);
 }
 
@@ -179,7 +190,8 @@ static uint8_t *put_entries(const ProtobufCMessage *m, const ProtobufCFieldDescr
 	const struct entries e = entries_of(m, f);
 
 	for (size_t i = e.count; i-- > 0 && end != NULL;)
-		end = put_field(f, entry_at(&e, f, i), floor, end);
+		end = codec_is_message(f) ? put_message_field(f, e.at.messages[i], floor, end)
+					  : put_bytes_field(f, &e.at.bytes[i], floor, end);
 	return end;
 }
 
@@ -196,8 +208,14 @@ static uint8_t *put_message(const ProtobufCMessage *m, uint8_t *floor, uint8_t *
 			continue;
 		}
 		value = value_of(m, f);
-		if (value != NULL)
-			end = put_field(f, value, floor, end);
+		if (value == NULL)
+			continue;
+		if (f->type == PROTOBUF_C_TYPE_BYTES)
+			end = put_bytes_field(f, value, floor, end);
+		else if (codec_is_message(f))
+			end = put_message_field(f, value, floor, end);
+		else
+			end = put_number_field(f, value, floor, end);
 	}
 	return end;
 }

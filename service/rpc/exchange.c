@@ -161,10 +161,9 @@ static void set_wait(const struct call *call, uint64_t now_ms, struct store_op *
 }
 
 /* Carries out the task's command, unless it is too late for it. */
-static void submit(struct task *task)
+static void submit_at(struct task *task, uint64_t now_ms)
 {
 	const struct store *store = task->call->group->core->options.store;
-	const uint64_t now_ms = clock_mono_ms();
 
 	exchange_retain(exchange_of(task->call));
 	task->op = (struct store_op){.deadline_ms = task->call->deadline_ms, .done = task_done};
@@ -175,6 +174,11 @@ static void submit(struct task *task)
 	}
 	set_wait(task->call, now_ms, &task->op);
 	store_submit(store, &task->op);
+}
+
+static void submit(struct task *task)
+{
+	submit_at(task, clock_mono_ms());
 }
 
 /* The first that the store refused to keep; NULL: none. Nobody else looks at the task meanwhile. */
@@ -343,12 +347,15 @@ static void park(struct exchange *x, struct call *call)
 
 static void run(struct exchange *x, struct call *call)
 {
+	uint64_t now_ms = 0;
 	size_t planned = 0;
 	bool is_last;
 
 	(void)pthread_mutex_lock(&x->lock);
-	if (call->state == CALL_PENDING)
+	if (call->state == CALL_PENDING) {
 		call_plan(call);
+		now_ms = call->env.mono_ms;
+	}
 	if (call->state == CALL_PARKED)
 		park(x, call);
 	if (call->state == CALL_PENDING)
@@ -358,7 +365,7 @@ static void run(struct exchange *x, struct call *call)
 	/* A task that has been submitted is no longer looked at here: its reply may be changing it. */
 	for (size_t i = 0; i < planned; i++)
 		if (call->tasks[i].plan.has_command)
-			submit(&call->tasks[i]);
+			submit_at(&call->tasks[i], now_ms);
 	if (is_last)
 		reply(x);
 }
