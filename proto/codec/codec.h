@@ -41,6 +41,9 @@ ProtobufCMessage *codec_unpack(struct codec_reader *r, const ProtobufCMessageDes
 size_t codec_packed_bytes(const ProtobufCMessage *m);
 /* As protobuf_c_message_pack, to the byte. bytes: codec_packed_bytes. */
 void codec_pack(const ProtobufCMessage *m, uint8_t *out, size_t bytes);
+/* The same without measuring it, at the end of `room` bytes: where it begins. NULL: it does not fit; what was written up to
+ * then stands at the end. */
+uint8_t *codec_pack_end(const ProtobufCMessage *m, uint8_t *out, size_t room) __attribute__((warn_unused_result));
 
 /* Whether all fields of the type, not of the messages in it, are of a kind that is served: for tests. */
 bool codec_serves(const ProtobufCMessageDescriptor *type);

@@ -1,5 +1,6 @@
 /* A message to bytes: fields in the order of their numbers, each that is there. Written from the end to the front: then
- * the length of an inner message is known when it is to be written, and no message is measured twice. */
+ * the length of an inner message is known when it is to be written, and no message is measured twice; where
+ * there is room enough anyway none is measured at all. */
 
 #include <assert.h>
 #include <string.h>
@@ -13,18 +14,29 @@ static inline size_t varint_bytes(uint64_t n)
 	return (size_t)(70 - __builtin_clzll(n | 1)) / 7;
 }
 
-/* The put_ functions write before `end` and return where they began. */
-static inline uint8_t *put_varint(uint8_t *end, uint64_t n)
+/* The put_ functions write before `end` and return where they began. NULL: there is no room from `floor` on. */
+static uint8_t *put_long_varint(uint8_t *floor, uint8_t *end, uint64_t n)
 {
-	uint8_t *start = end - varint_bytes(n);
-	uint8_t *at = start;
+	const size_t bytes = varint_bytes(n);
+	uint8_t *at;
 
+	if (bytes > (size_t)(end - floor))
+		return NULL;
+	at = end - bytes;
 	while (n >= 0x80) {
 		*at++ = (uint8_t)(n | 0x80);
 		n >>= 7;
 	}
 	*at = (uint8_t)n;
-	return start;
+	return end - bytes;
+}
+
+static inline uint8_t *put_varint(uint8_t *floor, uint8_t *end, uint64_t n)
+{
+	if (n >= 0x80 || end == floor)
+		return put_long_varint(floor, end, n);
+	*--end = (uint8_t)n;
+	return end;
 }
 
 static inline uint64_t tag_of(const ProtobufCFieldDescriptor *f)
@@ -37,9 +49,9 @@ static inline size_t tag_bytes(const ProtobufCFieldDescriptor *f)
 	return f->id < 16 ? 1 : varint_bytes(tag_of(f));
 }
 
-static inline uint8_t *put_tag(uint8_t *end, const ProtobufCFieldDescriptor *f)
+static inline uint8_t *put_tag(uint8_t *floor, uint8_t *end, const ProtobufCFieldDescriptor *f)
 {
-	return put_varint(end, tag_of(f));
+	return put_varint(floor, end, tag_of(f));
 }
 
 /* Of a field whose value is a number. */
@@ -134,57 +146,91 @@ size_t codec_packed_bytes(const ProtobufCMessage *m)
 	return bytes;
 }
 
-static uint8_t *put_message(const ProtobufCMessage *m, uint8_t *end);
+static uint8_t *put_message(const ProtobufCMessage *m, uint8_t *floor, uint8_t *end);
 
-static uint8_t *put_bytes(const ProtobufCBinaryData *bytes, uint8_t *end)
+static inline uint8_t *put_bytes(const ProtobufCBinaryData *bytes, uint8_t *floor, uint8_t *end)
 {
-	uint8_t *start = end - bytes->len;
-
+	if (bytes->len > (size_t)(end - floor))
+		return NULL;
+	end -= bytes->len;
 	if (bytes->len > 0)
-		memcpy(start, bytes->data, bytes->len);
-	return start;
+		memcpy(end, bytes->data, bytes->len);
+	return end;
 }
 
-static inline uint8_t *put_field(const ProtobufCFieldDescriptor *f, const void *value, uint8_t *end)
+/* In front of a value that has been written, and ends at `end`: its length, and the field's tag. */
+static inline uint8_t *put_block_head(const ProtobufCFieldDescriptor *f, uint8_t *floor, uint8_t *start, uint8_t *end)
 {
-	uint8_t *start;
+	uint8_t *at = start == NULL ? NULL : put_varint(floor, start, (uint64_t)(end - start));
 
-	if (f->type == PROTOBUF_C_TYPE_BYTES)
-		start = put_bytes(value, end);
-	else if (codec_is_message(f))
-		start = put_message(value, end);
-	else
-		return put_tag(put_varint(end, number_at(f, value)), f);
-	return put_tag(put_varint(start, (uint64_t)(end - start)), f);
+	return at == NULL ? NULL : put_tag(floor, at, f);
 }
 
-static uint8_t *put_message(const ProtobufCMessage *m, uint8_t *end)
+static inline uint8_t *put_bytes_field(const ProtobufCFieldDescriptor *f, const ProtobufCBinaryData *value,
+				       uint8_t *floor, uint8_t *end)
+{
+	return put_block_head(f, floor, put_bytes(value, floor, end), end);
+}
+
+static inline uint8_t *put_message_field(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *value,
+					 uint8_t *floor, uint8_t *end)
+{
+	return put_block_head(f, floor, put_message(value, floor, end), end);
+}
+
+static inline uint8_t *put_number_field(const ProtobufCFieldDescriptor *f, const void *value, uint8_t *floor,
+					uint8_t *end)
+{
+	end = put_varint(floor, end, number_at(f, value));
+	return end == NULL ? NULL : put_tag(floor, end, f);
+}
+
+static uint8_t *put_entries(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, uint8_t *floor, uint8_t *end)
+{
+	const struct entries e = entries_of(m, f);
+
+	for (size_t i = e.count; i-- > 0 && end != NULL;)
+		end = codec_is_message(f) ? put_message_field(f, e.at.messages[i], floor, end)
+					  : put_bytes_field(f, &e.at.bytes[i], floor, end);
+	return end;
+}
+
+static uint8_t *put_message(const ProtobufCMessage *m, uint8_t *floor, uint8_t *end)
 {
 	const ProtobufCMessageDescriptor *type = m->descriptor;
 
-	for (unsigned n = type->n_fields; n-- > 0;) {
+	for (unsigned n = type->n_fields; n-- > 0 && end != NULL;) {
 		const ProtobufCFieldDescriptor *f = &type->fields[n];
+		const void *value;
 
 		if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-			const struct entries e = entries_of(m, f);
-
-			for (size_t i = e.count; i-- > 0;)
-				end = put_field(f, entry_at(&e, f, i), end);
-		} else {
-			const void *value = value_of(m, f);
-
-			end = value == NULL ? end : put_field(f, value, end);
+			end = put_entries(m, f, floor, end);
+			continue;
 		}
+		value = value_of(m, f);
+		if (value == NULL)
+			continue;
+		if (f->type == PROTOBUF_C_TYPE_BYTES)
+			end = put_bytes_field(f, value, floor, end);
+		else if (codec_is_message(f))
+			end = put_message_field(f, value, floor, end);
+		else
+			end = put_number_field(f, value, floor, end);
 	}
 	return end;
 }
 
 void codec_pack(const ProtobufCMessage *m, uint8_t *out, size_t bytes)
 {
-	const uint8_t *start = put_message(m, out + bytes);
+	const uint8_t *start = put_message(m, out, out + bytes);
 
 	assert(start == out && "bytes is codec_packed_bytes");
 	(void)start;
+}
+
+uint8_t *codec_pack_end(const ProtobufCMessage *m, uint8_t *out, size_t room)
+{
+	return put_message(m, out, out + room);
 }
 
 static bool is_served(const ProtobufCFieldDescriptor *f)

@@ -6,6 +6,7 @@
  * the same struct, which is what merging means: what was repeated in the first then needs an array for both. */
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 #include "codec/bytes.h"
@@ -33,9 +34,33 @@ static bool fail(struct codec_reader *r, enum codec_fault fault, const ProtobufC
 	return false;
 }
 
+/* Of eight bytes the first and those behind it up to one without its high bit, seven bits from each: pairs, fours and all
+ * of them are moved at once. False: none of them is without. */
+static inline bool read_eight(struct input *in, uint64_t *ret)
+{
+	const uint64_t high_bits = 0x8080808080808080;
+	uint64_t v;
+	uint64_t last;
+
+	memcpy(&v, in->at, sizeof(v));
+	v = le64toh(v);
+	last = ~v & high_bits;
+	if (last == 0)
+		return false;
+	in->at += __builtin_ctzll(last) / 8 + 1;
+	v &= (last ^ (last - 1)) & ~high_bits;
+	v = (v & 0x7f007f007f007f00) >> 1 | (v & 0x007f007f007f007f);
+	v = (v & 0x3fff00003fff0000) >> 2 | (v & 0x00003fff00003fff);
+	*ret = (v & 0x0fffffff00000000) >> 4 | (v & 0x000000000fffffff);
+	return true;
+}
+
 static bool read_long_varint(struct input *in, uint64_t *ret)
 {
 	uint64_t value = 0;
+
+	if (in->end - in->at >= 8 && read_eight(in, ret))
+		return true;
 
 	for (unsigned shift = 0; shift < 64 && in->at < in->end; shift += 7) {
 		const uint8_t byte = *in->at++;
@@ -203,36 +228,34 @@ static bool read_inner(struct codec_reader *r, const ProtobufCFieldDescriptor *f
 	return read_message(r, *place, in);
 }
 
-static void put_bytes(const struct value *v, ProtobufCBinaryData *to)
+static inline void put_bytes(const struct value *v, ProtobufCBinaryData *to)
 {
 	to->len = v->len;
 	to->data = v->len == 0 ? NULL : (uint8_t *)(uintptr_t)v->bytes;
 }
 
-static bool store(struct codec_reader *r, const ProtobufCFieldDescriptor *f, const struct value *v, void *place)
+/* All but messages. */
+static inline void store(const ProtobufCFieldDescriptor *f, const struct value *v, void *place)
 {
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_UINT32:
 	case PROTOBUF_C_TYPE_ENUM:
 		*(uint32_t *)place = (uint32_t)v->number;
-		return true;
+		return;
 	case PROTOBUF_C_TYPE_BOOL:
 		*(protobuf_c_boolean *)place = v->number != 0;
-		return true;
+		return;
 	case PROTOBUF_C_TYPE_UINT64:
 		*(uint64_t *)place = v->number;
-		return true;
+		return;
 	case PROTOBUF_C_TYPE_SINT64:
 		*(int64_t *)place = codec_unzigzag(v->number);
-		return true;
+		return;
 	case PROTOBUF_C_TYPE_BYTES:
 		put_bytes(v, place);
-		return true;
-	case PROTOBUF_C_TYPE_MESSAGE:
-		return read_inner(r, f, v, place);
+		return;
 	default:
 		assert(false && "codec_serves");
-		return false;
 	}
 }
 
@@ -241,19 +264,28 @@ static bool add_entry(struct codec_reader *r, ProtobufCMessage *m, const Protobu
 		      const struct value *v, struct input rest)
 {
 	size_t *count = count_at(m, f);
+	size_t at = *count;
 
-	if (*count == 0 && !new_array(r, m, f, 1 + count_entries(rest, f->id)))
+	if (at == 0 && !new_array(r, m, f, 1 + count_entries(rest, f->id)))
 		return false;
-	return store(r, f, v, (uint8_t *)*array_at(m, f) + (*count)++ * entry_bytes(f));
+	*count = at + 1;
+	if (codec_is_message(f))
+		return read_inner(r, f, v, (ProtobufCMessage **)*array_at(m, f) + at);
+	put_bytes(v, (ProtobufCBinaryData *)*array_at(m, f) + at);
+	return true;
 }
 
-static bool set(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const struct value *v)
+static inline bool set(struct codec_reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+		       const struct value *v)
 {
 	uint8_t *base = (uint8_t *)m;
+	void *place = base + f->offset;
 
-	if (!codec_is_message(f))
-		*(protobuf_c_boolean *)(void *)(base + f->quantifier_offset) = 1;
-	return store(r, f, v, base + f->offset);
+	if (codec_is_message(f))
+		return read_inner(r, f, v, place);
+	*(protobuf_c_boolean *)(void *)(base + f->quantifier_offset) = 1;
+	store(f, v, place);
+	return true;
 }
 
 static bool read_message(struct codec_reader *r, ProtobufCMessage *m, struct input in)

@@ -1,6 +1,7 @@
 #ifndef LK_BASE_ARENA_H
 #define LK_BASE_ARENA_H
 
+#include "base/block_pool.h"
 #include "base/span.h"
 
 /* Bump allocation with a hard cap, freed as a whole. One owner at a time; not thread-safe.
@@ -12,6 +13,9 @@ typedef struct arena arena;
 
 /* first_bytes: usable bytes of the first block. cap_bytes: over all blocks. Returns NULL when memory is out. */
 arena *arena_new(size_t first_bytes, size_t cap_bytes) __attribute__((warn_unused_result));
+
+/* The first block is one of the pool's, with as much usable as that has, if first_bytes fit into one. */
+arena *arena_new_from(block_pool *pool, size_t first_bytes, size_t cap_bytes) __attribute__((warn_unused_result));
 
 /* Frees and nulls *a; accepts NULL in it. Wipes every block: requests carry tokens and attributes. */
 void arena_free(arena **a);
@@ -31,6 +35,11 @@ bool arena_copy(arena *a, span s, span *ret) __attribute__((warn_unused_result))
 
 /* printf into the arena. The span excludes the terminating NUL, which is there. SPAN_EMPTY beyond the cap. */
 span arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What is left of the block in use, zeroed, for who writes from the end to the front and does not know yet how much it will
+ * be. It is his with arena_keep_end only, before anything else is allocated; what he wrote and does not keep he clears. */
+uint8_t *arena_rest(const arena *a, size_t *ret_len);
+void arena_keep_end(arena *a, size_t bytes);
 
 /* Bytes handed out so far, with alignment. */
 size_t arena_used(const arena *a);

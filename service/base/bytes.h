@@ -6,6 +6,7 @@
  * on. */
 
 #include <assert.h>
+#include <endian.h>
 
 #include "base/span.h"
 
@@ -19,12 +20,16 @@ static inline struct writer writer_over(uint8_t *buffer, size_t len)
 	return (struct writer){.at = buffer, .end = buffer + len};
 }
 
+/* 1 to 8 bytes: where their number is known to the compiler, a move. */
 static inline void put_number(struct writer *w, uint64_t n, size_t bytes)
 {
-	assert((size_t)(w->end - w->at) >= bytes);
+	uint64_t whole;
+
+	assert(bytes > 0 && bytes <= sizeof(whole) && (size_t)(w->end - w->at) >= bytes);
 	assert(bytes == 8 || n >> (8 * bytes) == 0);
-	for (size_t i = bytes; i > 0; i--)
-		*w->at++ = (uint8_t)(n >> (8 * (i - 1)));
+	whole = htobe64(n << (64 - 8 * bytes));
+	memcpy(w->at, &whole, bytes);
+	w->at += bytes;
 }
 
 static inline void put_bytes(struct writer *w, span s)
@@ -73,14 +78,17 @@ static inline void take_array(struct reader *r, uint8_t *out, size_t len)
 		memcpy(out, s.ptr, s.len);
 }
 
+/* Up to 8 bytes, and as put_number. */
 static inline uint64_t take_number(struct reader *r, size_t bytes)
 {
 	const span s = take_bytes(r, bytes);
-	uint64_t n = 0;
+	uint64_t whole = 0;
 
-	for (size_t i = 0; i < s.len; i++)
-		n = n << 8 | s.ptr[i];
-	return n;
+	assert(bytes <= sizeof(whole));
+	if (s.len == 0)
+		return 0;
+	memcpy(&whole, s.ptr, bytes);
+	return be64toh(whole) >> (64 - 8 * bytes);
 }
 
 #endif

@@ -3,10 +3,11 @@
 #include <assert.h>
 #include <sodium.h>
 
+#include "crypto/block.h"
 #include "crypto/subkeys.h"
 
-_Static_assert(NAME_SECRET_BYTES == crypto_core_hchacha20_INPUTBYTES, "half an id is what HChaCha20 takes");
-_Static_assert(SUBKEY_BYTES == crypto_core_hchacha20_KEYBYTES, "subkeys are its keys");
+_Static_assert(NAME_SECRET_BYTES == BLOCK_INPUT_BYTES, "half an id makes a block");
+_Static_assert(SUBKEY_BYTES == BLOCK_KEY_BYTES, "subkeys are its keys");
 
 void name_hash(const keyring *kr, enum name_purpose purpose, const span *inputs, size_t count, uint8_t *out,
 	       size_t out_len)
@@ -34,10 +35,10 @@ void name_hash(const keyring *kr, enum name_purpose purpose, const span *inputs,
 
 void name_session(const keyring *kr, const uint8_t half[static NAME_SECRET_BYTES], uint8_t *out, size_t out_len)
 {
-	uint8_t whole[crypto_core_hchacha20_OUTPUTBYTES];
+	uint8_t whole[BLOCK_BYTES];
 
 	assert(out_len <= sizeof(whole));
-	(void)crypto_core_hchacha20(whole, half, keyring_name_key(kr, NAME_SESSION), NULL);
+	block_make(keyring_name_key(kr, NAME_SESSION), half, whole);
 	memcpy(out, whole, out_len);
 	sodium_memzero(whole, sizeof(whole));
 }

@@ -31,10 +31,10 @@ void name_hash(const keyring *kr, enum name_purpose purpose, const span *inputs,
 
 #define NAME_SECRET_BYTES 16
 
-/* A session's name, from the first 16 bytes of its id: HChaCha20 under the purpose's subkey, a pseudo-random function of
- * 16 bytes (D. J. Bernstein, "Extending the Salsa20 nonce") at a quarter of the price of a keyed BLAKE2b, and every Get
- * pays it. Whoever had the subkey and could undo it would know this half of the id; what is sealed for the token's holder
- * is under the other half (crypto/seal.h). out_len up to 32 bytes. */
+/* A session's name, from the first 16 bytes of its id: one block under the purpose's subkey (crypto/block.h), a
+ * pseudo-random function of 16 bytes at a third of the price of a keyed BLAKE2b, and every Get pays it. Whoever had the
+ * subkey and could undo it would know this half of the id; what is sealed for the token's holder is under the other half
+ * (crypto/part.h). out_len up to 64 bytes. */
 void name_session(const keyring *kr, const uint8_t half[static NAME_SECRET_BYTES], uint8_t *out, size_t out_len);
 
 #endif

@@ -10,12 +10,6 @@
 
 _Static_assert(NONCE_BYTES + MAC_BYTES == SEAL_OVERHEAD_BYTES, "nonce and tag make the overhead");
 _Static_assert(SUBKEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "subkeys are AEAD keys");
-_Static_assert(PART_SALT_BYTES == crypto_core_hchacha20_INPUTBYTES, "a salt is what HChaCha20 takes");
-_Static_assert(SUBKEY_BYTES == crypto_core_hchacha20_KEYBYTES, "subkeys are its keys");
-_Static_assert(SUBKEY_BYTES == crypto_core_hchacha20_OUTPUTBYTES, "it makes AEAD keys");
-_Static_assert(SUBKEY_BYTES == crypto_aead_chacha20poly1305_ietf_KEYBYTES, "derived keys are AEAD keys");
-_Static_assert(PART_NONCE_BYTES == crypto_aead_chacha20poly1305_ietf_NPUBBYTES, "nonces of RFC 8439");
-_Static_assert(PART_TAG_BYTES == crypto_aead_chacha20poly1305_ietf_ABYTES, "tags of RFC 8439");
 
 /* False: no such key. */
 static bool key_for(const keyring *kr, uint16_t key_id, enum seal_key which, span secret,
@@ -62,46 +56,6 @@ bool seal_open(const keyring *kr, uint16_t key_id, enum seal_key which, span sec
 	opened =
 	    crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.ptr + NONCE_BYTES,
 						       sealed.len - NONCE_BYTES, ad.ptr, ad.len, sealed.ptr, key) == 0;
-	sodium_memzero(key, sizeof(key));
-	return opened;
-}
-
-/* False: no such key. */
-static bool part_key_for(const keyring *kr, const struct part_seal *how, uint8_t ret[static SUBKEY_BYTES])
-{
-	static const enum subkey subkeys[PART_KEYS] = {
-	    [PART_KEY_METADATA] = SUBKEY_PART_METADATA, [PART_KEY_DATA] = SUBKEY_PART_DATA};
-	const uint8_t *subkey;
-
-	assert(how->which < PART_KEYS);
-	subkey = keyring_subkey(kr, how->key_id, subkeys[how->which]);
-	if (subkey == NULL)
-		return false;
-	(void)crypto_core_hchacha20(ret, how->salt, subkey, NULL);
-	return true;
-}
-
-void part_seal(const keyring *kr, const struct part_seal *how, span text, uint8_t *out)
-{
-	uint8_t key[SUBKEY_BYTES];
-	const bool found = part_key_for(kr, how, key);
-
-	assert(found);
-	(void)found;
-	(void)crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, text.ptr, text.len, how->ad.ptr, how->ad.len, NULL,
-							how->nonce, key);
-	sodium_memzero(key, sizeof(key));
-}
-
-bool part_open(const keyring *kr, const struct part_seal *how, span sealed, uint8_t *out)
-{
-	uint8_t key[SUBKEY_BYTES];
-	bool opened;
-
-	if (sealed.len < PART_TAG_BYTES || !part_key_for(kr, how, key))
-		return false;
-	opened = crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.ptr, sealed.len, how->ad.ptr,
-							   how->ad.len, how->nonce, key) == 0;
 	sodium_memzero(key, sizeof(key));
 	return opened;
 }

@@ -7,6 +7,9 @@
 
 #define TAG_BYTES 16
 
+/* Of a realm's name and a token's bytes together: 64 and 59 today. The bytes are one at least. */
+#define TAGGED_BYTES_MAX 256
+
 /* key_id must be in the keyring. */
 void tag_make(const keyring *kr, uint16_t key_id, span realm, span bytes, uint8_t out[static TAG_BYTES]);
 

@@ -81,7 +81,10 @@ static void put_argument(struct resp_request *r, span bytes)
 	} base = {.in = bytes.ptr};
 
 	put_head(r, '$', bytes.len);
-	if (bytes.len > 0) {
+	if (bytes.len > 0 && bytes.len <= RESP_SHORT_BYTES) {
+		memcpy(r->text + r->text_len, bytes.ptr, bytes.len);
+		r->text_len += bytes.len;
+	} else if (bytes.len > 0) {
 		flush_text(r);
 		r->parts[r->count++] = (struct iovec){.iov_base = base.out, .iov_len = bytes.len};
 	}

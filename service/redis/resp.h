@@ -9,10 +9,12 @@
 
 /* EVALSHA, its hash and the key count stand in front of a script's arguments. */
 #define RESP_ARGS_MAX (STORE_ARGS_MAX + 3)
-/* Per argument its header and its bytes; one part closes the last. */
+/* Per argument its header and its bytes, if they are long; one part closes the last. */
 #define RESP_PARTS_MAX (2 * RESP_ARGS_MAX + 1)
-/* "$", at most 20 digits, CRLF, and the CRLF behind the bytes; as much again for the array's own header. */
-#define RESP_TEXT_BYTES (25 * (RESP_ARGS_MAX + 1))
+/* Keys, numbers and words are copied: a part of their own for each costs more. */
+#define RESP_SHORT_BYTES 64
+/* "$", at most 20 digits, CRLF, short bytes, and the CRLF behind them; as much again for the array's own header. */
+#define RESP_TEXT_BYTES ((25 + RESP_SHORT_BYTES) * (RESP_ARGS_MAX + 1))
 
 /* How a script is named: by its hash, or in full for a Redis that does not know it; and so that a replica will run it.
  * Plain commands do not care. */

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "codec/codec.h"
+#include "rpc/messages.h"
 #include "rpc/methods.h"
 #include "rpc/outcome.h"
 #include "rpc/text.h"
@@ -89,21 +89,23 @@ static void count_answer(const struct call *call, enum status_code code)
 
 static enum status_code pack_response(struct call *call, struct status *st)
 {
-	const size_t len = codec_packed_bytes(call->response);
-	uint8_t *bytes;
+	struct call_group *group = call->group;
+	span body;
 
-	if (len > call->group->body_bytes_left)
+	switch (frame_pack(group->arena, call->response, group->body_bytes_left, &body)) {
+	case FRAME_TOO_LONG:
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED,
 				  "the response of %zu bytes has no room in a reply frame of at most %u: ask for a "
 				  "smaller page, or send fewer calls in a frame",
-				  len, RPC_REPLY_BYTES_MAX);
-	bytes = arena_alloc(call->group->arena, len);
-	if (bytes == NULL)
+				  body.len, RPC_REPLY_BYTES_MAX);
+	case FRAME_NO_MEMORY:
 		return call_no_memory(st);
-	call->group->body_bytes_left -= len;
+	case FRAME_FITS:
+		break;
+	}
+	group->body_bytes_left -= body.len;
 	call->reply.has_body = true;
-	codec_pack(call->response, bytes, len);
-	call->reply.body = (ProtobufCBinaryData){len, bytes};
+	call->reply.body = message_bytes(body);
 	return STATUS_OK;
 }
 
@@ -302,7 +304,9 @@ struct task *call_tasks(struct call *call, size_t count)
 	if (tasks == NULL || count > call->group->tasks_left)
 		return NULL;
 	call->group->tasks_left -= count;
-	call_hold(call, count * TASK_BYTES_TYPICAL);
+	/* The first is in what each call of a frame is expected to take. */
+	if (count > 1)
+		call_hold(call, (count - 1) * TASK_BYTES_TYPICAL);
 	for (size_t i = 0; i < count; i++) {
 		tasks[i].call = call;
 		tasks[i].index = i;

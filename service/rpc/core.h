@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/block_pool.h"
 #include "rpc/gate.h"
 #include "rpc/realm_poll.h"
 #include "rpc/registry.h"
@@ -20,8 +21,12 @@
  * that time at the 277,000 calls a second that one connection with 64 in flight was measured to carry. */
 #define CORE_RETRY_AFTER_OVERLOAD_MS 60
 
-/* What frames in flight may hold in all, for each that is allowed: four of a usual one. */
+/* What frames in flight may hold in all, for each that is allowed: twice what a usual one takes. */
 #define CORE_FRAME_BYTES 16384U
+
+/* A frame with a call or two fits into a block; so many are in flight at once on a busy instance, and 4 MiB are kept. */
+#define CORE_BLOCK_BYTES     8192U
+#define CORE_BLOCKS_KEPT_MAX 512U
 
 struct core {
 	struct rpc_options options; /* .keys and .callers are NULL: see core_keys, core_callers */
@@ -32,6 +37,7 @@ struct core {
 	char instance[CORE_INSTANCE_CHARS + 1];
 	uint64_t started_at_ms;
 	registry *connections;
+	block_pool *blocks; /* of frames' arenas */
 	struct compressor *compressor;
 	realm_polls *realm_polls; /* NULL: nothing is asked */
 	watchers *watchers;	  /* parked calls */
@@ -52,14 +58,15 @@ struct core {
 };
 
 enum status_code core_new(const struct rpc_options *options, struct core **ret, struct status *st) MUST_CHECK;
-/* The keyring in force, retained: one frame works with one from its first call to its last reply. */
+/* What is in force for a frame, from its first call to its last reply: both retained. callers NULL: they are not told
+ * apart. */
+void core_in_force(struct core *core, keyring **ret_keys, callers **ret_callers);
+/* The keyring in force, retained. */
 keyring *core_keys(struct core *core);
 /* Puts another in force, for frames that arrive from now on. */
 void core_use_keys(struct core *core, keyring *keys);
 uint64_t core_keys_loaded_at_ms(struct core *core);
 
-/* What is in force of who may call what, retained, for one frame; NULL: callers are not told apart. */
-callers *core_callers(struct core *core);
 void core_use_callers(struct core *core, callers *who);
 
 void core_retain(struct core *core);

@@ -31,7 +31,7 @@
  * task between its command's reply and its next command belongs to the thread that brought the reply. */
 
 /* First block: the calls, and what a Get takes around its record: request, plan, opened parts, response. */
-#define CALL_BYTES_TYPICAL  3072
+#define CALL_BYTES_TYPICAL  3840
 #define FRAME_BYTES_TYPICAL 1024
 /* What answering may take. A reply of the largest size exists five times at most: opened parts, merged attributes,
  * message objects, packed body, packed frame. */
@@ -161,23 +161,24 @@ static void set_wait(const struct call *call, uint64_t now_ms, struct store_op *
 }
 
 /* Carries out the task's command, unless it is too late for it. */
-static void submit(struct task *task)
+static void submit_at(struct task *task, uint64_t now_ms)
 {
 	const struct store *store = task->call->group->core->options.store;
-	const uint64_t now_ms = clock_mono_ms();
 
 	exchange_retain(exchange_of(task->call));
-	task->op = (struct store_op){
-	    .command = *task_command(task),
-	    .deadline_ms = task->call->deadline_ms,
-	    .done = task_done,
-	};
+	task->op = (struct store_op){.deadline_ms = task->call->deadline_ms, .done = task_done};
+	task->op.command = *task_command(task);
 	if (now_ms >= task->call->deadline_ms) {
 		task_done(&task->op, &(struct store_result){.outcome = STORE_EXPIRED});
 		return;
 	}
 	set_wait(task->call, now_ms, &task->op);
 	store_submit(store, &task->op);
+}
+
+static void submit(struct task *task)
+{
+	submit_at(task, clock_mono_ms());
 }
 
 /* The first that the store refused to keep; NULL: none. Nobody else looks at the task meanwhile. */
@@ -346,12 +347,15 @@ static void park(struct exchange *x, struct call *call)
 
 static void run(struct exchange *x, struct call *call)
 {
+	uint64_t now_ms = 0;
 	size_t planned = 0;
 	bool is_last;
 
 	(void)pthread_mutex_lock(&x->lock);
-	if (call->state == CALL_PENDING)
+	if (call->state == CALL_PENDING) {
 		call_plan(call);
+		now_ms = call->env.mono_ms;
+	}
 	if (call->state == CALL_PARKED)
 		park(x, call);
 	if (call->state == CALL_PENDING)
@@ -361,7 +365,7 @@ static void run(struct exchange *x, struct call *call)
 	/* A task that has been submitted is no longer looked at here: its reply may be changing it. */
 	for (size_t i = 0; i < planned; i++)
 		if (call->tasks[i].plan.has_command)
-			submit(&call->tasks[i]);
+			submit_at(&call->tasks[i], now_ms);
 	if (is_last)
 		reply(x);
 }
@@ -451,14 +455,14 @@ static enum status_code refuse_bytes(const struct core *core, struct status *st)
 	return st->code;
 }
 
-static arena *arena_for(size_t frame_bytes, size_t calls)
+static arena *arena_for(struct core *core, size_t frame_bytes, size_t calls)
 {
 	const size_t first = bytes_typical(frame_bytes, calls);
 	/* The bodies together are no longer than the frame. */
 	const size_t decoding =
 	    frame_decode_bytes_max(frame_bytes) + 8 * frame_bytes + calls * frame_decode_bytes_max(0);
 
-	return arena_new(first, first + decoding + WORK_BYTES_MAX);
+	return arena_new_from(core->blocks, first, first + decoding + WORK_BYTES_MAX);
 }
 
 static bool make_calls(struct exchange *x, Latchkey__V1__Call **sent, size_t count)
@@ -481,10 +485,9 @@ static bool make_calls(struct exchange *x, Latchkey__V1__Call **sent, size_t cou
 	return true;
 }
 
-/* Once for all calls of the frame: a hash, and a search. */
+/* Once for all calls of the frame: a hash, and a search. The group's callers are set. */
 static void identify(struct exchange *x, const Latchkey__V1__RequestFrame *sent, struct connection *c)
 {
-	x->group.callers = core_callers(x->group.core);
 	if (x->group.callers == NULL || !sent->has_credential)
 		return;
 	x->group.caller = callers_find(x->group.callers, span_of(sent->credential.data, sent->credential.len));
@@ -515,7 +518,7 @@ static struct exchange *build(arena *a, struct connection *c, const struct wire_
 	x->group.arrived_us = now_us;
 	x->group.body_bytes_left = BODY_BYTES_MAX;
 	x->group.tasks_left = TASKS_MAX;
-	x->group.keys = core_keys(x->group.core);
+	core_in_force(x->group.core, &x->group.keys, &x->group.callers);
 	identify(x, sent, c);
 	if (!make_calls(x, sent->calls, sent->n_calls)) {
 		keyring_release(&x->group.keys);
@@ -544,7 +547,7 @@ enum status_code exchange_start(struct connection *c, const struct wire_route *r
 	bytes = bytes_typical(frame.len, calls);
 	if (!hold_bytes(core, bytes))
 		return refuse_bytes(core, st);
-	a = arena_for(frame.len, calls);
+	a = arena_for(core, frame.len, calls);
 	if (a != NULL)
 		x = build(a, c, route, frame, st);
 	else

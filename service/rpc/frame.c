@@ -179,11 +179,46 @@ Latchkey__V1__RequestFrame *frame_decode(arena *a, span frame, struct status *st
 	return f != NULL && check_frame(f, st) == STATUS_OK ? f : NULL;
 }
 
+/* Of the arena's block that is in use; false: too little is left of it. Most responses come to a few hundred bytes, and
+ * then need not be measured beforehand. */
+static bool pack_short(arena *a, const ProtobufCMessage *m, span *ret)
+{
+	size_t room;
+	uint8_t *rest = arena_rest(a, &room);
+	const uint8_t *start = codec_pack_end(m, rest, room);
+
+	if (start == NULL) {
+		memset(rest, 0, room);
+		return false;
+	}
+	*ret = span_of(start, (size_t)(rest + room - start));
+	arena_keep_end(a, ret->len);
+	return true;
+}
+
+enum frame_fit frame_pack(arena *a, const ProtobufCMessage *m, size_t max, span *ret)
+{
+	uint8_t *bytes;
+	size_t len;
+
+	if (pack_short(a, m, ret))
+		return ret->len <= max ? FRAME_FITS : FRAME_TOO_LONG;
+	len = codec_packed_bytes(m);
+	*ret = span_of(NULL, len);
+	if (len > max)
+		return FRAME_TOO_LONG;
+	bytes = arena_alloc(a, len);
+	if (bytes == NULL)
+		return FRAME_NO_MEMORY;
+	codec_pack(m, bytes, len);
+	*ret = span_of(bytes, len);
+	return FRAME_FITS;
+}
+
 bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, bool is_going_away, span *ret)
 {
 	Latchkey__V1__ReplyFrame frame = LATCHKEY__V1__REPLY_FRAME__INIT;
-	uint8_t *bytes;
-	size_t len;
+	enum frame_fit fit;
 
 	frame.has_protocol = true;
 	frame.protocol = RPC_PROTOCOL;
@@ -193,14 +228,9 @@ bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, bool is
 	frame.replies = replies;
 	frame.has_going_away = is_going_away;
 	frame.going_away = is_going_away;
-	len = codec_packed_bytes(&frame.base);
-	assert(len <= RPC_REPLY_BYTES_MAX);
-	bytes = arena_alloc(a, len);
-	if (bytes == NULL)
-		return false;
-	codec_pack(&frame.base, bytes, len);
-	*ret = span_of(bytes, len);
-	return true;
+	fit = frame_pack(a, &frame.base, RPC_REPLY_BYTES_MAX, ret);
+	assert(fit != FRAME_TOO_LONG);
+	return fit == FRAME_FITS;
 }
 
 size_t frame_encode_refusal(const struct status *st, uint8_t out[static FRAME_REFUSAL_BYTES_MAX])

@@ -43,7 +43,12 @@ Latchkey__V1__RequestFrame *frame_decode(arena *a, span frame, struct status *st
  * its own tag and length 5: 221. */
 #define FRAME_REPLY_OVERHEAD_BYTES 256
 
-/* False: the arena has no room. */
+enum frame_fit { FRAME_FITS, FRAME_TOO_LONG, FRAME_NO_MEMORY };
+
+/* Packs a message of at most `max` bytes into the arena. *ret has its length also when it is too long. */
+enum frame_fit frame_pack(arena *a, const ProtobufCMessage *m, size_t max, span *ret) MUST_CHECK;
+
+/* False: the arena has no room; *ret is not to be used then. */
 bool frame_encode(arena *a, Latchkey__V1__Reply **replies, size_t count, bool is_going_away, span *ret) MUST_CHECK;
 
 /* A status text, its code, the protocol and retry_after_ms with their tags. */

@@ -177,7 +177,8 @@ enum attributes_result attributes_merge(arena *a, const span *texts, size_t text
 		}
 	}
 	assert(n == count);
-	qsort(changes, count, sizeof(*changes), compare_changes);
+	if (count > 1)
+		qsort(changes, count, sizeof(*changes), compare_changes);
 	*ret_count = settle(changes, count, out);
 	*ret = out;
 	return ATTRIBUTES_OK;

@@ -177,16 +177,19 @@ static enum record_result open_record(const struct plan_env *env, const struct s
 	    .idle_expires_ms = env->now_ms + left_ms,
 	    .expires_ms = token_deadline_ms(&s->token),
 	};
-	struct metadata metadata;
+	struct record_content content;
+	struct session_authentication *authentication = &content.metadata.authentication;
 	enum record_result result;
 
-	result = record_open_metadata(env->arena, &place, r, &metadata);
+	result = record_open(env->arena, &place, r, SPAN_EMPTY, &content);
 	if (result != RECORD_OK)
 		return result;
-	ret->successor = lineage_is_stepped_up(s, &metadata.authentication) ? SPAN_EMPTY : s->lineage.successor;
-	lineage_limit(s, r->header.created_ms, &metadata.authentication);
-	info_fill(env, &s->handle, &r->header, &metadata, &times, &ret->info);
-	return record_open_attributes(env->arena, &place, r, SPAN_EMPTY, &ret->attributes, &ret->attribute_count);
+	ret->successor = lineage_is_stepped_up(s, authentication) ? SPAN_EMPTY : s->lineage.successor;
+	lineage_limit(s, r->header.created_ms, authentication);
+	info_fill(env, &s->handle, &r->header, &content.metadata, &times, &ret->info);
+	ret->attributes = content.attributes;
+	ret->attribute_count = content.attribute_count;
+	return RECORD_OK;
 }
 
 static enum status_code judge(const struct plan_env *env, const struct session_state *s, span value, uint64_t left_ms,

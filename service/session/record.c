@@ -4,7 +4,7 @@
 #include "base/metrics.h"
 #include "crypto/codec.h"
 #include "crypto/names.h"
-#include "crypto/seal.h"
+#include "crypto/part.h"
 #include "session/handle.h"
 #include "session/packing.h"
 
@@ -32,16 +32,37 @@ struct binding {
 	size_t len;
 };
 
-static struct binding bind_base(enum part part, span key, span fixed)
+static void put_binding(struct writer *w, enum part part, span key, span fixed)
+{
+	put_number(w, part, 1);
+	put_bytes(w, key);
+	put_bytes(w, fixed);
+}
+
+static struct binding bind_metadata(span key, span fixed)
 {
 	struct binding b;
 	struct writer w = writer_over(b.bytes, sizeof(b.bytes));
 
-	put_number(&w, part, 1);
-	put_bytes(&w, key);
-	put_bytes(&w, fixed);
+	put_binding(&w, PART_METADATA, key, fixed);
 	b.len = (size_t)(w.at - b.bytes);
 	return b;
+}
+
+/* The metadata too, sealed: so its tag is for those only who cannot open the data. False: the arena is full. */
+static bool bind_data(arena *a, span key, span fixed, span metadata, span *ret)
+{
+	const size_t len = 1 + key.len + fixed.len + metadata.len;
+	uint8_t *bytes = arena_alloc(a, len);
+	struct writer w;
+
+	if (bytes == NULL)
+		return false;
+	w = writer_over(bytes, len);
+	put_binding(&w, PART_DATA, key, fixed);
+	put_bytes(&w, metadata);
+	*ret = span_of(bytes, len);
+	return true;
 }
 
 static struct binding bind_delta(const struct record_place *place, uint16_t key_id, uint64_t bound_version)
@@ -59,7 +80,7 @@ static struct binding bind_delta(const struct record_place *place, uint16_t key_
 }
 
 static struct part_seal how_of(const struct record_place *place, uint16_t key_id, enum part part, span nonce,
-			       const struct binding *binding)
+			       span binding)
 {
 	const bool is_metadata = part == PART_METADATA;
 
@@ -70,37 +91,73 @@ static struct part_seal how_of(const struct record_place *place, uint16_t key_id
 	    .which = is_metadata ? PART_KEY_METADATA : PART_KEY_DATA,
 	    .salt = is_metadata ? place->key.ptr + place->key.len - NAME_CHARS : place->id.ptr + NAME_SECRET_BYTES,
 	    .nonce = nonce.ptr,
-	    .ad = span_of(binding->bytes, binding->len),
+	    .ad = binding,
 	};
 }
 
-static enum record_result open_part(arena *a, const struct record_place *place, enum part part,
-				    const struct part_seal *how, span sealed, span *ret_text)
+/* Room for what is in a sealed part. UNREADABLE: it is none. */
+static enum record_result room_for(arena *a, span sealed, uint8_t **ret)
 {
-	uint8_t *packed;
-
 	if (sealed.len < PART_TAG_BYTES)
 		return RECORD_UNREADABLE;
-	packed = arena_alloc(a, sealed.len - PART_TAG_BYTES);
-	if (packed == NULL)
-		return RECORD_NO_MEMORY;
-	if (!part_open(place->keys, how, sealed, packed)) {
-		metric_add(METRIC_RECORDS_KEY_MISSING, keyring_has(place->keys, how->key_id) ? 0 : 1);
-		return RECORD_UNREADABLE;
-	}
-	keyring_note(place->keys, how->key_id, part == PART_METADATA ? KEY_USE_RECORD : KEY_USE_PART, place->now_ms);
+	*ret = arena_alloc(a, sealed.len - PART_TAG_BYTES);
+	return *ret == NULL ? RECORD_NO_MEMORY : RECORD_OK;
+}
+
+static enum record_result refuse(const struct record_place *place, uint16_t key_id)
+{
+	if (!keyring_has(place->keys, key_id))
+		metric_add(METRIC_RECORDS_KEY_MISSING, 1);
+	return RECORD_UNREADABLE;
+}
+
+static enum record_result unpack(arena *a, const struct record_place *place, const uint8_t *packed, span sealed,
+				 span *ret_text)
+{
 	return unpack_text(place->compressor, a, span_of(packed, sealed.len - PART_TAG_BYTES), PART_TEXT_BYTES_MAX,
 			   ret_text);
 }
 
-/* A part of a base. */
-static enum record_result open_base(arena *a, const struct record_place *place, const struct record *r, enum part part,
-				    span *ret_text)
+static enum record_result open_part(arena *a, const struct record_place *place, enum key_use use,
+				    const struct part_seal *how, span sealed, span *ret_text)
 {
-	const struct binding binding = bind_base(part, place->key, r->fixed);
-	const struct part_seal how = how_of(place, r->header.key_id, part, r->nonce, &binding);
+	uint8_t *packed = NULL;
+	const enum record_result result = room_for(a, sealed, &packed);
 
-	return open_part(a, place, part, &how, part == PART_METADATA ? r->metadata : r->data, ret_text);
+	if (result != RECORD_OK)
+		return result;
+	if (!part_open(place->keys, how, sealed, packed))
+		return refuse(place, how->key_id);
+	keyring_note(place->keys, how->key_id, use, place->now_ms);
+	return unpack(a, place, packed, sealed, ret_text);
+}
+
+/* Metadata and data of a base. */
+static enum record_result open_base(arena *a, const struct record_place *place, const struct record *r,
+				    span *ret_metadata, span *ret_data)
+{
+	const uint16_t key_id = r->header.key_id;
+	struct part_sealed metadata = {.sealed = r->metadata};
+	struct part_sealed data = {.sealed = r->data};
+	uint8_t *metadata_packed = NULL;
+	uint8_t *data_packed = NULL;
+	enum record_result result;
+	span binding;
+
+	result = room_for(a, r->metadata, &metadata_packed);
+	if (result == RECORD_OK)
+		result = room_for(a, r->data, &data_packed);
+	if (result == RECORD_OK && !bind_data(a, place->key, r->fixed, r->metadata, &binding))
+		result = RECORD_NO_MEMORY;
+	if (result != RECORD_OK)
+		return result;
+	metadata.how = how_of(place, key_id, PART_METADATA, r->nonce, SPAN_EMPTY);
+	data.how = how_of(place, key_id, PART_DATA, r->nonce, binding);
+	if (!part_open_both(place->keys, &metadata, metadata_packed, &data, data_packed))
+		return refuse(place, key_id);
+	keyring_note(place->keys, key_id, KEY_USE_RECORD, place->now_ms);
+	result = unpack(a, place, metadata_packed, r->metadata, ret_metadata);
+	return result == RECORD_OK ? unpack(a, place, data_packed, r->data, ret_data) : result;
 }
 
 static void put_part(struct writer *w, const struct record_place *place, const struct part_seal *how, span packed)
@@ -200,8 +257,11 @@ enum record_result record_split_head(span value, struct record *ret)
 enum record_result record_open_metadata(arena *a, const struct record_place *place, const struct record *r,
 					struct metadata *ret)
 {
+	const struct binding binding = bind_metadata(place->key, r->fixed);
+	const struct part_seal how =
+	    how_of(place, r->header.key_id, PART_METADATA, r->nonce, span_of(binding.bytes, binding.len));
 	span text;
-	const enum record_result result = open_base(a, place, r, PART_METADATA, &text);
+	const enum record_result result = open_part(a, place, KEY_USE_RECORD, &how, r->metadata, &text);
 
 	if (result != RECORD_OK)
 		return result;
@@ -225,8 +285,8 @@ static enum record_result open_delta(arena *a, const struct record_place *place,
 	if (bound_version != 0 && bound_version != r->header.base_version + index + 1)
 		return RECORD_UNREADABLE;
 	binding = bind_delta(place, key_id, bound_version);
-	how = how_of(place, key_id, PART_DELTA, nonce, &binding);
-	return open_part(a, place, PART_DELTA, &how, sealed, ret_text);
+	how = how_of(place, key_id, PART_DELTA, nonce, span_of(binding.bytes, binding.len));
+	return open_part(a, place, KEY_USE_PART, &how, sealed, ret_text);
 }
 
 bool record_delta_of(const struct record *r, uint64_t version, span *ret)
@@ -262,69 +322,74 @@ static enum record_result merge(arena *a, const span *texts, size_t count, const
 	return RECORD_UNREADABLE;
 }
 
-enum record_result record_open_attributes(arena *a, const struct record_place *place, const struct record *r,
-					  span change, const struct session_attribute **ret, size_t *ret_count)
+enum record_result record_open(arena *a, const struct record_place *place, const struct record *r, span change,
+			       struct record_content *ret)
 {
 	struct reader deltas = reader_over(r->deltas);
 	span texts[1 + DELTAS_READ_MAX + 1];
 	enum record_result result;
+	span metadata;
 	size_t count = 1;
 
 	if (r->header.delta_count > DELTAS_READ_MAX)
 		return RECORD_UNREADABLE;
-	result = open_base(a, place, r, PART_DATA, &texts[0]);
+	result = open_base(a, place, r, &metadata, &texts[0]);
 	for (size_t i = 0; i < r->header.delta_count && result == RECORD_OK; i++)
 		result = open_delta(a, place, r, i, &deltas, &texts[count++]);
 	if (result != RECORD_OK)
 		return result;
-	if (reader_left(&deltas) > 0)
+	if (reader_left(&deltas) > 0 || !metadata_read(metadata, &ret->metadata))
 		return RECORD_UNREADABLE;
 	if (change.len > 0)
 		texts[count++] = change;
-	return merge(a, texts, count, ret, ret_count);
+	return merge(a, texts, count, &ret->attributes, &ret->attribute_count);
 }
 
-/* Metadata and data behind the header. */
-static void put_parts(struct writer *w, const struct record_place *place, uint16_t key_id, span fixed, span nonce,
-		      span metadata, span data)
+/* Metadata and data behind the header. False: the arena is full. */
+static bool put_parts(arena *a, struct writer *w, const struct record_place *place, const struct record *r)
 {
-	struct binding binding = bind_base(PART_METADATA, place->key, fixed);
-	struct part_seal how = how_of(place, key_id, PART_METADATA, nonce, &binding);
+	const uint16_t key_id = r->header.key_id;
+	const uint8_t *start = w->at;
+	struct binding binding = bind_metadata(place->key, r->fixed);
+	struct part_seal how = how_of(place, key_id, PART_METADATA, r->nonce, span_of(binding.bytes, binding.len));
+	span data_binding;
 
-	put_part(w, place, &how, metadata);
-	binding = bind_base(PART_DATA, place->key, fixed);
-	how = how_of(place, key_id, PART_DATA, nonce, &binding);
-	put_part(w, place, &how, data);
+	put_part(w, place, &how, r->metadata);
+	if (!bind_data(a, place->key, r->fixed, span_of(start, (size_t)(w->at - start)), &data_binding))
+		return false;
+	how = how_of(place, key_id, PART_DATA, r->nonce, data_binding);
+	put_part(w, place, &how, r->data);
+	return true;
 }
 
 bool record_write(arena *a, const struct record_place *place, const struct record_header *header, span metadata_text,
 		  span data_text, span *ret)
 {
-	struct record_header h = *header;
+	struct record r = {.header = *header}; /* its parts as they are before they are sealed */
+	struct record_header *h = &r.header;
 	struct writer w;
-	span metadata;
-	span nonce;
-	span data;
 	uint8_t *out;
 	size_t len;
 
-	h.key_id = keyring_first_id(place->keys);
-	h.base_version = h.version;
-	if (!pack_text(place->compressor, a, metadata_text, &metadata) ||
-	    !pack_text(place->compressor, a, data_text, &data))
+	h->key_id = keyring_first_id(place->keys);
+	h->base_version = h->version;
+	if (!pack_text(place->compressor, a, metadata_text, &r.metadata) ||
+	    !pack_text(place->compressor, a, data_text, &r.data))
 		return false;
-	len = RECORD_HEADER_BYTES + metadata.len + data.len + 2UL * PART_TAG_BYTES;
+	len = RECORD_HEADER_BYTES + r.metadata.len + r.data.len + 2UL * PART_TAG_BYTES;
 	out = arena_alloc(a, len);
 	if (out == NULL)
 		return false;
 	w = writer_over(out, len);
-	put_fixed(&w, &h, metadata.len + PART_TAG_BYTES, data.len + PART_TAG_BYTES);
+	put_fixed(&w, h, r.metadata.len + PART_TAG_BYTES, r.data.len + PART_TAG_BYTES);
 	assert((size_t)(w.at - out) == FIXED_BYTES);
-	nonce = put_nonce(&w);
+	r.fixed = span_of(out, FIXED_BYTES);
+	r.nonce = put_nonce(&w);
 	put_number(&w, 0, 1);
-	put_number(&w, h.attributes_bound, 2);
-	put_number(&w, h.text_bound, 2);
-	put_parts(&w, place, h.key_id, span_of(out, FIXED_BYTES), nonce, metadata, data);
+	put_number(&w, h->attributes_bound, 2);
+	put_number(&w, h->text_bound, 2);
+	if (!put_parts(a, &w, place, &r))
+		return false;
 	*ret = span_of(out, len);
 	return true;
 }
@@ -349,7 +414,7 @@ bool delta_write(arena *a, const struct record_place *place, uint64_t bound_vers
 	put_number(&w, packed.len + PART_TAG_BYTES, 2);
 	put_number(&w, key_id, 2);
 	put_number(&w, bound_version, 5);
-	how = how_of(place, key_id, PART_DELTA, put_nonce(&w), &binding);
+	how = how_of(place, key_id, PART_DELTA, put_nonce(&w), span_of(binding.bytes, binding.len));
 	put_part(&w, place, &how, packed);
 	*ret = span_of(out, len);
 	return true;

@@ -19,8 +19,8 @@
  * A tombstone: 0 format u8 = 2 | 1 reason u8 | 2 at_ms u64.
  *
  * Sealed parts hold one byte, 0 for plain or the number of zstd's dictionary, and the text (session/attributes.h). Metadata opens under the
- * service's key; data and deltas need the session id as well. All are bound to the Redis key and to their place. Metadata
- * and data share the nonce: their keys have nothing in common (crypto/seal.h). */
+ * service's key; data and deltas need the session id as well. All are bound to the Redis key and to their place, data
+ * to the sealed metadata too. Metadata and data share the nonce: their keys have nothing in common (crypto/part.h). */
 
 #include "session/attributes.h"
 
@@ -82,12 +82,19 @@ enum record_result record_split(span value, struct record *ret) MUST_CHECK;
 /* The same for a value that was cut off after the metadata: data and deltas are empty. */
 enum record_result record_split_head(span value, struct record *ret) MUST_CHECK;
 
+/* By the service's key alone. */
 enum record_result record_open_metadata(arena *a, const struct record_place *place, const struct record *r,
 					struct metadata *ret) MUST_CHECK;
-/* Data with all deltas applied, and then with `change`, a text of changes (empty: none). */
-enum record_result record_open_attributes(arena *a, const struct record_place *place, const struct record *r,
-					  span change, const struct session_attribute **ret,
-					  size_t *ret_count) MUST_CHECK;
+
+struct record_content {
+	struct metadata metadata;
+	const struct session_attribute *attributes;
+	size_t attribute_count;
+};
+
+/* All of it: data with all deltas applied, and then with `change`, a text of changes (empty: none). */
+enum record_result record_open(arena *a, const struct record_place *place, const struct record *r, span change,
+			       struct record_content *ret) MUST_CHECK;
 
 /* The delta, whole, that made this version. False: the record was written anew since, or has not come to it. */
 bool record_delta_of(const struct record *r, uint64_t version, span *ret) MUST_CHECK;

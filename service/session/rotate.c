@@ -14,7 +14,7 @@
 
 #include "base/metrics.h"
 #include "crypto/codec.h"
-#include "crypto/seal.h"
+#include "crypto/part.h"
 #include "session/fingerprint.h"
 #include "session/lineage.h"
 #include "session/redo.h"
@@ -143,10 +143,9 @@ static enum status_code make_forward(const struct plan_env *env, struct session_
 }
 
 /* Record, forward and info, of the old record. */
-static enum status_code make_successor(const struct plan_env *env, const struct record *r, const struct metadata *old,
-				       const struct session_attribute *attributes, size_t count,
-				       struct session_state *s, const struct session_state *successor,
-				       struct status *st)
+static enum status_code make_successor(const struct plan_env *env, const struct record *r,
+				       const struct record_content *old, struct session_state *s,
+				       const struct session_state *successor, struct status *st)
 {
 	const struct record_place place = place_of(env, successor);
 	const struct info_times times = {
@@ -156,19 +155,19 @@ static enum status_code make_successor(const struct plan_env *env, const struct 
 	};
 	struct session_info *info = arena_alloc(env->arena, sizeof(*info));
 	struct record_header header = r->header;
-	struct metadata metadata = *old;
+	struct record_content content = *old;
 	enum status_code code;
 
 	if (info == NULL)
 		return no_memory(st);
 	header.issued_ms = env->now_ms;
 	if (s->rotate.req->has_authentication)
-		metadata.authentication = dated(&s->rotate.req->authentication, env->now_ms);
-	code = write_record(env, &place, &header, &metadata, attributes, count, &s->rotate.record, st);
+		content.metadata.authentication = dated(&s->rotate.req->authentication, env->now_ms);
+	code = write_record(env, &place, &header, &content, &s->rotate.record, st);
 	if (code == STATUS_OK)
-		code = make_forward(env, s, &r->header, &old->authentication, &successor->handle, st);
+		code = make_forward(env, s, &r->header, &old->metadata.authentication, &successor->handle, st);
 	if (code == STATUS_OK)
-		info_fill(env, &successor->handle, &header, &metadata, &times, info);
+		info_fill(env, &successor->handle, &header, &content.metadata, &times, info);
 	s->rotate.info = info;
 	return code;
 }
@@ -223,16 +222,12 @@ static enum status_code rotate(const struct plan_env *env, span value, const str
 	struct session_state *s = plan->session;
 	const struct record_place place = place_of(env, s);
 	struct session_state *successor = state_new(env);
-	const struct session_attribute *attributes;
-	struct metadata metadata;
+	struct record_content content;
 	enum record_result result;
 	enum status_code code;
-	size_t count;
 	span seal_end;
 
-	result = record_open_metadata(env->arena, &place, r, &metadata);
-	if (result == RECORD_OK)
-		result = record_open_attributes(env->arena, &place, r, SPAN_EMPTY, &attributes, &count);
+	result = record_open(env->arena, &place, r, SPAN_EMPTY, &content);
 	if (result != RECORD_OK && result != RECORD_NO_MEMORY) {
 		*ret = outcome_closed(result);
 		return STATUS_OK;
@@ -241,7 +236,7 @@ static enum status_code rotate(const struct plan_env *env, span value, const str
 	if (result == RECORD_NO_MEMORY || successor == NULL || !state_become(env, &s->rotate.successor, successor) ||
 	    !arena_copy(env->arena, span_of(value.ptr + value.len - SEAL_END_BYTES, SEAL_END_BYTES), &seal_end))
 		return no_memory(st);
-	code = make_successor(env, r, &metadata, attributes, count, s, successor, st);
+	code = make_successor(env, r, &content, s, successor, st);
 	if (code != STATUS_OK)
 		return code;
 	*ret = outcome_valid();

@@ -216,16 +216,18 @@ struct session_outcome outcome_of_value(span value, struct record *ret_record)
 }
 
 enum status_code write_record(const struct plan_env *env, const struct record_place *place,
-			      struct record_header *header, const struct metadata *metadata,
-			      const struct session_attribute *attributes, size_t count, span *ret, struct status *st)
+			      struct record_header *header, const struct record_content *content, span *ret,
+			      struct status *st)
 {
+	const struct session_attribute *attributes = content->attributes;
+	const size_t count = content->attribute_count;
 	span metadata_text;
 	span data_text;
 	span record;
 
 	header->attributes_bound = (uint16_t)count;
 	header->text_bound = (uint16_t)attributes_text_bytes(attributes, count, NULL, 0);
-	if (!metadata_print(env->arena, metadata, &metadata_text) ||
+	if (!metadata_print(env->arena, &content->metadata, &metadata_text) ||
 	    !attributes_print(env->arena, attributes, count, NULL, 0, &data_text) ||
 	    !record_write(env->arena, place, header, metadata_text, data_text, &record))
 		return no_memory(st);

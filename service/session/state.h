@@ -177,10 +177,9 @@ struct session_outcome outcome_closed(enum record_result result);
 /* What a value says: VALID, with the record taken apart; INVALID by a tombstone; or UNKNOWN. */
 struct session_outcome outcome_of_value(span value, struct record *ret_record);
 
-/* Seals metadata and attributes as a record of this header, whose bounds are set here. RESOURCE_EXHAUSTED: too large. */
+/* Seals the content as a record of this header, whose bounds are set here. RESOURCE_EXHAUSTED: too large. */
 enum status_code write_record(const struct plan_env *env, const struct record_place *place,
-			      struct record_header *header, const struct metadata *metadata,
-			      const struct session_attribute *attributes, size_t count, span *ret,
+			      struct record_header *header, const struct record_content *content, span *ret,
 			      struct status *st) MUST_CHECK;
 
 struct info_times {

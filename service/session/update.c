@@ -291,21 +291,17 @@ static enum status_code compact(const struct plan_env *env, struct session_state
 				struct session_outcome *ret_outcome, struct status *st)
 {
 	const struct record_place place = place_of(env, s);
-	const struct session_attribute *attributes;
 	struct record_header header;
-	struct metadata metadata;
+	struct record_content content;
 	struct record record;
 	enum record_result result;
 	enum status_code code;
-	size_t count;
 	span next = SPAN_EMPTY;
 
 	*ret_outcome = outcome_of_value(value, &record);
 	if (ret_outcome->verdict != VERDICT_VALID)
 		return STATUS_OK;
-	result = record_open_metadata(env->arena, &place, &record, &metadata);
-	if (result == RECORD_OK)
-		result = record_open_attributes(env->arena, &place, &record, s->update.change, &attributes, &count);
+	result = record_open(env->arena, &place, &record, s->update.change, &content);
 	if (result == RECORD_NO_MEMORY)
 		return no_memory(st);
 	if (result != RECORD_OK) {
@@ -315,9 +311,9 @@ static enum status_code compact(const struct plan_env *env, struct session_state
 	s->update.is_resealing = record.header.key_id < keyring_first_id(env->keys);
 	header = record.header;
 	header.version++;
-	code = check_merged(attributes, count, st);
+	code = check_merged(content.attributes, content.attribute_count, st);
 	if (code == STATUS_OK)
-		code = write_record(env, &place, &header, &metadata, attributes, count, &next, st);
+		code = write_record(env, &place, &header, &content, &next, st);
 	return code == STATUS_OK ? plan_replace(env, s, record.header.version, next, plan, st) : code;
 }
 

@@ -129,26 +129,23 @@ static void update(struct shelf *s, struct good *g, size_t number)
 static void rewrite(struct shelf *s, struct good *g)
 {
 	const struct record_place place = shelf_place(s, g);
-	const struct session_attribute *attributes;
 	struct sealed_base *base = &g->bases[g->base_count++];
-	struct metadata metadata;
+	struct record_content content;
 	struct record record;
 	span metadata_text;
 	span data_text;
-	size_t count;
 
 	must(record_split(g->values[g->value_count - 1], &record) == RECORD_OK, "split");
-	must(record_open_metadata(s->arena, &place, &record, &metadata) == RECORD_OK &&
-		 record_open_attributes(s->arena, &place, &record, SPAN_EMPTY, &attributes, &count) == RECORD_OK,
-	     "open");
+	must(record_open(s->arena, &place, &record, SPAN_EMPTY, &content) == RECORD_OK, "open");
 	record.header.version++;
-	must(count <= SHELF_ATTRIBUTES && metadata_print(s->arena, &metadata, &metadata_text) &&
-		 attributes_print(s->arena, attributes, count, NULL, 0, &data_text) &&
+	must(content.attribute_count <= SHELF_ATTRIBUTES &&
+		 metadata_print(s->arena, &content.metadata, &metadata_text) &&
+		 attributes_print(s->arena, content.attributes, content.attribute_count, NULL, 0, &data_text) &&
 		 record_write(s->arena, &place, &record.header, metadata_text, data_text, &base->bytes),
 	     "rewrite");
-	base->count = count;
-	for (size_t i = 0; i < count; i++)
-		base->attributes[i] = (struct change){attributes[i].key, attributes[i].value};
+	base->count = content.attribute_count;
+	for (size_t i = 0; i < content.attribute_count; i++)
+		base->attributes[i] = (struct change){content.attributes[i].key, content.attributes[i].value};
 	g->values[g->value_count++] = base->bytes;
 }
 

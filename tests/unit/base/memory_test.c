@@ -119,6 +119,89 @@ static void a_reset_arena_is_as_new(void **state)
 	arena_free(&a);
 }
 
+static void the_end_can_be_written_first(void **state)
+{
+	arena *a = arena_new(1024, 8192);
+	uint8_t *front = arena_alloc(a, 100);
+	uint8_t *rest;
+	uint8_t *p;
+	size_t room;
+
+	(void)state;
+	memset(front, 1, 100);
+	rest = arena_rest(a, &room);
+	assert_in_range(room, 900, 1024);
+	memset(rest + room - 33, 2, 33);
+	arena_keep_end(a, 33);
+	assert_in_range(arena_used(a), 133, 180);
+	assert_int_equal((uintptr_t)(rest + room - 48) % alignof(max_align_t), 0);
+	/* What comes between, and what needs a block of its own, touches neither. */
+	while ((p = arena_alloc(a, 64)) != NULL) {
+		for (size_t i = 0; i < 64; i++)
+			assert_int_equal(p[i], 0);
+		memset(p, 3, 64);
+	}
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(front[i], 1);
+	for (size_t i = 0; i < 33; i++)
+		assert_int_equal(rest[room - 33 + i], 2);
+	arena_reset(a);
+	assert_int_equal(arena_used(a), 0);
+	rest = arena_rest(a, &room);
+	for (size_t i = 0; i < room; i++)
+		assert_int_equal(rest[i], 0);
+	arena_free(&a);
+}
+
+static void arenas_from_a_pool_begin_zeroed(void **state)
+{
+	block_pool *pool = block_pool_new(2048, 2);
+	arena *all[4];
+	size_t room;
+
+	(void)state;
+	assert_non_null(pool);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 4; i++) {
+			const uint8_t *rest;
+
+			all[i] = arena_new_from(pool, 100, 100000);
+			assert_non_null(all[i]);
+			assert_int_equal(arena_used(all[i]), 0);
+			rest = arena_rest(all[i], &room);
+			assert_in_range(room, 1800, 2048);
+			for (size_t k = 0; k < room; k++)
+				assert_int_equal(rest[k], 0);
+			memset(arena_alloc(all[i], room / 2), 0xff, room / 2);
+			memset(arena_rest(all[i], &room) + room - 40, 0xff, 40);
+			arena_keep_end(all[i], 40);
+			memset(arena_alloc(all[i], 3000), 0xff, 3000);
+		}
+		for (size_t i = 0; i < 4; i++)
+			arena_free(&all[i]);
+	}
+	block_pool_free(&pool);
+	assert_null(pool);
+	block_pool_free(&pool);
+}
+
+static void what_fits_no_block_of_the_pool_gets_its_own(void **state)
+{
+	block_pool *pool = block_pool_new(1024, 2);
+	arena *large = arena_new_from(pool, 4000, 8000);
+	arena *narrow = arena_new_from(pool, 100, 200);
+	size_t room;
+
+	(void)state;
+	(void)arena_rest(large, &room);
+	assert_true(room >= 4000);
+	assert_null(arena_alloc(narrow, 201));
+	assert_non_null(arena_alloc(narrow, 100));
+	arena_free(&large);
+	arena_free(&narrow);
+	block_pool_free(&pool);
+}
+
 static void spans(void **state)
 {
 	(void)state;
@@ -173,6 +256,9 @@ int main(void)
 	    cmocka_unit_test(arrays_do_not_overflow),
 	    cmocka_unit_test(copies_and_texts),
 	    cmocka_unit_test(a_reset_arena_is_as_new),
+	    cmocka_unit_test(the_end_can_be_written_first),
+	    cmocka_unit_test(arenas_from_a_pool_begin_zeroed),
+	    cmocka_unit_test(what_fits_no_block_of_the_pool_gets_its_own),
 	    cmocka_unit_test(spans),
 	    cmocka_unit_test(statuses),
 	    cmocka_unit_test(clocks_run),

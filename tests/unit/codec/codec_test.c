@@ -201,6 +201,27 @@ static void assert_packs_to(const ProtobufCMessage *m, const uint8_t *expected, 
 	free(bytes);
 }
 
+/* In a buffer of its own, so that what is written in front of it is seen. */
+static void assert_packs_at_the_end_of(size_t room, const ProtobufCMessage *m, const uint8_t *expected, size_t len)
+{
+	uint8_t *bytes = calloc(1, room + 1);
+	const uint8_t *start;
+
+	assert_non_null(bytes);
+	bytes[room] = 0xa5;
+	start = codec_pack_end(m, bytes, room);
+	assert_int_equal(bytes[room], 0xa5);
+	if (room < len) {
+		assert_null(start);
+	} else {
+		assert_ptr_equal(start, bytes + room - len);
+		assert_memory_equal(start, expected, len);
+		for (size_t i = 0; i < room - len; i++)
+			assert_int_equal(bytes[i], 0);
+	}
+	free(bytes);
+}
+
 static void all_types_are_served(void **state)
 {
 	const struct stage *s = *state;
@@ -226,6 +247,9 @@ static void messages_pack_as_by_protobuf_c_and_come_back(void **state)
 		m = any_message(s, s->types[i % s->type_count]);
 		bytes = pack_by_other(m, &len);
 		assert_packs_to(m, bytes, len);
+		assert_packs_at_the_end_of(len, m, bytes, len);
+		assert_packs_at_the_end_of(len + (size_t)rand() % 100, m, bytes, len);
+		assert_packs_at_the_end_of((size_t)rand() % (len + 1), m, bytes, len);
 		back = codec_unpack(&r, m->descriptor, bytes, len);
 		assert_non_null(back);
 		assert_packs_to(back, bytes, len);

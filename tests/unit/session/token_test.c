@@ -16,7 +16,7 @@
 /* Made by an independent implementation, for keyring WORLD_KEYRING, user "ann" and id bytes 64..95. */
 #define GOLDEN_TOKEN                                                                                                   \
 	"lks1_AQABAGkkgQAAAKjAAAAHCCSBAG1lynqDKpcFQEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl_pbT7wJnp8K8LeW2zJrHWP"
-#define GOLDEN_HANDLE "bWXKeoMqlwU.9pzRsWkwg-Os0p5e"
+#define GOLDEN_HANDLE "bWXKeoMqlwU.WxVCE9eUoxbe_wDY"
 
 static int start(void **state)
 {
@@ -261,10 +261,10 @@ static void handles_have_one_spelling(void **state)
 	static const char *const bad[] = {
 	    "",
 	    "bWXKeoMqlwU.9pzRsWkwg-Os0p5",
-	    "bWXKeoMqlwU.9pzRsWkwg-Os0p5ee",
-	    "bWXKeoMqlwV.9pzRsWkwg-Os0p5e",
-	    "bWXKeoMql.U.9pzRsWkwg-Os0p5e",
-	    "bWXKeoMqlwU:9pzRsWkwg-Os0p5e",
+	    "bWXKeoMqlwU.WxVCE9eUoxbe_wDYe",
+	    "bWXKeoMqlwV.WxVCE9eUoxbe_wDY",
+	    "bWXKeoMql.U.WxVCE9eUoxbe_wDY",
+	    "bWXKeoMqlwU:WxVCE9eUoxbe_wDY",
 	    "bWXKeoMqlwU.9pzRsWkwg+Os0p5e",
 	    "bWXKeoMqlwU.9pzRsWkwg-Os0p }",
 	};
@@ -273,7 +273,7 @@ static void handles_have_one_spelling(void **state)
 	(void)state;
 	assert_true(handle_parse(SPAN_LIT(GOLDEN_HANDLE), &h));
 	assert_memory_equal(h.tag, "bWXKeoMqlwU", USER_TAG_CHARS);
-	assert_memory_equal(h.name, "9pzRsWkwg-Os0p5e", NAME_CHARS);
+	assert_memory_equal(h.name, "WxVCE9eUoxbe_wDY", NAME_CHARS);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(handle_parse(span_str(bad[i]), &h));
 }
@@ -287,7 +287,7 @@ static void keys_share_a_slot(void **state)
 	world_fresh(w);
 	assert_true(handle_parse(SPAN_LIT(GOLDEN_HANDLE), &h));
 	assert_true(key_of_session(w->env.arena, &h, &key));
-	assert_true(span_eq(key, SPAN_LIT("lk1:s:{bWXKeoMqlwU}:9pzRsWkwg-Os0p5e")));
+	assert_true(span_eq(key, SPAN_LIT("lk1:s:{bWXKeoMqlwU}:WxVCE9eUoxbe_wDY")));
 	assert_true(key_of_index(w->env.arena, &h, &key));
 	assert_true(span_eq(key, SPAN_LIT("lk1:u:{bWXKeoMqlwU}")));
 	assert_true(key_prefix(w->env.arena, &h, &key));
