@@ -3,7 +3,6 @@
 
 #include "mutate.h"
 
-#include "base/bytes.h"
 #include "session/record.h"
 
 /* Where the header's fields are and how long: record.h. */
@@ -39,11 +38,14 @@ static void put(struct mutant *m, span bytes)
 	m->len += len;
 }
 
+/* Of a longer field, the nonce, its last eight bytes. */
 static uint64_t number_at(const uint8_t *bytes, size_t at, size_t len)
 {
-	struct reader r = reader_over(span_of(bytes + at, len));
+	uint64_t n = 0;
 
-	return take_number(&r, len);
+	for (size_t i = 0; i < len; i++)
+		n = n << 8 | bytes[at + i];
+	return n;
 }
 
 static void set_number(uint8_t *bytes, size_t at, size_t len, uint64_t n)
