@@ -52,7 +52,7 @@ int verb_auth_lookup(const struct line *line, lk_client *client)
 	request.lease_ms = line->lease_ms;
 	request.no_lease = line->no_lease;
 	if (lk_auth_lookup(client, &request, &answer, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	status = print_answer(answer);
 	lk_auth_answer_free(&answer);
 	return status;
@@ -95,7 +95,7 @@ int verb_auth_fill(const struct line *line, lk_client *client)
 	if (lk_auth_fill(client, &request, &stored, &expires_at_ms, &error) == LK_OK)
 		status = print_filled(line, stored, expires_at_ms);
 	else
-		status = report(line, &error);
+		status = report_failure(line, &error);
 	secret_forget(&lease);
 	return status;
 }
@@ -115,7 +115,7 @@ int verb_auth_forget(const struct line *line, lk_client *client)
 	if (line->arg_count == 2 && request.key.len == 0)
 		return usage_error("the KEY must not be empty");
 	if (lk_auth_forget(client, &request, &forgotten, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		return say_done(json_print(json_pack("{s:b}", "forgotten", forgotten)));
 	return say_done(puts(forgotten ? "forgotten" : "there was no answer") != EOF);

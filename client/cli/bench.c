@@ -183,7 +183,7 @@ static int print_result(const struct line *line, struct bench_load *load, const 
 	if (r == NULL) {
 		const struct lk_error error = {.code = LK_E_NO_MEMORY, .message = "out of memory"};
 
-		return report(line, &error);
+		return report_failure(line, &error);
 	}
 	status = say_done(line->json ? print_json(line, r, after) : print_text(line, r));
 	if (status == EXIT_DONE && after->failure.code != LK_OK) {
@@ -211,7 +211,7 @@ static void clean(struct bench_load *load, struct aftermath *after)
 static int fail_prepare(const struct line *line, const struct lk_error *failure)
 {
 	if (failure->code != LK_OK)
-		return report(line, failure);
+		return report_failure(line, failure);
 	(void)fputs("latchkey: interrupted before anything was measured\n", stderr);
 	return EXIT_UNKNOWN;
 }
@@ -252,7 +252,7 @@ static int try_server(const struct line *line, lk_client *client)
 	enum lk_serving serving;
 
 	if (lk_health(client, NULL, &serving, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	return EXIT_DONE;
 }
 

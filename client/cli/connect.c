@@ -78,7 +78,7 @@ static int open_client(const struct line *line, const struct lk_options *more, c
 	options.tls_server_name = line->server_name;
 	err = lk_client_open(&options, ret_client, &error);
 	free(servers);
-	return err == LK_OK ? EXIT_DONE : report(line, &error);
+	return err == LK_OK ? EXIT_DONE : report_failure(line, &error);
 }
 
 int connect_open(const struct line *line, const struct lk_options *options, lk_client **ret_client)

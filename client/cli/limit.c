@@ -45,7 +45,7 @@ int verb_limit_check(const struct line *line, lk_client *client)
 	request.cost = line->cost;
 	request.peek = line->peek;
 	if (lk_limit_check(client, &request, &state, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	return print_state(line, &state);
 }
 
@@ -58,7 +58,7 @@ int verb_limit_reset(const struct line *line, lk_client *client)
 	request.name = lk_text(line->args[0]);
 	request.algorithm = line->algorithm;
 	if (lk_limit_reset(client, &request, &existed, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		return say_done(json_print(json_pack("{s:b}", "existed", existed)));
 	return say_done(puts(existed ? "reset" : "nothing was taken") != EOF);

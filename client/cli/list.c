@@ -138,7 +138,7 @@ int verb_session_list(const struct line *line, lk_client *client)
 	int status;
 
 	if (fetch(client, line->args[0], &listing, &error) != LK_OK) {
-		status = report(line, &error);
+		status = report_failure(line, &error);
 		goto out;
 	}
 	if (line->json)

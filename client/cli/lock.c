@@ -45,7 +45,7 @@ int verb_lock_acquire(const struct line *line, lk_client *client)
 	request.ttl_ms = line->ttl_ms;
 	request.lock_wait_ms = line->wait_ms;
 	if (lk_lock_acquire(client, &request, &state, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (!state.held)
 		return not_held(line, &state, "another has the lock");
 	(void)secret_text(lk_lock_owner(&state), owner);
@@ -85,7 +85,7 @@ int verb_lock_extend(const struct line *line, lk_client *client)
 	if (lk_lock_extend(client, &request, &state, &error) == LK_OK)
 		status = print_extended(line, &state);
 	else
-		status = report(line, &error);
+		status = report_failure(line, &error);
 	secret_forget(&owner);
 	return status;
 }
@@ -103,7 +103,7 @@ int verb_lock_release(const struct line *line, lk_client *client)
 	request.name = lk_text(line->args[0]);
 	request.owner = secret_bytes(&owner);
 	if (lk_lock_release(client, &request, &released, &error) != LK_OK)
-		status = report(line, &error);
+		status = report_failure(line, &error);
 	else if (line->json)
 		status = say_done(json_print(json_pack("{s:b}", "released", released)));
 	else

@@ -63,7 +63,7 @@ int verb_policy(const struct line *line, lk_client *client)
 
 	request.session_class = line->session_class;
 	if (lk_server_policy(client, &request, &policy, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		written = json_print(json_of_policy(policy));
 	else
@@ -126,7 +126,7 @@ int verb_keys(const struct line *line, lk_client *client)
 	lk_keys *keys;
 
 	if (lk_server_keys(client, NULL, &keys, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		written = json_print(json_of_keys(keys));
 	else

@@ -53,7 +53,7 @@ static int set_all(const struct line *line, lk_client *client, const struct lk_p
 	request.expect_none = line->expect_none;
 	request.tier = line->tier;
 	if (lk_profile_put(client, &request, &version, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	return print_version(line, version);
 }
 
@@ -74,7 +74,7 @@ static int update(const struct line *line, lk_client *client, const struct lk_pr
 	uint64_t version;
 
 	if (lk_profile_update(client, request, &version, NULL, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	return print_version(line, version);
 }
 
@@ -167,7 +167,7 @@ int verb_profile_incr(const struct line *line, lk_client *client)
 		if (!take_increment(line->args[1 + i], &increments[i]))
 			return usage_error("\"%s\" is not a counter of the form K or K=N", line->args[1 + i]);
 	if (lk_profile_update(client, &request, &version, &counters, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		written = json_print(
 		    json_pack("{s:I, s:o}", "version", (json_int_t)version, "counters", json_of_fields(counters)));
@@ -208,7 +208,7 @@ int verb_profile_get(const struct line *line, lk_client *client)
 	for (size_t i = 0; i < request.field_count; i++)
 		names[i] = lk_text(line->args[1 + i]);
 	if (lk_profile_get(client, &request, &profile, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	status = print_profile(profile);
 	lk_profile_free(&profile);
 	return status;
@@ -223,7 +223,7 @@ int verb_profile_delete(const struct line *line, lk_client *client)
 	request.user = lk_text(line->args[0]);
 	request.expected_version = line->expected_version;
 	if (lk_profile_delete(client, &request, &deleted, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		return say_done(json_print(json_pack("{s:b}", "deleted", deleted)));
 	return say_done(puts(deleted ? "deleted" : "there was none") != EOF);
@@ -321,7 +321,7 @@ int verb_profile_changes(const struct line *line, lk_client *client)
 	request.redeliver_ms = line->redeliver_ms;
 	request.deliveries_max = line->deliveries_max;
 	if (lk_profile_changes(client, &request, &changes, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	return print_changes(line, changes);
 }
 
@@ -336,7 +336,7 @@ int verb_profile_dead(const struct line *line, lk_client *client)
 	request.group = line->args[0];
 	request.after = lk_text(line->after);
 	if (lk_profile_dead(client, &request, &changes, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	return print_changes(line, changes);
 }
 
@@ -353,7 +353,7 @@ int verb_profile_ack(const struct line *line, lk_client *client)
 	for (size_t i = 0; i < request.id_count; i++)
 		ids[i] = lk_text(line->args[1 + i]);
 	if (lk_profile_ack(client, &request, &acknowledged, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		return say_done(json_print(json_pack("{s:I}", "acknowledged", (json_int_t)acknowledged)));
 	return say_done(printf("acknowledged %" PRIu32 "\n", acknowledged) > 0);

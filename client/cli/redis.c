@@ -241,7 +241,7 @@ int verb_redis(const struct line *line, lk_client *client)
 	int ret;
 
 	if (lk_server_redis(client, NULL, &status, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		written = json_print(json_of_status(status));
 	else

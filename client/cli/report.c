@@ -53,7 +53,7 @@ int report_status(const struct lk_error *error)
 	return (size_t)error->code < known ? (int)statuses[error->code] : EXIT_UNKNOWN;
 }
 
-int report(const struct line *line, const struct lk_error *error)
+int report_failure(const struct line *line, const struct lk_error *error)
 {
 	if (line->json) {
 		json_t *object = json_object();

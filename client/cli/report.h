@@ -17,7 +17,7 @@ void report_sentence(const struct lk_error *error);
 int report_status(const struct lk_error *error);
 
 /* The sentence of a failure on stderr; with --json also an object on stdout. Returns the exit status for it. */
-int report(const struct line *line, const struct lk_error *error);
+int report_failure(const struct line *line, const struct lk_error *error);
 
 /* The end of a verb that printed its result: a result that nobody gets is no success. `written`: what was printed so
  * far could be. */

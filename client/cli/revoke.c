@@ -27,7 +27,7 @@ int verb_session_revoke(const struct line *line, lk_client *client)
 		request.token = lk_text(word);
 	request.reason = line->reason;
 	if (lk_session_revoke(client, &request, &was_alive, &error) != LK_OK)
-		status = report(line, &error);
+		status = report_failure(line, &error);
 	else if (line->json)
 		status = say_done(json_print(json_pack("{s:b, s:b}", "was_alive", was_alive, "pending", pending)));
 	else if (pending)
@@ -58,7 +58,7 @@ int verb_session_revoke_user(const struct line *line, lk_client *client)
 	request.session_class = line->session_class;
 	request.reason = line->reason;
 	if (lk_session_revoke_user(client, &request, &revoked, &error) != LK_OK)
-		status = report(line, &error);
+		status = report_failure(line, &error);
 	else if (line->json)
 		status = say_done(json_print(json_pack("{s:I}", "revoked", (json_int_t)revoked)));
 	else
@@ -78,7 +78,7 @@ int verb_session_revoke_realm(const struct line *line, lk_client *client)
 	request.realm = line->realm != NULL ? line->realm : "default";
 	request.not_before_ms = line->before_ms;
 	if (lk_session_revoke_realm(client, &request, &not_before_ms, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		return say_done(json_print(
 		    json_pack("{s:s, s:o}", "realm", request.realm, "not_before", json_of_time(not_before_ms))));
@@ -113,7 +113,7 @@ int verb_session_verify(const struct line *line, lk_client *client)
 	if (lk_session_verify(client, &request, &found, &error) == LK_OK)
 		status = print_verified(&found, line->json);
 	else
-		status = report(line, &error);
+		status = report_failure(line, &error);
 	free_tokens(&tokens);
 	return status;
 }

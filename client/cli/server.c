@@ -41,7 +41,7 @@ int verb_info(const struct line *line, lk_client *client)
 	lk_info *info;
 
 	if (lk_server_info(client, NULL, &info, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		written = json_print(json_of_info(info));
 	else
@@ -58,7 +58,7 @@ int verb_health(const struct line *line, lk_client *client)
 	int status;
 
 	if (lk_health(client, NULL, &serving, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		written = json_print(json_pack("{s:s}", "status", lk_serving_name(serving)));
 	else
@@ -84,7 +84,7 @@ int verb_stats(const struct line *line, lk_client *client)
 	lk_stats *stats;
 
 	if (lk_server_stats(client, NULL, &stats, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		written = json_print(json_of_stats(stats));
 	for (size_t i = 0; !line->json && i < lk_stats_count(stats); i++)

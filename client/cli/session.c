@@ -55,7 +55,7 @@ static int create(const struct line *line, lk_client *client, const char *user, 
 	request.amr = line->amr;
 	request.amr_count = line->amr_count;
 	if (lk_session_create(client, &request, &session, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	status = say_done(print_created(session, line->json));
 	lk_session_free(&session);
 	return status;
@@ -115,7 +115,7 @@ int verb_session_rotate(const struct line *line, lk_client *client)
 		status = say_done(print_created(session, line->json));
 		lk_session_free(&session);
 	} else {
-		status = report(line, &error);
+		status = report_failure(line, &error);
 	}
 	free_token(&token);
 	return status;
@@ -130,7 +130,7 @@ static int report_unknown(const struct line *line, const struct lk_error *error)
 	json_t *json;
 
 	if (error->code == LK_E_INVALID_ARGUMENT || error->code == LK_E_NOT_FOUND)
-		return report(line, error);
+		return report_failure(line, error);
 	json = json_pack("{s:s}", "verdict", lk_verdict_name(LK_UNKNOWN));
 	report_fields(error, json);
 	(void)say_done(json_print(json));
@@ -273,7 +273,7 @@ int verb_session_update(const struct line *line, lk_client *client)
 	if (lk_session_update(client, &request, &version, &idle_expires_at_ms, &error) == LK_OK)
 		status = print_updated(version, idle_expires_at_ms, renewed, line->json);
 	else
-		status = report(line, &error);
+		status = report_failure(line, &error);
 	lk_session_free(&renewed);
 	free_token(&token);
 	return status;

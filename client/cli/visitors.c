@@ -42,7 +42,7 @@ static int flush(struct recording *r)
 	if (lk_visitors_record(r->client, &request, &changed, &error) != LK_OK) {
 		if (r->recorded > 0)
 			(void)fprintf(stderr, "latchkey: recorded %" PRIu64 ", then failed\n", r->recorded);
-		return report(r->line, &error);
+		return report_failure(r->line, &error);
 	}
 	r->recorded += r->count;
 	r->changed = r->changed || changed;
@@ -125,7 +125,7 @@ int verb_visitors_count(const struct line *line, lk_client *client)
 	request.from_ms = line->from_ms;
 	request.to_ms = line->to_ms;
 	if (lk_visitors_count(client, &request, &count, &buckets, &error) != LK_OK)
-		return report(line, &error);
+		return report_failure(line, &error);
 	if (line->json)
 		return say_done(
 		    json_print(json_pack("{s:I, s:I}", "count", (json_int_t)count, "buckets", (json_int_t)buckets)));

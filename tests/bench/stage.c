@@ -113,8 +113,7 @@ void stage_open(struct stage *s, bool has_tls)
 void stage_close(struct stage *s)
 {
 	lk_client_close(&s->client);
-	latchkeyd_stop(&s->service);
-	latchkeyd_remove(&s->service);
+	latchkeyd_end(&s->service);
 	redis_server_remove(&s->redis);
 	tmpdir_remove(&s->dir);
 }

@@ -67,8 +67,7 @@ static void test_a_frozen_redis(void **state)
 	assert_becomes(readyz_says(&d, 200, "{\"ready\":true,\"degraded\":true}"), BOUND_MS);
 	redis_server_thaw(&redis);
 	assert_becomes(readyz_says(&d, 200, "{\"ready\":true,\"degraded\":false}"), BOUND_MS);
-	latchkeyd_stop(&d);
-	latchkeyd_remove(&d);
+	latchkeyd_end(&d);
 	redis_server_remove(&redis);
 }
 
@@ -98,8 +97,7 @@ static void test_promtool_takes_it(void **state)
 	run_result_free(&r);
 	http_reply_free(&page);
 	raw_close(&caller);
-	latchkeyd_stop(&d);
-	latchkeyd_remove(&d);
+	latchkeyd_end(&d);
 }
 
 static void test_an_address_in_use(void **state)
@@ -125,8 +123,7 @@ static void test_an_address_in_use(void **state)
 	assert_non_null(strstr(r.err, "admin.listen"));
 	run_result_free(&r);
 	tmpdir_remove(&other);
-	latchkeyd_stop(&d);
-	latchkeyd_remove(&d);
+	latchkeyd_end(&d);
 }
 
 int main(void)

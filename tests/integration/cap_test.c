@@ -41,8 +41,7 @@ static int open_scene(void **state)
 static int close_scene(void **state)
 {
 	(void)state;
-	latchkeyd_stop(&second);
-	latchkeyd_remove(&second);
+	latchkeyd_end(&second);
 	scene_close(&scene);
 	return 0;
 }

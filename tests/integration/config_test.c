@@ -275,8 +275,7 @@ static void test_address_in_use(void **state)
 	assert_int_equal(r.status, 1);
 	assert_non_null(strstr(r.err, strrchr(first.url, ':')));
 	run_result_free(&r);
-	latchkeyd_stop(&first);
-	latchkeyd_remove(&first);
+	latchkeyd_end(&first);
 }
 
 int main(void)

@@ -260,8 +260,7 @@ static void test_killed_under_load(void **state)
 	}
 	assert_int_equal(server_counter(&r, RESTARTS), ROUNDS);
 	raw_close(&r);
-	latchkeyd_stop(&d);
-	latchkeyd_remove(&d);
+	latchkeyd_end(&d);
 }
 
 static void test_stops_with_the_service_and_keeps_its_data(void **state)
@@ -290,8 +289,7 @@ static void test_stops_with_the_service_and_keeps_its_data(void **state)
 	session_must_be(&r, token, VALID, NO_REASON);
 	session_must_be(&r, dead, LATCHKEY__V1__VERDICT__INVALID, LATCHKEY__V1__REASON__LOGOUT);
 	raw_close(&r);
-	latchkeyd_stop(&d);
-	latchkeyd_remove(&d);
+	latchkeyd_end(&d);
 }
 
 /* kill -9 of the service itself: its redis-server does not stay behind, and the next start takes the folder over. */
@@ -337,8 +335,7 @@ static void test_folder_in_use(void **state)
 	assert_non_null(strstr(result.err, d.state));
 	run_result_free(&result);
 	assert_true(latchkeyd_is_serving(&d));
-	latchkeyd_stop(&d);
-	latchkeyd_remove(&d);
+	latchkeyd_end(&d);
 }
 
 static void test_folder_of_its_own(void **state)
@@ -359,8 +356,7 @@ static void test_folder_of_its_own(void **state)
 	c = redis_try_connect(socket, NULL);
 	assert_non_null(c);
 	redisFree(c);
-	latchkeyd_stop(&d);
-	latchkeyd_remove(&d);
+	latchkeyd_end(&d);
 }
 
 int main(void)

@@ -47,8 +47,7 @@ static int close_all(void **state)
 	(void)state;
 	for (size_t i = 0; i < CLIENTS; i++)
 		lk_client_close(&clients[i]);
-	latchkeyd_stop(&other);
-	latchkeyd_remove(&other);
+	latchkeyd_end(&other);
 	scene_close(&scene);
 	return 0;
 }

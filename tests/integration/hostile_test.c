@@ -448,8 +448,7 @@ static void test_too_many_connections(void **state)
 	raw_close(&extra);
 	for (size_t i = 1; i < CONNECTIONS_MAX; i++)
 		raw_close(&peers[i]);
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 }
 
 static void one_round_of_malice(unsigned seed)

@@ -263,8 +263,7 @@ static int stop(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		raw_close(&callers[i]);
-		latchkeyd_stop(&services[i]);
-		latchkeyd_remove(&services[i]);
+		latchkeyd_end(&services[i]);
 	}
 	redis_server_remove(&redis);
 	tmpdir_remove(&dir);

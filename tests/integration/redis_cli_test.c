@@ -195,8 +195,7 @@ static void test_cluster(void **state)
 
 	redis_cluster_start(&cluster, 1);
 	assert_becomes(redis_is_at(service.url, CLI_DONE), BOUND_MS);
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 	redis_cluster_close(&cluster);
 }
 
@@ -232,8 +231,7 @@ static void test_sentinels(void **state)
 	for (unsigned i = 0; i < sentinels.sentinel_count; i++)
 		redis_sentinels_kill_sentinel(&sentinels, i);
 	assert_becomes(says_that_no_sentinel_answers(service.url), BOUND_MS);
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 	redis_sentinels_close(&sentinels);
 }
 

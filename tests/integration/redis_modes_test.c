@@ -50,8 +50,7 @@ static void expect_keys_in_database(struct redis_server *redis, const char *url,
 		assert_true(i == database || database_size(redis, i) == 0);
 	assert_false(file_contains(service.log, PASSWORD, strlen(PASSWORD)));
 	raw_close(&r);
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 }
 
 static void test_url_forms(void **state)
@@ -105,8 +104,7 @@ static void test_wrong_password(void **state)
 	assert_becomes(file_contains(service.log, "WRONGPASS", 9), BOUND_MS);
 	assert_false(latchkeyd_is_serving(&service));
 	assert_false(file_contains(service.log, PASSWORD, strlen(PASSWORD)));
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 	redis_server_remove(&redis);
 }
 
@@ -310,8 +308,7 @@ static void test_ipc_listener(void **state)
 	session_create(&r, &(struct session_wish){.user = "ann"}, token);
 	session_must_be(&r, token, VALID, NO_REASON);
 	raw_close(&r);
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 	redis_server_remove(&redis);
 }
 

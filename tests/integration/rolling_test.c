@@ -160,8 +160,7 @@ static void test_two_instances_restarted_in_turn(void **state)
 		load_await(&load, CALLS_BETWEEN);
 	}
 	load_end(&load);
-	latchkeyd_stop(&second);
-	latchkeyd_remove(&second);
+	latchkeyd_end(&second);
 	scene_close(&scene);
 }
 
@@ -249,8 +248,7 @@ static void test_connections_age(void **state)
 	assert_becomes(accepted(&scene) >= before + ++own + REPLACEMENTS, 2 * BOUND_MS);
 	watcher_end(&watcher);
 	load_end(&load);
-	latchkeyd_stop(&second);
-	latchkeyd_remove(&second);
+	latchkeyd_end(&second);
 	scene_close(&scene);
 }
 
@@ -287,8 +285,7 @@ static void secure_open(struct secure *s)
 
 static void secure_close(struct secure *s)
 {
-	latchkeyd_stop(&s->service);
-	latchkeyd_remove(&s->service);
+	latchkeyd_end(&s->service);
 	redis_server_remove(&s->redis);
 	tmpdir_remove(&s->dir);
 }

@@ -44,8 +44,7 @@ static int close_scene(void **state)
 {
 	(void)state;
 	raw_close(&second_caller);
-	latchkeyd_stop(&second);
-	latchkeyd_remove(&second);
+	latchkeyd_end(&second);
 	scene_close(&scene);
 	return 0;
 }

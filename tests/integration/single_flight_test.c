@@ -32,8 +32,7 @@ static int open_all(void **state)
 static int close_all(void **state)
 {
 	(void)state;
-	latchkeyd_stop(&other);
-	latchkeyd_remove(&other);
+	latchkeyd_end(&other);
 	scene_close(&scene);
 	tmpdir_remove(&dir);
 	return 0;

@@ -65,8 +65,7 @@ static int open_service(void **state)
 static int close_service(void **state)
 {
 	(void)state;
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 	redis_server_remove(&redis);
 	tmpdir_remove(&dir);
 	tmpdir_remove(&other_dir);
@@ -332,8 +331,7 @@ static void test_files_for_redis_are_read_again(void **state)
 	copy_file(good.ca, ca);
 	reload_by(&d, "certificates_reloaded");
 	assert_becomes(latchkeyd_is_serving(&d), BOUND_MS);
-	latchkeyd_stop(&d);
-	latchkeyd_remove(&d);
+	latchkeyd_end(&d);
 	redis_server_remove(&r);
 }
 

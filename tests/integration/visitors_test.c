@@ -61,8 +61,7 @@ static int close_all(void **state)
 {
 	(void)state;
 	raw_close(&caller);
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 	redis_cluster_close(&cluster);
 	tmpdir_remove(&dir);
 	return 0;

@@ -44,8 +44,7 @@ static int open_scene(void **state)
 static int close_scene(void **state)
 {
 	(void)state;
-	latchkeyd_stop(&second);
-	latchkeyd_remove(&second);
+	latchkeyd_end(&second);
 	scene_close(&scene);
 	return 0;
 }
@@ -414,8 +413,7 @@ static void test_once_in_a_cluster(void **state)
 	assert_becomes(server_counter(&r, "latchkey_events_duplicate_total") == 2UL * 3 * USERS, BOUND_MS);
 	watcher_close(&w);
 	raw_close(&r);
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 	redis_cluster_close(&cluster);
 }
 

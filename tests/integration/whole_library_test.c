@@ -50,8 +50,7 @@ static int close_scene(void **state)
 {
 	(void)state;
 	lk_client_close(&client);
-	latchkeyd_stop(&second);
-	latchkeyd_remove(&second);
+	latchkeyd_end(&second);
 	scene_close(&scene);
 	return 0;
 }

@@ -162,8 +162,7 @@ static void check_service(const char *listen_url)
 	stock_in_parallel(after, 8, work_session_lives, &lives);
 	stock_close(before);
 	stock_close(after);
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 }
 
 static void test_service(void **state)

@@ -148,8 +148,7 @@ static void test_service_behind_a_device(void **state)
 	stock_in_parallel(socket, 8, work_session_lives, &lives);
 	stock_close(socket);
 	close_chain(2);
-	latchkeyd_stop(&service);
-	latchkeyd_remove(&service);
+	latchkeyd_end(&service);
 }
 
 int main(void)

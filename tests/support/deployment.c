@@ -40,8 +40,7 @@ void deployment_close(struct deployment *d)
 {
 	for (unsigned i = d->instances; i-- > 0;) {
 		raw_close(&d->callers[i]);
-		latchkeyd_stop(&d->services[i]);
-		latchkeyd_remove(&d->services[i]);
+		latchkeyd_end(&d->services[i]);
 	}
 	redis_server_remove(&d->single);
 	redis_sentinels_close(&d->sentinels);

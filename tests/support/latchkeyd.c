@@ -144,6 +144,12 @@ void latchkeyd_remove(struct latchkeyd *d)
 	tmpdir_remove(&d->dir);
 }
 
+void latchkeyd_end(struct latchkeyd *d)
+{
+	latchkeyd_stop(d);
+	latchkeyd_remove(d);
+}
+
 char *latchkeyd_log(const struct latchkeyd *d)
 {
 	return file_read(d->log, NULL);

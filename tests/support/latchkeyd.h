@@ -50,6 +50,9 @@ void latchkeyd_stop(struct latchkeyd *d);
 /* Kills what is left and removes the folder. Accepts a zeroed one. */
 void latchkeyd_remove(struct latchkeyd *d);
 
+/* Stops and removes it. */
+void latchkeyd_end(struct latchkeyd *d);
+
 /* Everything logged so far, by earlier runs too; the caller frees. */
 char *latchkeyd_log(const struct latchkeyd *d);
 

@@ -12,185 +12,12 @@
 #include <cmocka.h>
 
 #include "client_util.h"
+#include "fake_cache.h"
 #include "latchkey/auth.h"
-#include "latchkey/v1/auth_cache.pb-c.h"
 #include "src/breaker.h"
 
-#define OK	  LATCHKEY__V1__CODE__OK
-#define STATE(s)  LATCHKEY__V1__AUTH_STATE__##s
 #define THREADS	  32
 #define A_LONG_MS 5000
-
-/* The server: what it says to a lookup, and what it was asked. */
-static struct cache {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	Latchkey__V1__AuthState state;
-	bool leases;  /* the next MISS or STALE comes with a lease */
-	bool parks;   /* a lookup that may wait does */
-	bool refuses; /* fills */
-	bool is_away; /* UNAVAILABLE */
-	bool is_denied;
-	char answer[64];
-	unsigned lookups;
-	unsigned waits;
-	unsigned fills;
-	unsigned forgets;
-	uint32_t lease_ms;
-	uint32_t load_ms;
-	bool filled_negative;
-} cache;
-
-static struct fake_server server;
-static lk_client *client;
-
-static ProtobufCBinaryData bytes_of(const char *text)
-{
-	return (ProtobufCBinaryData){strlen(text), (uint8_t *)(uintptr_t)text};
-}
-
-/* Under the lock. */
-static Latchkey__V1__LookupAuthResponse response_now(void)
-{
-	Latchkey__V1__LookupAuthResponse response = LATCHKEY__V1__LOOKUP_AUTH_RESPONSE__INIT;
-	bool is_leased = cache.leases && (cache.state == STATE(MISS) || cache.state == STATE(STALE));
-
-	response.has_state = true;
-	response.state = cache.state;
-	response.has_answer = cache.state == STATE(HIT) || cache.state == STATE(STALE);
-	response.answer = bytes_of(cache.answer);
-	response.has_lease = is_leased;
-	response.lease = bytes_of("lease");
-	if (is_leased && cache.state == STATE(MISS))
-		cache.state = STATE(WAIT);
-	if (is_leased)
-		cache.leases = false;
-	return response;
-}
-
-static void answer_held(void)
-{
-	Latchkey__V1__LookupAuthResponse response;
-	unsigned count;
-
-	pthread_mutex_lock(&server.lock);
-	count = server.held_count;
-	pthread_mutex_unlock(&server.lock);
-	for (unsigned i = 0; i < count; i++) {
-		response = response_now();
-		fake_answer_held(&server, i, OK, &response.base);
-	}
-	fake_release_held(&server);
-}
-
-static void on_lookup(const struct fake_call *call)
-{
-	Latchkey__V1__LookupAuthRequest *request =
-	    latchkey__v1__lookup_auth_request__unpack(NULL, call->call->body.len, call->call->body.data);
-	Latchkey__V1__LookupAuthResponse response;
-
-	cache.lookups++;
-	cache.waits += request->wait_ms > 0;
-	cache.lease_ms = request->lease_ms;
-	if (cache.is_away) {
-		fake_reply(call->channel, call->route, LATCHKEY__V1__CODE__UNAVAILABLE, "away", NULL, LONG_MS);
-	} else if (cache.is_denied) {
-		fake_reply(call->channel, call->route, LATCHKEY__V1__CODE__PERMISSION_DENIED, "no", NULL, 0);
-	} else if (cache.state == STATE(WAIT) && request->wait_ms > 0 && cache.parks) {
-		fake_hold(call);
-	} else {
-		response = response_now();
-		fake_reply(call->channel, call->route, OK, NULL, &response.base, 0);
-	}
-	latchkey__v1__lookup_auth_request__free_unpacked(request, NULL);
-}
-
-static void on_fill(const struct fake_call *call)
-{
-	Latchkey__V1__FillAuthRequest *request =
-	    latchkey__v1__fill_auth_request__unpack(NULL, call->call->body.len, call->call->body.data);
-	Latchkey__V1__FillAuthResponse response = LATCHKEY__V1__FILL_AUTH_RESPONSE__INIT;
-
-	cache.fills++;
-	cache.load_ms = request->load_ms;
-	cache.filled_negative = !request->has_answer;
-	response.has_stored = true;
-	response.stored = !cache.refuses;
-	response.has_expires_at_ms = response.stored;
-	response.expires_at_ms = 1700000000123;
-	if (response.stored) {
-		cache.state = request->has_answer ? STATE(HIT) : STATE(NEGATIVE);
-		(void)snprintf(cache.answer, sizeof(cache.answer), "%.*s", (int)request->answer.len,
-			       (const char *)request->answer.data);
-		answer_held();
-	}
-	fake_reply(call->channel, call->route, OK, NULL, &response.base, 0);
-	latchkey__v1__fill_auth_request__free_unpacked(request, NULL);
-}
-
-static bool is_method(const struct fake_call *call, const char *method)
-{
-	return call->call->method.len == strlen(method) && memcmp(call->call->method.data, method, strlen(method)) == 0;
-}
-
-static void serve(const struct fake_call *call)
-{
-	Latchkey__V1__ForgetAuthResponse forgotten = LATCHKEY__V1__FORGET_AUTH_RESPONSE__INIT;
-
-	pthread_mutex_lock(&cache.lock);
-	if (is_method(call, "/latchkey.v1.AuthCache/Lookup")) {
-		on_lookup(call);
-	} else if (is_method(call, "/latchkey.v1.AuthCache/Fill")) {
-		on_fill(call);
-	} else {
-		cache.forgets++;
-		cache.state = STATE(MISS);
-		cache.leases = true;
-		fake_reply(call->channel, call->route, OK, NULL, &forgotten.base, 0);
-	}
-	pthread_cond_broadcast(&cache.changed);
-	pthread_mutex_unlock(&cache.lock);
-}
-
-static int open_all(void **state)
-{
-	(void)state;
-	memset(&cache, 0, sizeof(cache));
-	pthread_mutex_init(&cache.lock, NULL);
-	pthread_cond_init(&cache.changed, NULL);
-	cache.state = STATE(MISS);
-	cache.leases = true;
-	cache.parks = true;
-	fake_start(&server, "tcp://127.0.0.1:0", serve, NULL);
-	client = open_to(NULL, fake_url(&server), NULL);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	(void)state;
-	fake_release_held(&server);
-	lk_client_close(&client);
-	fake_stop(&server);
-	pthread_cond_destroy(&cache.changed);
-	pthread_mutex_destroy(&cache.lock);
-	return 0;
-}
-
-/* Until a counter of the cache is that high. */
-static void wait_for(const unsigned *counter, unsigned wanted)
-{
-	struct timespec until;
-	int waited = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += LONG_MS / 1000;
-	pthread_mutex_lock(&cache.lock);
-	while (*counter < wanted && waited == 0)
-		waited = pthread_cond_timedwait(&cache.changed, &cache.lock, &until);
-	pthread_mutex_unlock(&cache.lock);
-	assert_int_equal(waited, 0);
-}
 
 /* ---- The loader, and whoever asks ---- */
 
@@ -211,7 +38,7 @@ static enum lk_err load(lk_auth_load *load, void *arg)
 	atomic_store(&source->left_ms, lk_auth_load_left_ms(load));
 	atomic_fetch_add(&source->loads, 1);
 	if (source->until != NULL)
-		wait_for(source->until, source->wanted);
+		fake_cache_wait_for(source->until, source->wanted);
 	if (source->err != LK_OK || source->says_nothing)
 		return source->err;
 	if (source->answer == NULL)
@@ -236,7 +63,7 @@ static enum lk_auth_state get(struct source *source, const char *text, bool is_l
 	lk_auth_answer *answer = NULL;
 	enum lk_auth_state found;
 
-	if (lk_auth_get_or_load(client, &request, load, source, &answer, &error) != LK_OK) {
+	if (lk_auth_get_or_load(cache.client, &request, load, source, &answer, &error) != LK_OK) {
 		fail_msg("%s: %s", lk_err_name(error.code), error.message);
 		return LK_AUTH_UNKNOWN;
 	}
@@ -262,7 +89,7 @@ static void *ask(void *arg)
 	struct lk_auth_get_request request = request_for("may");
 	struct asker *asker = arg;
 
-	asker->err = lk_auth_get_or_load(client, &request, load, asker->source, &asker->answer, NULL);
+	asker->err = lk_auth_get_or_load(cache.client, &request, load, asker->source, &asker->answer, NULL);
 	return NULL;
 }
 
@@ -339,7 +166,7 @@ static void a_stale_answer_is_served_while_one_loads(void **state)
 	source.until = &cache.lookups;
 	source.wanted = 2;
 	start(&asker, 1, &source);
-	wait_for(&cache.lookups, 1);
+	fake_cache_wait_for(&cache.lookups, 1);
 	/* The other has the lease, and loads until this one has its answer. */
 	assert_int_equal(get(&source, "old", false), LK_AUTH_STALE);
 	expect_all(&asker, 1, "new");
@@ -382,11 +209,11 @@ static void many_threads_load_once(void **state)
 	cache.leases = false;
 	cache.state = STATE(WAIT);
 	start(askers, THREADS, &source);
-	wait_for(&cache.waits, 1);
+	fake_cache_wait_for(&cache.waits, 1);
 	pthread_mutex_lock(&cache.lock);
 	cache.state = STATE(MISS);
 	cache.leases = true;
-	answer_held();
+	fake_cache_answer_held();
 	pthread_mutex_unlock(&cache.lock);
 	expect_all(askers, THREADS, "new");
 	assert_int_equal(source.loads, 1);
@@ -412,11 +239,11 @@ static void an_answer_of_another_is_waited_for(void **state)
 	(void)state;
 	cache.state = STATE(WAIT);
 	start(&asker, 1, &source);
-	wait_for(&cache.waits, 1);
+	fake_cache_wait_for(&cache.waits, 1);
 	pthread_mutex_lock(&cache.lock);
 	cache.state = STATE(HIT);
 	strcpy(cache.answer, "theirs");
-	answer_held();
+	fake_cache_answer_held();
 	pthread_mutex_unlock(&cache.lock);
 	expect_all(&asker, 1, "theirs");
 	assert_int_equal(source.loads, 0);
@@ -431,7 +258,7 @@ static void a_server_without_room_to_wait_is_not_pressed(void **state)
 	cache.state = STATE(WAIT);
 	cache.parks = false;
 	start(&asker, 1, &source);
-	wait_for(&cache.waits, 3);
+	fake_cache_wait_for(&cache.waits, 3);
 	pthread_mutex_lock(&cache.lock);
 	cache.state = STATE(HIT);
 	strcpy(cache.answer, "theirs");
@@ -451,7 +278,7 @@ static void the_deadline_ends_it(void **state)
 	cache.state = STATE(WAIT);
 	cache.parks = false;
 	request.timeout_ms = 100;
-	assert_int_equal(lk_auth_get_or_load(client, &request, load, &source, &answer, &error), LK_E_TIMED_OUT);
+	assert_int_equal(lk_auth_get_or_load(cache.client, &request, load, &source, &answer, &error), LK_E_TIMED_OUT);
 	assert_int_equal(error.code, LK_E_TIMED_OUT);
 	assert_non_null(strstr(error.message, "100 ms"));
 	assert_null(answer);
@@ -468,7 +295,7 @@ static void a_loader_that_fails_gives_its_lease_back(void **state)
 	lk_auth_answer *answer = NULL;
 
 	(void)state;
-	assert_int_equal(lk_auth_get_or_load(client, &request, load, &source, &answer, &error), LK_E_NOT_FOUND);
+	assert_int_equal(lk_auth_get_or_load(cache.client, &request, load, &source, &answer, &error), LK_E_NOT_FOUND);
 	assert_non_null(strstr(error.message, "LK_E_NOT_FOUND"));
 	assert_int_equal(cache.forgets, 1);
 	assert_int_equal(cache.fills, 0);
@@ -487,7 +314,7 @@ static void a_loader_that_says_nothing_is_a_defect(void **state)
 	lk_auth_answer *answer = NULL;
 
 	(void)state;
-	assert_int_equal(lk_auth_get_or_load(client, &request, load, &source, &answer, &error), LK_E_MISUSE);
+	assert_int_equal(lk_auth_get_or_load(cache.client, &request, load, &source, &answer, &error), LK_E_MISUSE);
 	assert_non_null(strstr(error.message, "lk_auth_load_found"));
 }
 
@@ -507,13 +334,13 @@ static void the_loader_stands_in_for_a_server_that_is_away(void **state)
 	/* The breaker: one for each second at most, and this does not take that long. */
 	assert_in_range(cache.lookups, BREAKER_FAILURES_MAX, 2 * BREAKER_FAILURES_MAX - 1);
 	request.no_fallback = true;
-	assert_int_equal(lk_auth_get_or_load(client, &request, load, &source, &answer, &error), LK_E_UNAVAILABLE);
+	assert_int_equal(lk_auth_get_or_load(cache.client, &request, load, &source, &answer, &error), LK_E_UNAVAILABLE);
 	assert_int_equal(source.loads, 2 * BREAKER_FAILURES_MAX);
 	/* When it is back it is asked again. */
 	cache.is_away = false;
 	cache.state = STATE(HIT);
 	strcpy(cache.answer, "kept");
-	while (lk_auth_get_or_load(client, &request, load, &source, &answer, NULL) != LK_OK)
+	while (lk_auth_get_or_load(cache.client, &request, load, &source, &answer, NULL) != LK_OK)
 		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 	assert_string_equal(lk_auth_answer_bytes(answer).data, "kept");
 	lk_auth_answer_free(&answer);
@@ -540,7 +367,7 @@ static void what_is_not_allowed_is_not_loaded(void **state)
 
 	(void)state;
 	cache.is_denied = true;
-	assert_int_equal(lk_auth_get_or_load(client, &request, load, &source, &answer, NULL), LK_E_DENIED);
+	assert_int_equal(lk_auth_get_or_load(cache.client, &request, load, &source, &answer, NULL), LK_E_DENIED);
 	assert_int_equal(source.loads, 0);
 }
 
@@ -552,13 +379,16 @@ static void requests_have_limits(void **state)
 
 	(void)state;
 	request.lease_ms = 9;
-	assert_int_equal(lk_auth_get_or_load(client, &request, load, NULL, &answer, &error), LK_E_INVALID_ARGUMENT);
+	assert_int_equal(lk_auth_get_or_load(cache.client, &request, load, NULL, &answer, &error),
+			 LK_E_INVALID_ARGUMENT);
 	assert_string_equal(error.message, "lease_ms is 9, not 10 to 60000");
 	request = request_for("");
-	assert_int_equal(lk_auth_get_or_load(client, &request, load, NULL, &answer, &error), LK_E_INVALID_ARGUMENT);
+	assert_int_equal(lk_auth_get_or_load(cache.client, &request, load, NULL, &answer, &error),
+			 LK_E_INVALID_ARGUMENT);
 	request = request_for("may");
 	request.struct_size = 8;
-	assert_int_equal(lk_auth_get_or_load(client, &request, load, NULL, &answer, &error), LK_E_INVALID_ARGUMENT);
+	assert_int_equal(lk_auth_get_or_load(cache.client, &request, load, NULL, &answer, &error),
+			 LK_E_INVALID_ARGUMENT);
 	assert_int_equal(cache.lookups, 0);
 }
 
@@ -582,7 +412,7 @@ static void answers_have_a_limit(void **state)
 	lk_auth_answer *answer = NULL;
 
 	(void)state;
-	assert_int_equal(lk_auth_get_or_load(client, &request, load_too_much, expected, &answer, NULL), LK_OK);
+	assert_int_equal(lk_auth_get_or_load(cache.client, &request, load_too_much, expected, &answer, NULL), LK_OK);
 	assert_string_equal(lk_auth_answer_bytes(answer).data, "small");
 	lk_auth_answer_free(&answer);
 }
@@ -594,7 +424,7 @@ static void within_callback(lk_call *call, enum lk_err err, void *arg)
 
 	(void)call;
 	(void)err;
-	tally_add(arg, lk_auth_get_or_load(client, &request, load, NULL, &answer, NULL));
+	tally_add(arg, lk_auth_get_or_load(cache.client, &request, load, NULL, &answer, NULL));
 }
 
 static void a_callback_must_not_wait(void **state)
@@ -605,7 +435,7 @@ static void a_callback_must_not_wait(void **state)
 
 	(void)state;
 	tally_init(&tally);
-	assert_int_equal(lk_call_new(client, within_callback, &tally, &call), LK_OK);
+	assert_int_equal(lk_call_new(cache.client, within_callback, &tally, &call), LK_OK);
 	assert_int_equal(lk_health_async(call, &request), LK_OK);
 	tally_wait(&tally, 1);
 	assert_int_equal(tally.by_err[LK_E_MISUSE], 1);
@@ -613,7 +443,7 @@ static void a_callback_must_not_wait(void **state)
 	tally_clear(&tally);
 }
 
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, fake_cache_open, fake_cache_close)
 
 int main(void)
 {

@@ -76,13 +76,18 @@ void call_await(struct call *c)
 	assert_int_equal(atomic_load(&c->done), 1);
 }
 
+void call_run(struct call *c, redis *r)
+{
+	call_start(c, r);
+	call_await(c);
+}
+
 void call_expect(redis *r, const char *words, enum store_outcome outcome, const char *text)
 {
 	struct call c;
 
 	call_init(&c, words);
-	call_start(&c, r);
-	call_await(&c);
+	call_run(&c, r);
 	if (c.outcome != outcome)
 		fail_msg("%s: outcome %d, not %d: %s", words, c.outcome, outcome, c.text);
 	if (text != NULL)

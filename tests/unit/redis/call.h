@@ -32,6 +32,8 @@ void call_init_script(struct call *c, enum store_script script, uint8_t keys, co
 void call_start(struct call *c, redis *r);
 /* Fails the test when it does not come. */
 void call_await(struct call *c);
+/* Both. */
+void call_run(struct call *c, redis *r);
 /* All of it, and the outcome must be this. */
 void call_expect(redis *r, const char *words, enum store_outcome outcome, const char *text);
 

@@ -190,8 +190,7 @@ static void waits_for_replicas(void **state)
 		call_init_write(&c, "SET k v");
 		c.op.wait_replicas = 2;
 		c.op.wait_ms = 500;
-		call_start(&c, s->redis);
-		call_await(&c);
+		call_run(&c, s->redis);
 		assert_int_equal(c.outcome, STORE_REPLIED);
 		assert_int_equal(c.replicas, 2);
 	}
@@ -199,8 +198,7 @@ static void waits_for_replicas(void **state)
 	call_init_write(&c, "SET k w");
 	c.op.wait_replicas = 2;
 	c.op.wait_ms = 100;
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_int_equal(c.outcome, STORE_REPLIED);
 	assert_int_equal(c.replicas, 1);
 }
@@ -225,8 +223,7 @@ static void asks_replicas_for_what_may_be_stale(void **state)
 	assert_becomes(({
 			       call_init(&c, "GET k");
 			       c.op.command.staleness_ms = 5000;
-			       call_start(&c, s->redis);
-			       call_await(&c);
+			       call_run(&c, s->redis);
 			       assert_int_equal(c.outcome, STORE_REPLIED);
 			       gets_of(&s->set.nodes[1]) + gets_of(&s->set.nodes[2]) > 20;
 		       }),
@@ -236,8 +233,7 @@ static void asks_replicas_for_what_may_be_stale(void **state)
 	call_expect(s->redis, "GET nothing", STORE_REPLIED, "");
 	call_init(&c, "GET nothing");
 	c.op.command.staleness_ms = 5000;
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_int_equal(c.type, STORE_NIL);
 	assert_int_equal(gets_of(&s->set.nodes[0]) >= 2, 1);
 }

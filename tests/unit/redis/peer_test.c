@@ -385,8 +385,7 @@ static void refuses_beyond_the_limit(void **state)
 	start(s);
 	start_calls(calls, 4, s);
 	call_init(&more, "SET k v");
-	call_start(&more, s->redis);
-	call_await(&more);
+	call_run(&more, s->redis);
 	assert_int_equal(more.outcome, STORE_OVERLOADED);
 	assert_true(more.retry_after_ms > 0);
 	peer_send(&s->peer, "+OK\r\n");

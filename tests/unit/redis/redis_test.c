@@ -94,8 +94,7 @@ static void peek_nothing(redis *r)
 	struct call c;
 
 	call_init_script(&c, STORE_SCRIPT_SESSION_PEEK, 1, "lk1:s:{0}:nothing");
-	call_start(&c, r);
-	call_await(&c);
+	call_run(&c, r);
 	if (c.outcome != STORE_REPLIED)
 		fail_msg("outcome %d: %s", c.outcome, c.text);
 }
@@ -197,8 +196,7 @@ static void sends_nothing_after_the_deadline(void **state)
 	for (int i = 0; i < 100; i++) {
 		call_init(&call, "GET late");
 		call.op.deadline_ms = clock_mono_ms() - (uint64_t)(i % 2);
-		call_start(&call, s.redis);
-		call_await(&call);
+		call_run(&call, s.redis);
 		assert_int_equal(call.outcome, STORE_EXPIRED);
 	}
 	call_expect(s.redis, "GET intime", STORE_REPLIED, NULL);
@@ -374,8 +372,7 @@ static void write_with_replicas(redis *r, const char *words)
 	call_init_write(&c, words);
 	c.op.wait_replicas = 1;
 	c.op.wait_ms = 1;
-	call_start(&c, r);
-	call_await(&c);
+	call_run(&c, r);
 	assert_int_equal(c.outcome, STORE_REPLIED);
 }
 
@@ -404,16 +401,14 @@ static void leaves_a_server_whose_address_moved(void **state)
 	s.redis = open_ready(&s.options);
 	write_with_replicas(s.redis, "SET laned 1");
 	call_init_write(&write, "SET kept 1");
-	call_start(&write, s.redis);
-	call_await(&write);
+	call_run(&write, s.redis);
 	assert_true(store_keep(redis_store(s.redis), &write.op, &write.op.command, 60000));
 	relay_set_target(relay, other.port);
 	kill_one_connection(&s.server);
 	assert_true(WAIT_FOR(events_have(&s.events, "redis_primary_restarted"), BOUND_MS));
 	for (int i = 0; i < 20; i++) {
 		call_init_write(&write, "INCR counted");
-		call_start(&write, s.redis);
-		call_await(&write);
+		call_run(&write, s.redis);
 		assert_int_equal(write.outcome, STORE_REPLIED);
 	}
 	call_expect(s.redis, "GET kept", STORE_REPLIED, "1");
@@ -473,8 +468,7 @@ static void carries_out_what_is_pending(void **state)
 	freeReplyObject(redis_server_command(&s.server, "CONFIG SET maxmemory 0"));
 	assert_becomes(({
 			       call_init(&c, "GET k");
-			       call_start(&c, s.redis);
-			       call_await(&c);
+			       call_run(&c, s.redis);
 			       c.type == STORE_STRING;
 		       }),
 		       BOUND_MS);

@@ -89,8 +89,7 @@ static bool is_read_from(struct scene *s, const char *who, uint32_t staleness_ms
 
 	call_init(&c, "GET k");
 	c.op.command.staleness_ms = staleness_ms;
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_int_equal(c.outcome, STORE_REPLIED);
 	return strcmp(c.text, who) == 0;
 }
@@ -106,8 +105,7 @@ static void only_what_may_be_stale_is_read_from_a_replica(void **state)
 		assert_true(is_read_from(s, "primary", 0));
 		call_init_write(&write, "SET k v");
 		write.op.command.staleness_ms = BOUND_MS;
-		call_start(&write, s->redis);
-		call_await(&write);
+		call_run(&write, s->redis);
 		assert_string_equal(write.text, "primary");
 	}
 }

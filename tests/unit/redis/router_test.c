@@ -72,8 +72,7 @@ static void believes_a_write_behind_asking(void **state)
 	start(s);
 	say(s, 1, "-ASK 15495 %s\r\n");
 	call_init_write(&c, "SET x{a} v");
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_int_equal(c.outcome, STORE_REPLIED);
 	assert_false(c.is_late);
 	assert_true(store_keep(redis_store(s->redis), &c.op, &c.op.command, 1000));
@@ -96,8 +95,7 @@ static void waits_out_what_passes(void **state)
 		say(s, 1, passing[i]);
 		say(s, 1, passing[i]);
 		call_init_write(&c, "SET x{a} v");
-		call_start(&c, s->redis);
-		call_await(&c);
+		call_run(&c, s->redis);
 		assert_int_equal(c.outcome, STORE_REPLIED);
 		assert_string_equal(c.text, "two");
 	}
@@ -116,8 +114,7 @@ static void tells_the_last_error_in_time(void **state)
 		say(s, 1, "-TRYAGAIN later\r\n");
 	call_init(&c, "GET x{a}");
 	c.op.deadline_ms = clock_mono_ms() + 200;
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_int_equal(c.outcome, STORE_REFUSED);
 	assert_string_equal(c.text, "TRYAGAIN later");
 }
@@ -161,16 +158,14 @@ static void sends_again_what_got_lost(void **state)
 	say(s, 1, "close");
 	say(s, 1, "close");
 	call_init_write(&c, "SET x{a} v");
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_int_equal(c.outcome, STORE_REPLIED);
 	assert_true(has_seen(s, 1, "SET x{a} v;SET x{a} v;SET x{a} v;"));
 	/* No more than three times. */
 	for (int i = 0; i < 3; i++)
 		say(s, 1, "close");
 	call_init_write(&c, "SET y{a} v");
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_int_equal(c.outcome, STORE_LOST);
 }
 
@@ -183,8 +178,7 @@ static void sends_once_what_must_not_be_repeated(void **state)
 	say(s, 1, "close");
 	call_init_write(&c, "INCR x{a}");
 	c.op.command.is_repeatable = false;
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_int_equal(c.outcome, STORE_LOST);
 	assert_false(has_seen(s, 1, "INCR x{a};INCR x{a};"));
 }
@@ -199,8 +193,7 @@ static void a_lost_write_stays_in_doubt(void **state)
 	say(s, 1, "close");
 	say(s, 1, "-OOM command not allowed\r\n");
 	call_init_write(&c, "SET x{a} v");
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_int_equal(c.outcome, STORE_LOST);
 }
 
@@ -213,16 +206,14 @@ static void a_restarted_primary_joins_again(void **state)
 	start(s);
 	call_init_write(&c, "SET x{a} v");
 	redo = c.op.command;
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_true(store_keep(redis_store(s->redis), &c.op, &redo, 60000));
 	atomic_store(&s->nodes[1].actor.run, 77);
 	actor_drop(&s->nodes[1].actor);
 	assert_becomes(events_have(&s->events, "redis_primary_restarted"), BOUND_MS);
 	assert_true(has_seen(s, 1, "SET x{a} v;SET x{a} v;"));
 	call_init(&c, "GET x{a}");
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_true(c.is_unsettled);
 	/* What it said before cannot be kept any more. */
 	c.op.tenure--;
@@ -246,8 +237,7 @@ static void what_must_be_settled_waits_alone(void **state)
 	/* The first primaries that are found hold nothing up, whatever is demanded. */
 	call_init(&calls[0], "GET first{a}");
 	calls[0].op.command.settling_ms = 10 * BOUND_MS;
-	call_start(&calls[0], s->redis);
-	call_await(&calls[0]);
+	call_run(&calls[0], s->redis);
 	assert_int_equal(calls[0].outcome, STORE_REPLIED);
 	began_ms = clock_mono_ms();
 	restart_second(s);
@@ -486,8 +476,7 @@ static void an_heir_that_gains_slots_while_it_joins_starts_again(void **state)
 	call_init_write(&calls[0], "SET x{a} v");
 	call_init_write(&calls[1], "SET x{b} v");
 	for (int i = 0; i < 2; i++) {
-		call_start(&calls[i], s->redis);
-		call_await(&calls[i]);
+		call_run(&calls[i], s->redis);
 		assert_true(store_keep(redis_store(s->redis), &calls[i].op, &calls[i].op.command, 60000));
 	}
 	say(s, 1, "block");
@@ -517,8 +506,7 @@ static void a_node_that_moved_to_another_port_is_found(void **state)
 
 	start(s);
 	call_init_write(&c, "SET x{a} v");
-	call_start(&c, s->redis);
-	call_await(&c);
+	call_run(&c, s->redis);
 	assert_true(store_keep(redis_store(s->redis), &c.op, &c.op.command, 60000));
 	(void)snprintf(old, sizeof(old), "%s", s->nodes[1].actor.address);
 	actor_close(&s->nodes[1].actor);
