@@ -63,6 +63,7 @@ const struct verb verbs[] = {
      0, 0, verb_session_watch},
     {"profile set", "USER K=V...",
      "Set fields of a user's profile. All or none. Prints the profile's new version.\n"
+     "A V is kept as it is, digits too; a number that profile incr adds to is set by --number.\n"
      "With --replace these are all that it has.",
      1, 1 + ATTRIBUTES_MAX, verb_profile_set},
     {"profile get", "USER [K...]",
