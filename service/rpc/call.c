@@ -462,10 +462,9 @@ static enum call_next take_reply(struct task *task, const struct store_result *r
 	if (ask_method(task, result->reply, &next, &st) != STATUS_OK)
 		return fail(task, &st);
 	task->after = next;
-	if (task->plan.redos == NULL)
-		return go_on(task);
-	count_replicas(task, result);
-	return CALL_KEEP;
+	if (task->plan.redos != NULL || task->plan.has_changed)
+		count_replicas(task, result);
+	return task->plan.redos == NULL ? go_on(task) : CALL_KEEP;
 }
 
 /* A redo was carried out by itself: what it brings about is there, or the change is not acknowledged. */
