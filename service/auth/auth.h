@@ -55,6 +55,9 @@ enum status_code auth_lookup_answer(const struct plan_env *env, struct plan *pla
 /* From now on the call waits no more. */
 void auth_lookup_hurry(struct plan *plan);
 
+/* Redis takes no writes: the plan becomes one that needs none, of a call that gives no lease. False: it was one already. */
+bool auth_lookup_unleased(const struct plan_env *env, struct plan *plan) MUST_CHECK;
+
 struct auth_fill_request {
 	span subject;
 	span key;

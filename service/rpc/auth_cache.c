@@ -121,6 +121,11 @@ enum status_code auth_cache_lookup_answer(struct call *call, struct task *task, 
 	return respond(call, &result, st);
 }
 
+bool auth_cache_lookup_read_only(struct call *call, struct task *task)
+{
+	return auth_lookup_unleased(&call->env, &task->plan);
+}
+
 /* ---- Fill ---- */
 
 enum status_code auth_cache_fill_plan(struct call *call, struct status *st)

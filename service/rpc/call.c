@@ -492,10 +492,8 @@ static enum call_next take_failure(struct task *task, const struct store_result 
 
 	if (method->read_only != NULL && takes_no_writes(result)) {
 		set_times(task->call);
-		if (method->read_only(task->call, task) && step(task, &st) == STATUS_OK) {
-			metric_add(METRIC_SESSIONS_UNSLID, 1);
+		if (method->read_only(task->call, task) && step(task, &st) == STATUS_OK)
 			return CALL_SUBMIT;
-		}
 	}
 	if (result->outcome == STORE_REFUSED && span_eq(outcome_error_word(result), SPAN_LIT("MISCONF")) &&
 	    method->pend != NULL) {

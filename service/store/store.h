@@ -37,6 +37,7 @@
 	X(PROFILE_ACK, "profile_ack")                                                                                  \
 	X(PROFILE_DEAD, "profile_dead")                                                                                \
 	X(AUTH_LOOKUP, "auth_lookup")                                                                                  \
+	X(AUTH_PEEK, "auth_peek")                                                                                      \
 	X(AUTH_FILL, "auth_fill")                                                                                      \
 	X(AUTH_EPOCH, "auth_epoch")                                                                                    \
 	X(AUTH_FORGET, "auth_forget")                                                                                  \

@@ -194,6 +194,28 @@ static void take_lease(const char *key, char lease[static SECRET_BYTES])
 	json_decref(json);
 }
 
+/* What is there is read; nobody can keep anything, so nobody is given a lease. */
+static void answers_are_read_where_redis_takes_no_writes(void **state)
+{
+	char lease[SECRET_BYTES];
+	json_t *json;
+
+	(void)state;
+	take_lease("kept", lease);
+	says(CLI_DONE, "stored\n", "auth", "fill", "ann", "kept", lease, "yes");
+	freeReplyObject(redis_server_command(&scene.redis, "CONFIG SET min-replicas-to-write 1"));
+	json = json_of(CLI_DONE, "auth", "lookup", "ann", "kept");
+	has_text(json, "state", "HIT");
+	has_text(json, "answer", "yes");
+	json_decref(json);
+	json = json_of(CLI_NO, "auth", "lookup", "ann", "other", "--group", "g");
+	has_text(json, "state", "MISS");
+	assert_null(json_object_get(json, "lease"));
+	json_decref(json);
+	freeReplyObject(redis_server_command(&scene.redis, "CONFIG SET min-replicas-to-write 0"));
+	take_lease("other", lease);
+}
+
 static void an_answer_is_kept_and_forgotten(void **state)
 {
 	char lease[SECRET_BYTES];
@@ -281,6 +303,7 @@ int main(void)
 	    cmocka_unit_test(the_rest_is_told),
 	    cmocka_unit_test(visitors_are_counted),
 	    cmocka_unit_test(an_answer_is_kept_and_forgotten),
+	    cmocka_unit_test(answers_are_read_where_redis_takes_no_writes),
 	    cmocka_unit_test(a_limit_refuses),
 	    cmocka_unit_test(a_lock_has_one_owner),
 	};

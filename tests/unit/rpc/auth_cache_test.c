@@ -217,6 +217,41 @@ static void test_all_may_end_in_a_pause(void **state)
 	caller_close(&f->caller);
 }
 
+#define NO_WRITES "MISCONF Redis is configured to save RDB snapshots"
+
+/* A Redis that takes no writes can be read: nobody gets a lease, and who would wait is not kept waiting. */
+static void test_a_redis_without_writes_is_read(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t id = send_lookup(f, "g", CHECK_PATIENCE_S * 500, 0);
+	const span miss[] = {SPAN_LIT("miss"), SPAN_LIT("")};
+	struct store_op *op;
+
+	scripted_refuse(scripted_take(&f->script), NO_WRITES);
+	op = scripted_take(&f->script);
+	assert_true(is_script(op, STORE_SCRIPT_AUTH_EPOCH));
+	scripted_refuse(op, NO_WRITES);
+	op = scripted_take(&f->script);
+	assert_true(is_script(op, STORE_SCRIPT_AUTH_PEEK));
+	scripted_strings(op, miss, 2);
+	op = scripted_take(&f->script);
+	assert_true(is_script(op, STORE_NO_SCRIPT));
+	assert_true(span_eq(op->command.argv[0], SPAN_LIT("GET")));
+	scripted_nil(op);
+	expect_state(f, id, LATCHKEY__V1__AUTH_STATE__MISS, false);
+}
+
+/* One that cannot be read either is not asked for ever. */
+static void test_a_redis_that_refuses_all_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t id = send_lookup(f, NULL, 0, 0);
+
+	scripted_refuse(scripted_take(&f->script), NO_WRITES);
+	scripted_refuse(scripted_take(&f->script), NO_WRITES);
+	fixture_expect(f, id, LATCHKEY__V1__CODE__UNAVAILABLE);
+}
+
 /* With the lease that a Lookup gives. */
 static uint32_t send_fill(struct fixture *f)
 {
@@ -284,11 +319,18 @@ static void test_a_forget_is_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_the_last_reply_decides),	  TEST(test_one_failed_reply_fails_the_call),
-	    TEST(test_odd_replies_are_internal),  TEST(test_who_waits_asks_again),
-	    TEST(test_who_waits_in_vain_is_told), TEST(test_news_ends_a_pause),
-	    TEST(test_a_drain_ends_a_pause),	  TEST(test_all_may_end_in_a_pause),
-	    TEST(test_a_forget_is_kept),	  TEST(test_replicas_are_told_of_a_fill),
+	    TEST(test_the_last_reply_decides),
+	    TEST(test_one_failed_reply_fails_the_call),
+	    TEST(test_odd_replies_are_internal),
+	    TEST(test_who_waits_asks_again),
+	    TEST(test_who_waits_in_vain_is_told),
+	    TEST(test_news_ends_a_pause),
+	    TEST(test_a_drain_ends_a_pause),
+	    TEST(test_all_may_end_in_a_pause),
+	    TEST(test_a_forget_is_kept),
+	    TEST(test_replicas_are_told_of_a_fill),
+	    TEST(test_a_redis_without_writes_is_read),
+	    TEST(test_a_redis_that_refuses_all_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
