@@ -100,7 +100,7 @@ enum status_code auth_fill_plan(const struct plan_env *env, const struct auth_fi
 		if (auth_plan_group(env, s, &s->groups.list[i], &ret_plans[1 + i], st) != STATUS_OK)
 			return st->code;
 	}
-	s->fill.is_stored = true;
+	s->fill.is_stored = s->groups.realm_revoked_ms >= req->realm_revoked_ms;
 	*ret_count = 1 + s->groups.count;
 	return STATUS_OK;
 }

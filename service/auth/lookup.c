@@ -89,7 +89,9 @@ static void fill_state(const struct plan_env *env, const struct auth_lookup_requ
 	random_fill(&random, sizeof(random));
 	random_fill(s->lookup.lease, LEASE_ID_BYTES);
 	random_fill(s->lookup.begun, EPOCH_BYTES);
-	s->lookup.no_lease = req->no_lease;
+	s->groups.realm_revoked_ms = req->realm_revoked_ms;
+	s->lookup.no_lease = req->no_lease || req->is_realm_unknown;
+	s->lookup.is_realm_unknown = req->is_realm_unknown;
 	s->lookup.lease_ms = req->lease_ms == 0 ? env->realm->auth.lease_ms : req->lease_ms;
 	s->lookup.wait_until_ms = req->wait_ms == 0 ? 0 : env->mono_ms + req->wait_ms;
 	s->lookup.pause_ms = POLL_MS_FIRST;
@@ -206,10 +208,12 @@ static enum status_code take_epoch(struct auth_state *s, span key, const struct 
 	return STATUS_OK;
 }
 
-/* Whether the answer, or what it depends on, was forgotten lately, and may only be there because a failover has undone
- * that, for a moment. */
+/* Whether the realm may have been revoked, for all that this instance knows; or the answer, or what it depends on, was
+ * forgotten lately, and may only be there because a failover has undone that, for a moment. */
 static bool is_doubtful(const struct plan_env *env, const struct auth_state *s)
 {
+	if (s->lookup.is_realm_unknown)
+		return true;
 	if (!s->is_unsettled)
 		return false;
 	for (size_t i = 0; i < s->groups.count; i++)

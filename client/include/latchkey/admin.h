@@ -25,7 +25,7 @@ struct lk_session_revoke_realm_request {
 };
 #define LK_SESSION_REVOKE_REALM_REQUEST_INIT LK_INIT_(struct lk_session_revoke_realm_request)
 
-/* Ends all sessions of a realm, anonymous ones too, by one write. ret_not_before_ms, which may be NULL: the moment that
+/* Ends all sessions of a realm, anonymous ones too, and forgets the realm's answers of the auth cache, by one write. ret_not_before_ms, which may be NULL: the moment that
  * is in force now, rounded up to a whole second; it never moves back. */
 LK_API LK_MUST_CHECK enum lk_err lk_session_revoke_realm(lk_client *client,
 							 const struct lk_session_revoke_realm_request *request,
