@@ -129,8 +129,10 @@ const struct verb verbs[] = {
      "The Redis servers behind the server. As the instance that answers sees them.\n"
      "Exit status: 0 all slots have a serving primary, 1 some have none, 3 no server could tell.",
      0, 0, verb_redis},
-    {"policy", "", "The policy in force for a class of sessions. Of the realm's first class, unless --class.", 0, 0,
-     verb_policy},
+    {"policy", "",
+     "The policy in force for a class of sessions. Of the realm's first class, unless --class.\n"
+     "And what the realm has beside its classes: how long profiles, visitors and answers of the auth cache are kept.",
+     0, 0, verb_policy},
     {"keys", "",
      "The server's keys, and what it meets under each. Counted since its start, by the instance that answers: a key "
      "can go\n"
