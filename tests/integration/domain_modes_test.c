@@ -289,7 +289,7 @@ static uint64_t count(struct stage *s, int instance, size_t counters)
 {
 	struct lk_visitors_count_request request = LK_VISITORS_COUNT_REQUEST_INIT;
 	const char *names[COUNTERS];
-	char text[COUNTERS][24];
+	char text[COUNTERS][32];
 	uint64_t visitors = 0;
 
 	for (size_t i = 0; i < counters; i++) {

@@ -8,9 +8,10 @@
 #include "support/wait.h"
 
 /* Twenty chunks: time enough to be killed in. */
-#define MANY	 2000
-#define CHUNKS	 3
-#define ATTEMPTS 20
+#define MANY	   2000
+#define CHUNKS	   3
+#define ATTEMPTS   20
+#define USER_BYTES 24
 
 #define OK	LATCHKEY__V1__CODE__OK
 #define INVALID LATCHKEY__V1__VERDICT__INVALID
@@ -82,12 +83,12 @@ static int look_at_all(void)
 }
 
 /* Of so many sessions of a user of his own some have ended, not all. */
-static int end_half(char user[static 16])
+static int end_half(char user[static USER_BYTES])
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		int ended;
 
-		(void)snprintf(user, 16, "user %d", attempt);
+		(void)snprintf(user, USER_BYTES, "user %d", attempt);
 		for (int i = 0; i < MANY; i++)
 			session_create(&other, &(struct session_wish){.user = user}, tokens[i]);
 		begin_to_revoke(user);
@@ -104,7 +105,7 @@ static int end_half(char user[static 16])
 static void test_the_next_call_ends_the_rest(void **state)
 {
 	uint32_t revoked = 0;
-	char user[16];
+	char user[USER_BYTES];
 	int ended;
 
 	(void)state;
