@@ -29,6 +29,7 @@
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \
 	X(SESSION_BURY, "session_bury")                                                                                \
 	X(PROFILE_CHANGE, "profile_change")                                                                            \
+	X(PROFILE_DELETE, "profile_delete")                                                                            \
 	X(PROFILE_REDO, "profile_redo")                                                                                \
 	X(PROFILE_GET, "profile_get")                                                                                  \
 	X(PROFILE_PUBLISH, "profile_publish")                                                                          \
