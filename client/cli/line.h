@@ -120,6 +120,8 @@ struct line {
 	uint64_t count; /* 0: without end, or the server's */
 	const char *role;
 	bool replace;
+	unsigned number_count;
+	const char *numbers[ATTRIBUTES_MAX]; /* K=N */
 	bool expect_none;
 	const char *tier;
 	const char *consumer;

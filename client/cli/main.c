@@ -63,6 +63,7 @@ const struct verb verbs[] = {
      0, 0, verb_session_watch},
     {"profile set", "USER K=V...",
      "Set fields of a user's profile. All or none. Prints the profile's new version.\n"
+     "A V is kept as it is, digits too; a number that profile incr adds to is set by --number.\n"
      "With --replace these are all that it has.",
      1, 1 + ATTRIBUTES_MAX, verb_profile_set},
     {"profile get", "USER [K...]",
@@ -128,8 +129,10 @@ const struct verb verbs[] = {
      "The Redis servers behind the server. As the instance that answers sees them.\n"
      "Exit status: 0 all slots have a serving primary, 1 some have none, 3 no server could tell.",
      0, 0, verb_redis},
-    {"policy", "", "The policy in force for a class of sessions. Of the realm's first class, unless --class.", 0, 0,
-     verb_policy},
+    {"policy", "",
+     "The policy in force for a class of sessions. Of the realm's first class, unless --class.\n"
+     "And what the realm has beside its classes: how long profiles, visitors and answers of the auth cache are kept.",
+     0, 0, verb_policy},
     {"keys", "",
      "The server's keys, and what it meets under each. Counted since its start, by the instance that answers: a key "
      "can go\n"

@@ -47,6 +47,7 @@ enum option_key {
 	OPT_COUNT,
 	OPT_ROLE,
 	OPT_REPLACE,
+	OPT_NUMBER,
 	OPT_EXPECT_NONE,
 	OPT_TIER,
 	OPT_CONSUMER,
@@ -91,7 +92,7 @@ struct option_row {
 };
 
 /* An option whose help differs from verb to verb has a row for each. */
-#define OPTION_COUNT 77
+#define OPTION_COUNT 78
 extern const struct option_row options[];
 
 bool option_goes_with(const struct option_row *row, const struct verb *verb);

@@ -40,6 +40,51 @@ static int print_version(const struct line *line, uint64_t version)
 
 /* ---- set and unset ---- */
 
+/* "3": strtoll passes over blanks in front, and takes nothing at all for 0. */
+static bool take_number(const char *text, int64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoll(text, &end, 10);
+	return strspn(text, "+-0123456789") == strlen(text) && end != text && *end == '\0' && errno == 0;
+}
+
+/* "visits=3". False, and a sentence said: it is none. */
+static bool take_counter(const char *text, struct lk_profile_field *ret)
+{
+	const char *equals = strchr(text, '=');
+
+	*ret = (struct lk_profile_field){.is_counter = true};
+	if (equals == NULL || equals == text || !take_number(equals + 1, &ret->number)) {
+		(void)usage_error("--number \"%s\": not a counter of the form K=N", text);
+		return false;
+	}
+	ret->name = lk_bytes_of(text, (size_t)(equals - text));
+	return true;
+}
+
+/* The line's values, then its counters. False, and a sentence said: one of them is none, or they are too many. */
+static bool take_fields(const struct line *line, struct lk_profile_field *ret, unsigned *ret_count)
+{
+	struct lk_attribute given[ATTRIBUTES_MAX];
+	const unsigned count = line->arg_count - 1;
+
+	if (!take_attributes((const char *const *)&line->args[1], count, given))
+		return false;
+	if (count + line->number_count > ATTRIBUTES_MAX) {
+		(void)usage_error("%u fields: at most %d at once", count + line->number_count, ATTRIBUTES_MAX);
+		return false;
+	}
+	for (unsigned i = 0; i < count; i++)
+		ret[i] = (struct lk_profile_field){.name = given[i].key, .value = given[i].value};
+	for (unsigned i = 0; i < line->number_count; i++)
+		if (!take_counter(line->numbers[i], &ret[count + i]))
+			return false;
+	*ret_count = count + line->number_count;
+	return true;
+}
+
 static int set_all(const struct line *line, lk_client *client, const struct lk_profile_field *fields, unsigned count)
 {
 	struct lk_profile_put_request request = LK_PROFILE_PUT_REQUEST_INIT;
@@ -89,18 +134,13 @@ static int expect_one(const struct line *line)
 int verb_profile_set(const struct line *line, lk_client *client)
 {
 	struct lk_profile_update_request request = update_of(line);
-	struct lk_profile_field fields[ATTRIBUTES_MAX] = {0};
-	struct lk_attribute given[ATTRIBUTES_MAX];
-	unsigned count = line->arg_count - 1;
+	struct lk_profile_field fields[ATTRIBUTES_MAX];
+	unsigned count;
 
-	if (expect_one(line) != EXIT_DONE || !take_attributes((const char *const *)&line->args[1], count, given))
+	if (expect_one(line) != EXIT_DONE || !take_fields(line, fields, &count))
 		return EXIT_USAGE;
 	if (count == 0 && !line->replace)
-		return usage_error("nothing to set: give K=V");
-	for (unsigned i = 0; i < count; i++) {
-		fields[i].name = given[i].key;
-		fields[i].value = given[i].value;
-	}
+		return usage_error("nothing to set: give K=V, or --number K=N");
 	if (line->replace)
 		return set_all(line, client, fields, count);
 	request.set = fields;
@@ -126,17 +166,12 @@ int verb_profile_unset(const struct line *line, lk_client *client)
 static bool take_increment(const char *text, struct lk_profile_increment *ret)
 {
 	const char *equals = strchr(text, '=');
-	char *end;
 
 	*ret = (struct lk_profile_increment){.name = lk_text(text), .by = 1};
 	if (equals == NULL)
 		return text[0] != '\0';
-	errno = 0;
 	ret->name = lk_bytes_of(text, (size_t)(equals - text));
-	ret->by = strtoll(equals + 1, &end, 10);
-	/* strtoll passes over blanks in front, and takes nothing at all for 0. */
-	return equals > text && strspn(equals + 1, "+-0123456789") == strlen(equals + 1) && end != equals + 1 &&
-	       *end == '\0' && errno == 0;
+	return equals > text && take_number(equals + 1, &ret->by);
 }
 
 static bool print_counters(const lk_profile *counters)

@@ -26,6 +26,7 @@ enum value_kind {
 	VALUE_NUMBER_64, /* 64 bits */
 	VALUE_SECONDS,	 /* with a fraction, kept as milliseconds */
 	VALUE_TIME,
+	VALUE_DAY, /* a time, or a day, which is its beginning */
 	VALUE_REASON,
 	VALUE_ALGORITHM,
 	VALUE_ARRIVALS, /* whether they are even; `also` says that it was given */
@@ -79,15 +80,16 @@ static const struct value_row rows[] = {
     {OPT_COUNT, VALUE_NUMBER_64, AT(count), 1, UINT64_MAX, 0},
     {OPT_ROLE, VALUE_WORD, AT(role), 0, 0, 0},
     {OPT_REPLACE, VALUE_FLAG, AT(replace), 0, 0, 0},
+    {OPT_NUMBER, VALUE_WORDS, AT(numbers), 0, ATTRIBUTES_MAX, AT(number_count)},
     {OPT_EXPECT_NONE, VALUE_FLAG, AT(expect_none), 0, 0, 0},
     {OPT_TIER, VALUE_WORD, AT(tier), 0, 0, 0},
     {OPT_CONSUMER, VALUE_WORD, AT(consumer), 0, 0, 0},
     {OPT_REDELIVER, VALUE_SECONDS, AT(redeliver_ms), 1, UINT32_MAX, 0},
     {OPT_DELIVERIES, VALUE_NUMBER, AT(deliveries_max), 1, DELIVERIES_MAX, 0},
     {OPT_AFTER, VALUE_WORD, AT(after), 0, 0, 0},
-    {OPT_AT, VALUE_TIME, AT(at_ms), 0, 0, 0},
-    {OPT_FROM, VALUE_TIME, AT(from_ms), 0, 0, 0},
-    {OPT_TO, VALUE_TIME, AT(to_ms), 0, 0, 0},
+    {OPT_AT, VALUE_DAY, AT(at_ms), 0, 0, 0},
+    {OPT_FROM, VALUE_DAY, AT(from_ms), 0, 0, 0},
+    {OPT_TO, VALUE_DAY, AT(to_ms), 0, 0, 0},
     {OPT_HOURLY, VALUE_FLAG, AT(by_hour), 0, 0, 0},
     {OPT_GROUP, VALUE_WORDS, AT(groups), 0, GROUPS_MAX, AT(group_count)},
     {OPT_WAIT, VALUE_SECONDS, AT(wait_ms), 1, LK_TIMEOUT_MS_MAX, 0},
@@ -190,6 +192,22 @@ static uint64_t read_time(const char *name, const char *text)
 	return (uint64_t)seconds * 1000 + ms;
 }
 
+/* What is counted by days is asked for by days. */
+static uint64_t read_day(const char *name, const char *text)
+{
+	struct tm parts = {0};
+	const char *rest = strptime(text, "%Y-%m-%d", &parts);
+	const int day = parts.tm_mday;
+	time_t seconds;
+
+	if (rest == NULL || *rest != '\0')
+		return read_time(name, text);
+	seconds = timegm(&parts);
+	if (seconds <= 0 || parts.tm_mday != day)
+		FAIL("%s \"%s\": not a day in UTC such as 2026-01-31", name, text);
+	return (uint64_t)seconds * 1000;
+}
+
 /* An empty word would mean the default: not what a script with an unset variable asks for, least of all where it says
  * which sessions to end or to spare. What merely describes a device may be empty. */
 static void check_word(enum option_key key, const char *name, const char *arg)
@@ -253,6 +271,9 @@ void value_take(struct line *line, enum option_key key, const char *name, const 
 		break;
 	case VALUE_TIME:
 		*(uint64_t *)at = read_time(name, arg);
+		break;
+	case VALUE_DAY:
+		*(uint64_t *)at = read_day(name, arg);
 		break;
 	case VALUE_REASON:
 		*(enum lk_reason *)at = read_reason(name, arg);

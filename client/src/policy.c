@@ -9,6 +9,11 @@
 #include "blob.h"
 #include "result.h"
 
+struct tier {
+	const char *name;
+	uint32_t ttl_s;
+};
+
 struct lk_policy {
 	const char *realm;
 	const char *class_name;
@@ -21,6 +26,9 @@ struct lk_policy {
 	uint32_t grace_s;
 	uint32_t privileged_s;
 	bool events;
+	struct lk_realm_policy realm_policy;
+	size_t tier_count;
+	struct tier *tiers;
 };
 
 struct lk_key {
@@ -46,6 +54,39 @@ const char *lk_at_cap_name(enum lk_at_cap at_cap)
 	return (size_t)at_cap < sizeof(names) / sizeof(names[0]) ? names[at_cap] : "UNRECOGNIZED";
 }
 
+static void fill_realm(const Latchkey__V1__ServerPolicyResponse *from, struct lk_realm_policy *to)
+{
+	*to = (struct lk_realm_policy){
+	    .wait_replicas = from->wait_replicas,
+	    .wait_ms = from->wait_ms,
+	    .profile_jitter_percent = from->profile_jitter_percent,
+	    .profile_changes = from->profile_changes,
+	    .profile_changes_max = from->profile_changes_max,
+	    .visitors_hour_retention_h = from->visitors_hour_retention_h,
+	    .visitors_day_retention_d = from->visitors_day_retention_d,
+	    .auth_ttl_s = from->auth_ttl_s,
+	    .auth_negative_ttl_s = from->auth_negative_ttl_s,
+	    .auth_stale_s = from->auth_stale_s,
+	    .auth_jitter_percent = from->auth_jitter_percent,
+	    .auth_lease_ms = from->auth_lease_ms,
+	    .auth_early_percent = from->auth_early_percent,
+	};
+}
+
+static void fill_tiers(struct blob *blob, const Latchkey__V1__ServerPolicyResponse *from, struct lk_policy *to)
+{
+	struct tier *tiers = blob_room(blob, from->n_profile_tiers * sizeof(*tiers));
+
+	to->tier_count = from->n_profile_tiers;
+	to->tiers = tiers;
+	for (size_t i = 0; i < from->n_profile_tiers; i++) {
+		const char *name = blob_text(blob, from->profile_tiers[i]->name);
+
+		if (tiers != NULL)
+			tiers[i] = (struct tier){name, from->profile_tiers[i]->ttl_s};
+	}
+}
+
 static void fill_policy(struct blob *blob, const Latchkey__V1__ServerPolicyResponse *from, struct lk_policy *to)
 {
 	to->realm = blob_text(blob, from->realm);
@@ -59,6 +100,8 @@ static void fill_policy(struct blob *blob, const Latchkey__V1__ServerPolicyRespo
 	to->grace_s = from->grace_s;
 	to->privileged_s = from->privileged_s;
 	to->events = from->events;
+	fill_realm(from, &to->realm_policy);
+	fill_tiers(blob, from, to);
 }
 
 lk_policy *policy_new(const Latchkey__V1__ServerPolicyResponse *response)
@@ -178,6 +221,30 @@ uint32_t lk_policy_privileged_s(const lk_policy *policy)
 bool lk_policy_events(const lk_policy *policy)
 {
 	return policy->events;
+}
+
+void lk_policy_of_realm(const lk_policy *policy, struct lk_realm_policy *ret)
+{
+	const size_t room = ret->struct_size;
+
+	assert(room >= sizeof(*ret) && "start a struct lk_realm_policy with LK_REALM_POLICY_INIT");
+	*ret = policy->realm_policy;
+	ret->struct_size = room;
+}
+
+size_t lk_policy_tier_count(const lk_policy *policy)
+{
+	return policy->tier_count;
+}
+
+const char *lk_policy_tier_name(const lk_policy *policy, size_t index)
+{
+	return index < policy->tier_count ? policy->tiers[index].name : "";
+}
+
+uint32_t lk_policy_tier_ttl_s(const lk_policy *policy, size_t index)
+{
+	return index < policy->tier_count ? policy->tiers[index].ttl_s : 0;
 }
 
 uint64_t lk_keys_loaded_at_ms(const lk_keys *keys)

@@ -29,6 +29,8 @@ struct auth_lookup_request {
 	uint32_t wait_ms;
 	uint32_t lease_ms; /* 0: the realm's */
 	bool no_lease;
+	uint64_t realm_revoked_ms; /* the last time; 0: never. What was loaded before this was known is forgotten */
+	bool is_realm_unknown;	   /* whether it was since could not be asked lately: nothing is believed, or kept */
 };
 
 struct auth_lookup_result {
@@ -55,6 +57,9 @@ enum status_code auth_lookup_answer(const struct plan_env *env, struct plan *pla
 /* From now on the call waits no more. */
 void auth_lookup_hurry(struct plan *plan);
 
+/* Redis takes no writes: the plan becomes one that needs none, of a call that gives no lease. False: it was one already. */
+bool auth_lookup_unleased(const struct plan_env *env, struct plan *plan) MUST_CHECK;
+
 struct auth_fill_request {
 	span subject;
 	span key;
@@ -65,6 +70,7 @@ struct auth_fill_request {
 	uint32_t ttl_ms;
 	bool has_load;
 	uint32_t load_ms;
+	uint64_t realm_revoked_ms; /* as for a Lookup */
 };
 
 struct auth_fill_result {

@@ -100,18 +100,20 @@ enum status_code auth_fill_plan(const struct plan_env *env, const struct auth_fi
 		if (auth_plan_group(env, s, &s->groups.list[i], &ret_plans[1 + i], st) != STATUS_OK)
 			return st->code;
 	}
-	s->fill.is_stored = true;
+	s->fill.is_stored = s->groups.realm_revoked_ms >= req->realm_revoked_ms;
 	*ret_count = 1 + s->groups.count;
 	return STATUS_OK;
 }
 
-static enum status_code take_stored(struct auth_state *s, const struct store_reply *reply, struct status *st)
+static enum status_code take_stored(struct auth_state *s, const struct store_reply *reply, bool *ret_has_changed,
+				    struct status *st)
 {
 	const struct store_reply *until = reply_element(reply, 1, STORE_INTEGER);
 	const bool is_stored = span_eq(reply_word(reply), SPAN_LIT("stored"));
 
 	if (is_stored ? until == NULL || until->integer < 0 : !span_eq(reply_word(reply), SPAN_LIT("refused")))
 		return reply_odd(st, "auth_fill");
+	*ret_has_changed = is_stored;
 	s->fill.is_done = true;
 	s->fill.is_stored &= is_stored;
 	s->fill.expires_at_ms = is_stored ? (uint64_t)until->integer : 0;
@@ -137,7 +139,7 @@ enum status_code auth_fill_answer(const struct plan_env *env, struct plan *plan,
 
 	(void)env;
 	plan->redos = NULL;
-	code = plan->command.script == STORE_SCRIPT_AUTH_FILL ? take_stored(s, reply, st)
+	code = plan->command.script == STORE_SCRIPT_AUTH_FILL ? take_stored(s, reply, &plan->has_changed, st)
 							      : take_epoch(s, plan->command.key, reply, st);
 	if (code != STATUS_OK)
 		return code;

@@ -2,11 +2,13 @@
 
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "crypto/names.h"
 #include "plan/command.h"
 #include "plan/subject.h"
 
 #define EACH_BYTES (GROUP_TAG_BYTES + EPOCH_BYTES)
+#define REVOKED	   0x80
 
 _Static_assert(GROUP_TAG_BYTES == USER_TAG_BYTES, "the tag of a group is printed as a user's");
 
@@ -81,34 +83,39 @@ bool groups_have_epochs(const struct groups *groups)
 
 size_t groups_write(const struct groups *groups, uint8_t out[static GROUPS_BYTES_MAX])
 {
-	uint8_t *at = out;
+	const bool is_revoked = groups->realm_revoked_ms > 0;
+	struct writer w = writer_over(out, GROUPS_BYTES_MAX);
 
-	*at++ = (uint8_t)groups->count;
-	for (size_t i = 0; i < groups->count; i++, at += EACH_BYTES) {
-		memcpy(at, groups->list[i].tag, GROUP_TAG_BYTES);
-		memcpy(at + GROUP_TAG_BYTES, groups->list[i].epoch, EPOCH_BYTES);
+	put_number(&w, groups->count | (is_revoked ? REVOKED : 0), 1);
+	for (size_t i = 0; i < groups->count; i++) {
+		put_bytes(&w, span_of(groups->list[i].tag, GROUP_TAG_BYTES));
+		put_bytes(&w, span_of(groups->list[i].epoch, EPOCH_BYTES));
 	}
-	return (size_t)(at - out);
+	if (is_revoked)
+		put_number(&w, groups->realm_revoked_ms, EPOCH_BYTES);
+	return (size_t)(w.at - out);
 }
 
 size_t groups_length(span text)
 {
-	const size_t count = text.len == 0 ? 0 : text.ptr[0];
+	const size_t count = text.len == 0 ? 0 : text.ptr[0] & (REVOKED - 1);
+	const size_t len = 1 + count * EACH_BYTES + (text.len > 0 && (text.ptr[0] & REVOKED) != 0 ? EPOCH_BYTES : 0);
 
-	if (text.len == 0 || count > AUTH_GROUPS_MAX || text.len < 1 + count * EACH_BYTES)
-		return 0;
-	return 1 + count * EACH_BYTES;
+	return count > AUTH_GROUPS_MAX || text.len < len ? 0 : len;
 }
 
 bool groups_read(arena *a, span text, struct groups *ret)
 {
-	*ret = (struct groups){.count = text.ptr[0]};
-	for (size_t i = 0; i < ret->count; i++) {
-		const uint8_t *at = text.ptr + 1 + i * EACH_BYTES;
+	struct reader r = reader_over(text);
+	const uint64_t first = take_number(&r, 1);
 
-		memcpy(ret->list[i].tag, at, GROUP_TAG_BYTES);
-		memcpy(ret->list[i].epoch, at + GROUP_TAG_BYTES, EPOCH_BYTES);
+	*ret = (struct groups){.count = first & (REVOKED - 1)};
+	for (size_t i = 0; i < ret->count; i++) {
+		take_array(&r, ret->list[i].tag, GROUP_TAG_BYTES);
+		take_array(&r, ret->list[i].epoch, EPOCH_BYTES);
 		ret->list[i].has_epoch = true;
 	}
+	if ((first & REVOKED) != 0)
+		ret->realm_revoked_ms = take_number(&r, EPOCH_BYTES);
 	return make_keys(a, ret);
 }

@@ -32,6 +32,16 @@ static enum status_code check_request(const struct auth_lookup_request *req, str
 	return STATUS_OK;
 }
 
+static enum status_code plan_peek(const struct plan_env *env, struct auth_state *s, struct plan *plan,
+				  struct status *st)
+{
+	struct command_writer w = command_start(env->arena, STORE_SCRIPT_AUTH_PEEK, false);
+
+	*plan = (struct plan){.auth = s};
+	command_key(&w, s->key);
+	return command_end(&w, plan, st);
+}
+
 /* dead: the mark of an answer that is not to be found; may be empty. */
 static enum status_code plan_find(const struct plan_env *env, struct auth_state *s, span dead, struct plan *plan,
 				  struct status *st)
@@ -39,9 +49,11 @@ static enum status_code plan_find(const struct plan_env *env, struct auth_state 
 	/* Not a write, for the reason that GETEX is none: a lease that was given is given again to the same question. */
 	struct command_writer w = command_start(env->arena, STORE_SCRIPT_AUTH_LOOKUP, false);
 
+	if (s->lookup.no_lease)
+		return plan_peek(env, s, plan, st);
 	*plan = (struct plan){.auth = s};
 	command_key(&w, s->key);
-	command_arg(&w, s->lookup.no_lease ? SPAN_EMPTY : span_of(s->lookup.lease, LEASE_ID_BYTES));
+	command_arg(&w, span_of(s->lookup.lease, LEASE_ID_BYTES));
 	command_number(&w, s->lookup.lease_ms);
 	command_arg(&w, span_of(s->lookup.begun, EPOCH_BYTES));
 	command_number(&w, auth_epoch_ms(env->realm));
@@ -77,7 +89,9 @@ static void fill_state(const struct plan_env *env, const struct auth_lookup_requ
 	random_fill(&random, sizeof(random));
 	random_fill(s->lookup.lease, LEASE_ID_BYTES);
 	random_fill(s->lookup.begun, EPOCH_BYTES);
-	s->lookup.no_lease = req->no_lease;
+	s->groups.realm_revoked_ms = req->realm_revoked_ms;
+	s->lookup.no_lease = req->no_lease || req->is_realm_unknown;
+	s->lookup.is_realm_unknown = req->is_realm_unknown;
 	s->lookup.lease_ms = req->lease_ms == 0 ? env->realm->auth.lease_ms : req->lease_ms;
 	s->lookup.wait_until_ms = req->wait_ms == 0 ? 0 : env->mono_ms + req->wait_ms;
 	s->lookup.pause_ms = POLL_MS_FIRST;
@@ -111,7 +125,25 @@ void auth_lookup_hurry(struct plan *plan)
 	plan->auth->lookup.wait_until_ms = 0;
 }
 
+bool auth_lookup_unleased(const struct plan_env *env, struct plan *plan)
+{
+	const bool is_epoch = plan->command.script == STORE_SCRIPT_AUTH_EPOCH;
+	struct auth_state *s = plan->auth;
+	struct group *group = groups_find(&s->groups, plan->command.key);
+	struct status st;
+
+	if (!is_epoch && plan->command.script != STORE_SCRIPT_AUTH_LOOKUP)
+		return false;
+	s->lookup.no_lease = true;
+	return (is_epoch ? auth_plan_group(env, s, group, plan, &st) : plan_peek(env, s, plan, &st)) == STATUS_OK;
+}
+
 /* ---- Replies ---- */
+
+static bool is_of_answer(const struct store_command *command)
+{
+	return command->script == STORE_SCRIPT_AUTH_LOOKUP || command->script == STORE_SCRIPT_AUTH_PEEK;
+}
 
 static bool has_answer(const struct found *f)
 {
@@ -176,10 +208,12 @@ static enum status_code take_epoch(struct auth_state *s, span key, const struct 
 	return STATUS_OK;
 }
 
-/* Whether the answer, or what it depends on, was forgotten lately, and may only be there because a failover has undone
- * that, for a moment. */
+/* Whether the realm may have been revoked, for all that this instance knows; or the answer, or what it depends on, was
+ * forgotten lately, and may only be there because a failover has undone that, for a moment. */
 static bool is_doubtful(const struct plan_env *env, const struct auth_state *s)
 {
+	if (s->lookup.is_realm_unknown)
+		return true;
 	if (!s->is_unsettled)
 		return false;
 	for (size_t i = 0; i < s->groups.count; i++)
@@ -297,8 +331,8 @@ enum status_code auth_lookup_answer(const struct plan_env *env, struct plan *pla
 	*ret_next = PLAN_DONE;
 	plan->redos = NULL;
 	s->is_unsettled |= env->is_unsettled;
-	code = plan->command.script == STORE_SCRIPT_AUTH_LOOKUP ? take_found(env, s, reply, st)
-								: take_epoch(s, plan->command.key, reply, st);
+	code =
+	    is_of_answer(&plan->command) ? take_found(env, s, reply, st) : take_epoch(s, plan->command.key, reply, st);
 	if (code != STATUS_OK)
 		return code;
 	*ret = (struct auth_lookup_result){0};

@@ -31,6 +31,7 @@ struct auth_state {
 			uint8_t begun[EPOCH_BYTES]; /* for who has no epoch */
 			uint32_t lease_ms;
 			bool no_lease;
+			bool is_realm_unknown;
 			uint64_t wait_until_ms; /* monotonic */
 			uint32_t pause_ms;
 			bool has_waited;

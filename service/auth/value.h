@@ -3,8 +3,9 @@
 
 /* An answer as it is stored: a header, which the scripts read and write (auth_lookup.lua has its fields), and a body.
  *
- *     1    number of groups
+ *     1    number of groups, and 0x80 if the realm has been revoked
  *     16   of each: tag and epoch, 8 bytes each
+ *     8    when the realm was revoked last, ms; if it was
  *     2    number of the key that sealed it
  *          sealed, bound to the Redis key, the epoch and all of the above: 0 plain, 1 zstd, 2 negative; and the answer */
 

@@ -134,6 +134,7 @@ enum status_code limit_check_answer(const struct plan_env *env, struct plan *pla
 	    !take(reply, 4, &result.reset_ms))
 		return reply_odd(st, "a limit");
 	result.allowed = allowed != 0;
+	plan->has_changed = result.allowed && plan->command.is_write;
 	*ret = result;
 	return STATUS_OK;
 }

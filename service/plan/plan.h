@@ -82,7 +82,8 @@ struct plan {
 		struct visitors_state *visitors;
 		struct lock_state *lock;
 	};
-	const struct plan_redo *redos; /* of the last answer; NULL: it has acknowledged no change */
+	const struct plan_redo *redos; /* of the last answer; NULL: it has acknowledged no change, but */
+	bool has_changed;	       /* one that nobody brings back */
 	span announcement;	       /* session_revoke_pend: for store_announce */
 	uint32_t pause_ms;	       /* with PLAN_LATER, */
 	uint32_t place;		       /* and what is waited for: */

@@ -143,8 +143,10 @@ static uint64_t memory_ms(const struct plan_env *env)
 static enum status_code plan_change(const struct plan_env *env, struct profile_state *s, struct plan *plan,
 				    struct status *st)
 {
-	struct command_writer w = command_start(env->arena, STORE_SCRIPT_PROFILE_CHANGE, true);
 	const struct profile_change_request *req = s->change.req;
+	const bool is_delete = req->kind == PROFILE_DELETE;
+	struct command_writer w =
+	    command_start(env->arena, is_delete ? STORE_SCRIPT_PROFILE_DELETE : STORE_SCRIPT_PROFILE_CHANGE, true);
 	span tier = req->tier;
 
 	s->change.step = STEP_CHANGE;

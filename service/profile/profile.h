@@ -118,7 +118,9 @@ struct profile_changes_result {
 	const struct profile_change *changes; /* the oldest first */
 	uint32_t died;
 	uint64_t behind;
-	uint32_t unreadable; /* left out, and handed out again: their key is not here, or they are damaged */
+	uint32_t
+	    unreadable; /* their key is not here, or they are damaged: left out, and handed out again; of a dead one there is
+			      * the id */
 };
 
 /* FAILED_PRECONDITION: the realm keeps none. RESOURCE_EXHAUSTED: too many groups, or consumers. */

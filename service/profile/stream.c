@@ -138,7 +138,11 @@ static enum status_code take_change(const struct plan_env *env, const struct sto
 		return no_memory(st);
 	case ENTRY_UNREADABLE:
 		ret->unreadable++;
-		return STATUS_OK;
+		if (mark[0] == '\0')
+			return STATUS_OK;
+		/* A dead one is listed all the same: who has its id can look beyond it, and acknowledge it. */
+		*out = (struct profile_change){0};
+		break;
 	}
 	out->deliveries = (uint32_t)deliveries->integer;
 	out->id = arena_printf(env->arena, "%s%.*s", mark, SPAN_FMT(id->string));

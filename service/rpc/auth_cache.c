@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "rpc/messages.h"
 #include "rpc/methods.h"
+#include "session/not_before.h"
 
 /* So that who waits is answered before he gives up; as with a Watch. */
 #define WAIT_MARGIN_MS_MAX 500U
@@ -55,6 +56,8 @@ enum status_code auth_cache_lookup_plan(struct call *call, struct status *st)
 	req.wait_ms = wait_of(call, m);
 	req.lease_ms = MESSAGE_NUMBER(m, lease_ms);
 	req.no_lease = m->has_no_lease && m->no_lease;
+	req.realm_revoked_ms = not_before_of(call->env.not_before, call->env.realm);
+	req.is_realm_unknown = !not_before_is_confirmed(call->env.not_before, call->env.realm, call->env.mono_ms);
 	if (m->has_lease_ms && m->lease_ms == 0)
 		return status_set(st, STATUS_INVALID_ARGUMENT, "lease_ms is 0: leave it out for the realm's");
 	if (auth_lookup_plan(&call->env, &req, plans, &plan_count, st) != STATUS_OK)
@@ -118,12 +121,17 @@ enum status_code auth_cache_lookup_answer(struct call *call, struct task *task, 
 	return respond(call, &result, st);
 }
 
+bool auth_cache_lookup_read_only(struct call *call, struct task *task)
+{
+	return auth_lookup_unleased(&call->env, &task->plan);
+}
+
 /* ---- Fill ---- */
 
 enum status_code auth_cache_fill_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__FillAuthRequest *m = REQUEST(FillAuthRequest, call);
-	const struct auth_fill_request req = {
+	struct auth_fill_request req = {
 	    .subject = MESSAGE_SPAN(m, subject),
 	    .key = MESSAGE_SPAN(m, key),
 	    .lease = MESSAGE_SPAN(m, lease),
@@ -137,8 +145,10 @@ enum status_code auth_cache_fill_plan(struct call *call, struct status *st)
 	struct plan plans[AUTH_PLANS_MAX];
 	size_t plan_count;
 
-	if (USE_REALM(call, m, st) != STATUS_OK ||
-	    auth_fill_plan(&call->env, &req, plans, &plan_count, st) != STATUS_OK)
+	if (USE_REALM(call, m, st) != STATUS_OK)
+		return st->code;
+	req.realm_revoked_ms = not_before_of(call->env.not_before, call->env.realm);
+	if (auth_fill_plan(&call->env, &req, plans, &plan_count, st) != STATUS_OK)
 		return st->code;
 	return use_plans(call, plans, plan_count, st);
 }

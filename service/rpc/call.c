@@ -494,10 +494,9 @@ static enum call_next take_reply(struct task *task, const struct store_result *r
 	if (ask_method(task, result->reply, &next, &st) != STATUS_OK)
 		return fail(task, &st);
 	task->after = next;
-	if (task->plan.redos == NULL)
-		return go_on(task);
-	count_replicas(task, result);
-	return CALL_KEEP;
+	if (task->plan.redos != NULL || task->plan.has_changed)
+		count_replicas(task, result);
+	return task->plan.redos == NULL ? go_on(task) : CALL_KEEP;
 }
 
 /* A redo was carried out by itself: what it brings about is there, or the change is not acknowledged. */
@@ -525,10 +524,8 @@ static enum call_next take_failure(struct task *task, const struct store_result 
 
 	if (method->read_only != NULL && takes_no_writes(result)) {
 		set_times(task->call);
-		if (method->read_only(task->call, task) && step(task, &st) == STATUS_OK) {
-			metric_add(METRIC_SESSIONS_UNSLID, 1);
+		if (method->read_only(task->call, task) && step(task, &st) == STATUS_OK)
 			return CALL_SUBMIT;
-		}
 	}
 	if (result->outcome == STORE_REFUSED && span_eq(outcome_error_word(result), SPAN_LIT("MISCONF")) &&
 	    method->pend != NULL) {

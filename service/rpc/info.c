@@ -88,6 +88,44 @@ static void fill_policy(const struct session_policy *from, Latchkey__V1__ServerP
 	MESSAGE_SET(m, privileged_s, from->privileged_s);
 }
 
+static bool fill_tiers(arena *a, const struct profile_policy *from, Latchkey__V1__ServerPolicyResponse *m)
+{
+	Latchkey__V1__ProfileTier *each = arena_array(a, from->tier_count, sizeof(*each));
+	Latchkey__V1__ProfileTier **all = arena_array(a, from->tier_count, sizeof(Latchkey__V1__ProfileTier *));
+
+	if (each == NULL || all == NULL)
+		return false;
+	for (size_t i = 0; i < from->tier_count; i++) {
+		latchkey__v1__profile_tier__init(&each[i]);
+		MESSAGE_SET(&each[i], name, message_bytes(from->tiers[i].name));
+		MESSAGE_SET(&each[i], ttl_s, from->tiers[i].ttl_s);
+		all[i] = &each[i];
+	}
+	m->n_profile_tiers = from->tier_count;
+	m->profile_tiers = all;
+	return true;
+}
+
+static bool fill_realm(arena *a, const struct realm *from, Latchkey__V1__ServerPolicyResponse *m)
+{
+	MESSAGE_SET(m, realm, message_bytes(from->name));
+	MESSAGE_SET(m, events, from->has_events);
+	MESSAGE_SET(m, wait_replicas, from->wait_replicas);
+	MESSAGE_SET(m, wait_ms, from->wait_ms == 0 ? WAIT_MS_DEFAULT : from->wait_ms);
+	MESSAGE_SET(m, profile_jitter_percent, from->profiles.jitter_percent);
+	MESSAGE_SET(m, profile_changes, from->profiles.has_changes);
+	MESSAGE_SET(m, profile_changes_max, from->profiles.changes_max);
+	MESSAGE_SET(m, visitors_hour_retention_h, from->visitors.hour_retention_h);
+	MESSAGE_SET(m, visitors_day_retention_d, from->visitors.day_retention_d);
+	MESSAGE_SET(m, auth_ttl_s, from->auth.ttl_s);
+	MESSAGE_SET(m, auth_negative_ttl_s, from->auth.negative_ttl_s);
+	MESSAGE_SET(m, auth_stale_s, from->auth.stale_s);
+	MESSAGE_SET(m, auth_jitter_percent, from->auth.jitter_percent);
+	MESSAGE_SET(m, auth_lease_ms, from->auth.lease_ms);
+	MESSAGE_SET(m, auth_early_percent, from->auth.early_percent);
+	return fill_tiers(a, &from->profiles, m);
+}
+
 enum status_code server_policy_plan(struct call *call, struct status *st)
 {
 	const Latchkey__V1__ServerPolicyRequest *request = REQUEST(ServerPolicyRequest, call);
@@ -104,10 +142,10 @@ enum status_code server_policy_plan(struct call *call, struct status *st)
 	if (m == NULL)
 		return call_no_memory(st);
 	latchkey__v1__server_policy_response__init(m);
-	MESSAGE_SET(m, realm, message_bytes(call->env.realm->name));
 	MESSAGE_SET(m, session_class, message_bytes(class->name));
 	fill_policy(&class->policy, m);
-	MESSAGE_SET(m, events, call->env.realm->has_events);
+	if (!fill_realm(call->env.arena, call->env.realm, m))
+		return call_no_memory(st);
 	call->response = &m->base;
 	return STATUS_OK;
 }

@@ -73,7 +73,7 @@ static const struct method methods[] = {
     METHOD("/latchkey.v1.AuthCache/Forget", forget_auth_request, forget_auth_response, SERVED(auth_cache_forget),
 	   MUTATING),
     METHOD("/latchkey.v1.AuthCache/Lookup", lookup_auth_request, lookup_auth_response, SERVED(auth_cache_lookup),
-	   .needs_all = true),
+	   .needs_all = true, .read_only = auth_cache_lookup_read_only),
     METHOD("/latchkey.v1.Profiles/Changes", profile_changes_request, profile_changes_response,
 	   SERVED(profiles_changes)),
     METHOD("/latchkey.v1.Sessions/GetMany", get_many_sessions_request, get_many_sessions_response,

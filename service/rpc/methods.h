@@ -81,6 +81,7 @@ METHOD_WITH_TASKS(auth_cache_forget)
 enum status_code sessions_watch_plan(struct call *call, struct status *st) MUST_CHECK;
 enum status_code sessions_watch_poll(struct call *call, bool is_last, struct status *st) MUST_CHECK;
 bool sessions_get_read_only(struct call *call, struct task *task) MUST_CHECK;
+bool auth_cache_lookup_read_only(struct call *call, struct task *task) MUST_CHECK;
 bool sessions_revoke_pend(struct call *call, struct task *task) MUST_CHECK;
 
 #endif

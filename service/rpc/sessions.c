@@ -173,7 +173,10 @@ enum status_code sessions_get_answer(struct call *call, struct task *task, const
 
 bool sessions_get_read_only(struct call *call, struct task *task)
 {
-	return session_get_unslid(&call->env, &task->plan);
+	if (!session_get_unslid(&call->env, &task->plan))
+		return false;
+	metric_add(METRIC_SESSIONS_UNSLID, 1);
+	return true;
 }
 
 /* ---- GetMany: one task for each token. ---- */

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Finds an answer, or has somebody load it: at most one at a time.
 -- KEYS    1 answer
--- ARGV    1 id of the lease to give, 8 bytes; '': none is wanted  2 how long it lasts, ms  3 epoch to begin if the subject
+-- ARGV    1 id of the lease to give, 8 bytes  2 how long it lasts, ms  3 epoch to begin if the subject
 --         has none, 8 bytes  4 what an epoch lives, ms  5 how early to refresh: millionths of the time that loading took
 --         6 beginning of an answer's body that is dead; '': none  7 '1': the caller would wait
 -- Returns {'hit', value, ''}, {'stale', value, epoch, 1 if before its time, else 0}, {'miss', epoch}: with an epoch the
@@ -17,17 +17,11 @@ local HEAD, NONE = 54, '\0\0\0\0\0\0\0\0'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
--- include is_elsewhere
+-- include auth_found
 
--- Most subjects have no epoch, and while a cluster moves the slot, a key that its old node does not have cannot be
--- touched there. Were it one of KEYS, the whole would be refused until all is moved; so it is a miss, which nobody keeps.
 local epoch_key = 'lk1:f:' .. answer:sub(7, 19)
-local both = redis.pcall('MGET', answer, epoch_key)
-if both.err then return is_elsewhere(both.err) and {'miss', ''} or both end
-
--- What is of another epoch was forgotten; so was a lease. Another format is a tombstone's, or a newer version's.
-local value, epoch = both[1], both[2]
-if value and (value:byte(1) ~= 1 or value:sub(47, 54) ~= epoch) then value = nil end
+local value, epoch, instead = find(answer, epoch_key)
+if instead then return instead end
 local id, ends, given, fresh, stale, took = NONE, 0, 0, 0, 0, 0
 if value then
 	id = value:sub(3, 10)
@@ -57,13 +51,12 @@ end
 
 if is_there then
 	local is_early = fresh > now
-	if lease == '' or is_leased or is_early and now + took * tonumber(ARGV[5]) / 1000000 < fresh then
+	if is_leased or is_early and now + took * tonumber(ARGV[5]) / 1000000 < fresh then
 		return {is_early and 'hit' or 'stale', value, '', 0}
 	end
 	give()
 	return {'stale', value, epoch, is_early and 1 or 0}
 end
-if lease == '' then return {'miss', ''} end
 if is_leased then
 	if ARGV[7] == '1' and value:byte(2) ~= 1 then redis.call('SETRANGE', answer, 1, '\1') end
 	return {'wait', ends - now}

@@ -29,6 +29,7 @@
 	X(SESSION_REAPPLY, "session_reapply")                                                                          \
 	X(SESSION_BURY, "session_bury")                                                                                \
 	X(PROFILE_CHANGE, "profile_change")                                                                            \
+	X(PROFILE_DELETE, "profile_delete")                                                                            \
 	X(PROFILE_REDO, "profile_redo")                                                                                \
 	X(PROFILE_GET, "profile_get")                                                                                  \
 	X(PROFILE_PUBLISH, "profile_publish")                                                                          \
@@ -37,6 +38,7 @@
 	X(PROFILE_ACK, "profile_ack")                                                                                  \
 	X(PROFILE_DEAD, "profile_dead")                                                                                \
 	X(AUTH_LOOKUP, "auth_lookup")                                                                                  \
+	X(AUTH_PEEK, "auth_peek")                                                                                      \
 	X(AUTH_FILL, "auth_fill")                                                                                      \
 	X(AUTH_EPOCH, "auth_epoch")                                                                                    \
 	X(AUTH_FORGET, "auth_forget")                                                                                  \

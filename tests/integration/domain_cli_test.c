@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "support/cli.h"
 #include "support/scene.h"
@@ -15,6 +16,7 @@
 /* Refused by a limit, not held, not there. */
 #define CLI_NO	     1
 #define SECRET_BYTES 257
+#define DAY_BYTES    11
 
 static const char config[] = "realms:\n"
 			     "  - name: default\n"
@@ -84,6 +86,10 @@ static void a_profile_lives(void **state)
 	json_decref(json);
 	says(CLI_DONE, "version 3\n", "profile", "unset", "ann", "note", "--expect", "2");
 	says(CLI_DONE, "version 4\n", "profile", "set", "ann", "only=this", "--replace");
+	says(CLI_DONE, "version 5\n", "profile", "set", "ann", "visits=1", "--number", "points=7");
+	says(CLI_DONE, "points 8\n", "profile", "incr", "ann", "points");
+	says(CLI_REFUSED, "", "profile", "incr", "ann", "visits");
+	says(CLI_DONE, "version 7\n", "profile", "set", "ann", "only=this", "--replace");
 	json = json_of(CLI_DONE, "profile", "get", "ann");
 	assert_int_equal(json_object_size(json_object_get(json, "fields")), 1);
 	json_decref(json);
@@ -127,8 +133,19 @@ static void changes_go_to_a_group(void **state)
 	says(CLI_DONE, "", "profile", "dead", "mail");
 }
 
+/* "2026-01-31", UTC. */
+static void yesterday(char out[static DAY_BYTES])
+{
+	const time_t at = time(NULL) - 86400;
+	struct tm parts;
+
+	assert_non_null(gmtime_r(&at, &parts));
+	assert_int_equal(strftime(out, DAY_BYTES, "%F", &parts), DAY_BYTES - 1);
+}
+
 static void visitors_are_counted(void **state)
 {
+	char day[DAY_BYTES];
 	struct run_result r;
 	json_t *json;
 
@@ -142,6 +159,11 @@ static void visitors_are_counted(void **state)
 	says(CLI_DONE, "2\n", "visitors", "count", "home");
 	/* The union. */
 	says(CLI_DONE, "3\n", "visitors", "count", "home", "shop");
+	/* A day is its beginning, and of the buckets of days its own. */
+	yesterday(day);
+	says(CLI_DONE, "recorded 1\n", "visitors", "record", "home", "dan", "--at", day);
+	says(CLI_DONE, "1\n", "visitors", "count", "home", "--from", day, "--to", day);
+	says(CLI_DONE, "3\n", "visitors", "count", "home", "--from", day);
 	json = json_of(CLI_DONE, "visitors", "count", "home", "--hourly", "--json");
 	has_number(json, "count", 2);
 	has_number(json, "buckets", 1);
@@ -156,6 +178,28 @@ static void take_lease(const char *key, char lease[static SECRET_BYTES])
 	has_text(json, "state", "MISS");
 	snprintf(lease, SECRET_BYTES, "%s", json_string_value(json_object_get(json, "lease")));
 	json_decref(json);
+}
+
+/* What is there is read; nobody can keep anything, so nobody is given a lease. */
+static void answers_are_read_where_redis_takes_no_writes(void **state)
+{
+	char lease[SECRET_BYTES];
+	json_t *json;
+
+	(void)state;
+	take_lease("kept", lease);
+	says(CLI_DONE, "stored\n", "auth", "fill", "ann", "kept", lease, "yes");
+	freeReplyObject(redis_server_command(&scene.redis, "CONFIG SET min-replicas-to-write 1"));
+	json = json_of(CLI_DONE, "auth", "lookup", "ann", "kept");
+	has_text(json, "state", "HIT");
+	has_text(json, "answer", "yes");
+	json_decref(json);
+	json = json_of(CLI_NO, "auth", "lookup", "ann", "other", "--group", "g");
+	has_text(json, "state", "MISS");
+	assert_null(json_object_get(json, "lease"));
+	json_decref(json);
+	freeReplyObject(redis_server_command(&scene.redis, "CONFIG SET min-replicas-to-write 0"));
+	take_lease("other", lease);
 }
 
 static void an_answer_is_kept_and_forgotten(void **state)
@@ -245,6 +289,7 @@ int main(void)
 	    cmocka_unit_test(the_rest_is_told),
 	    cmocka_unit_test(visitors_are_counted),
 	    cmocka_unit_test(an_answer_is_kept_and_forgotten),
+	    cmocka_unit_test(answers_are_read_where_redis_takes_no_writes),
 	    cmocka_unit_test(a_limit_refuses),
 	    cmocka_unit_test(a_lock_has_one_owner),
 	};

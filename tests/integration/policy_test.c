@@ -15,17 +15,25 @@
 #define NO_REASON LATCHKEY__V1__REASON__REASON_NONE
 #define TOO_LOW	  LATCHKEY__V1__REASON__ASSURANCE_TOO_LOW
 
-static const char config[] = "realms:\n"
-			     "  - name: default\n"
-			     "    events: false\n"
-			     "    classes:\n"
-			     "      - { name: web, touch_interval_s: 60 }\n"
-			     "      - { name: remember-me, idle_timeout_s: 2592000, absolute_timeout_s: 31536000,\n"
-			     "          sessions_max: 10, at_cap: evict_least_recently_used, touch_interval_s: 3600,\n"
-			     "          privileged_s: 0 }\n"
-			     "      - { name: sudo, idle_timeout_s: 120, absolute_timeout_s: 600, sessions_max: 1,\n"
-			     "          grace_s: 0, privileged_s: 300 }\n"
-			     "  - name: plain\n";
+static const char config[] =
+    "realms:\n"
+    "  - name: default\n"
+    "    events: false\n"
+    "    classes:\n"
+    "      - { name: web, touch_interval_s: 60 }\n"
+    "      - { name: remember-me, idle_timeout_s: 2592000, absolute_timeout_s: 31536000,\n"
+    "          sessions_max: 10, at_cap: evict_least_recently_used, touch_interval_s: 3600,\n"
+    "          privileged_s: 0 }\n"
+    "      - { name: sudo, idle_timeout_s: 120, absolute_timeout_s: 600, sessions_max: 1,\n"
+    "          grace_s: 0, privileged_s: 300 }\n"
+    "  - name: plain\n"
+    "  - name: all\n"
+    "    wait_replicas: 1\n"
+    "    visitors: { hour_retention_h: 24, day_retention_d: 60 }\n"
+    "    profiles: { tiers: [ { name: user, ttl_s: 86400 }, { name: guest, ttl_s: 3600 } ],\n"
+    "                jitter_percent: 5, changes: true, changes_max: 5000 }\n"
+    "    auth: { ttl_s: 61, negative_ttl_s: 11, stale_s: 31, jitter_percent: 12, lease_ms: 2001,\n"
+    "            early_percent: 101 }\n";
 
 static struct scene scene;
 static struct latchkeyd second;
@@ -86,6 +94,35 @@ static void test_policy_tells_what_is_in_force(void **state)
 	assert_int_equal(p->grace_s, 10);
 	assert_int_equal(p->privileged_s, 900);
 	assert_true(p->events);
+	raw_free(p);
+}
+
+static void test_policy_tells_what_the_realm_has(void **state)
+{
+	Latchkey__V1__ServerPolicyResponse *p = ask_policy("all", "default");
+
+	(void)state;
+	assert_int_equal(p->wait_replicas, 1);
+	assert_int_equal(p->wait_ms, 100);
+	assert_int_equal(p->n_profile_tiers, 2);
+	assert_memory_equal(p->profile_tiers[1]->name.data, "guest", 5);
+	assert_int_equal(p->profile_tiers[1]->ttl_s, 3600);
+	assert_int_equal(p->profile_jitter_percent, 5);
+	assert_true(p->profile_changes);
+	assert_int_equal(p->profile_changes_max, 5000);
+	assert_int_equal(p->visitors_hour_retention_h, 24);
+	assert_int_equal(p->visitors_day_retention_d, 60);
+	assert_int_equal(p->auth_ttl_s, 61);
+	assert_int_equal(p->auth_negative_ttl_s, 11);
+	assert_int_equal(p->auth_stale_s, 31);
+	assert_int_equal(p->auth_jitter_percent, 12);
+	assert_int_equal(p->auth_lease_ms, 2001);
+	assert_int_equal(p->auth_early_percent, 101);
+	raw_free(p);
+	p = ask_policy("plain", "default");
+	assert_int_equal(p->n_profile_tiers, 1);
+	assert_int_equal(p->auth_ttl_s, 60);
+	assert_true(p->has_profile_changes && !p->profile_changes);
 	raw_free(p);
 }
 
@@ -249,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_policy_tells_what_is_in_force),
+	    cmocka_unit_test(test_policy_tells_what_the_realm_has),
 	    cmocka_unit_test(test_demands_are_held_against_the_session),
 	    cmocka_unit_test(test_polling_through_two_instances_writes_once),
 	    cmocka_unit_test(test_verify_sets_an_index_right),

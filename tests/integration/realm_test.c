@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "latchkey/v1/auth_cache.pb-c.h"
 #include "support/latchkeyd.h"
 #include "support/raw.h"
 #include "support/redis_server.h"
@@ -117,6 +118,75 @@ static void test_the_other_instance_is_told(void **state)
 	assert_true(server_counter(&caller[1], "latchkey_sessions_realm_revoked_total") > 0);
 }
 
+/* ---- The auth cache's answers ---- */
+
+static Latchkey__V1__LookupAuthResponse *look_up(struct raw *r, bool no_lease)
+{
+	Latchkey__V1__LookupAuthRequest req = LATCHKEY__V1__LOOKUP_AUTH_REQUEST__INIT;
+	const struct raw_call call = {.method = "/latchkey.v1.AuthCache/Lookup", .request = &req.base};
+
+	req.has_subject = req.has_key = req.has_no_lease = true;
+	req.subject = raw_text("ann");
+	req.key = raw_text("may");
+	req.no_lease = no_lease;
+	return (Latchkey__V1__LookupAuthResponse *)raw_call_expect(r, OK, &call,
+								   &latchkey__v1__lookup_auth_response__descriptor);
+}
+
+static bool is_found(struct raw *r)
+{
+	Latchkey__V1__LookupAuthResponse *m = look_up(r, true);
+	const bool is_hit = m->state == LATCHKEY__V1__AUTH_STATE__HIT;
+
+	raw_free(m);
+	return is_hit;
+}
+
+/* With the lease of a miss. */
+static bool fill(struct raw *r, ProtobufCBinaryData lease)
+{
+	Latchkey__V1__FillAuthRequest req = LATCHKEY__V1__FILL_AUTH_REQUEST__INIT;
+	const struct raw_call call = {.method = "/latchkey.v1.AuthCache/Fill", .request = &req.base};
+	Latchkey__V1__FillAuthResponse *m;
+	bool is_stored;
+
+	req.has_subject = req.has_key = req.has_lease = req.has_answer = true;
+	req.subject = raw_text("ann");
+	req.key = raw_text("may");
+	req.lease = lease;
+	req.answer = raw_text("yes");
+	m = (Latchkey__V1__FillAuthResponse *)raw_call_expect(r, OK, &call,
+							      &latchkey__v1__fill_auth_response__descriptor);
+	is_stored = m->stored;
+	raw_free(m);
+	return is_stored;
+}
+
+static void test_the_answers_are_forgotten(void **state)
+{
+	Latchkey__V1__LookupAuthResponse *m = look_up(&caller[0], false);
+
+	(void)state;
+	assert_true(m->has_lease && fill(&caller[0], m->lease));
+	raw_free(m);
+	assert_true(is_found(&caller[0]) && is_found(&caller[1]));
+	revoke_through(0);
+	assert_false(is_found(&caller[0]));
+	assert_becomes(!is_found(&caller[1]), BOUND_MS);
+	/* One whose loading began before. */
+	m = look_up(&caller[0], false);
+	assert_true(m->has_lease);
+	revoke_through(0);
+	assert_false(fill(&caller[0], m->lease));
+	raw_free(m);
+	/* And one since. */
+	m = look_up(&caller[0], false);
+	assert_true(m->has_lease && fill(&caller[0], m->lease));
+	raw_free(m);
+	assert_true(is_found(&caller[0]));
+	assert_becomes(is_found(&caller[1]), BOUND_MS);
+}
+
 static void set_channels(const char *rule)
 {
 	redisReply *reply = redis_server_command(&redis, "ACL SETUSER default %s", rule);
@@ -201,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_other_instance_is_told),
+	    cmocka_unit_test(test_the_answers_are_forgotten),
 	    cmocka_unit_test(test_one_that_is_not_told_learns_by_asking),
 	    cmocka_unit_test(test_a_restarted_instance_still_refuses),
 	    cmocka_unit_test(test_a_redis_that_forgot_is_reminded),

@@ -25,7 +25,7 @@ struct lk_session_revoke_realm_request {
 };
 #define LK_SESSION_REVOKE_REALM_REQUEST_INIT LK_INIT_(struct lk_session_revoke_realm_request)
 
-/* Ends all sessions of a realm, anonymous ones too, by one write. ret_not_before_ms, which may be NULL: the moment that
+/* Ends all sessions of a realm, anonymous ones too, and forgets the realm's answers of the auth cache, by one write. ret_not_before_ms, which may be NULL: the moment that
  * is in force now, rounded up to a whole second; it never moves back. */
 LK_API LK_MUST_CHECK enum lk_err lk_session_revoke_realm(lk_client *client,
 							 const struct lk_session_revoke_realm_request *request,
@@ -101,6 +101,35 @@ LK_API uint32_t lk_policy_touch_interval_s(const lk_policy *policy); /* the idle
 LK_API uint32_t lk_policy_grace_s(const lk_policy *policy);	     /* a rotated token is good for so long */
 LK_API uint32_t lk_policy_privileged_s(const lk_policy *policy);     /* after an authentication. 0: no such thing */
 LK_API bool lk_policy_events(const lk_policy *policy);		     /* see LK_EVENT_CREATED */
+
+/* What the realm has beside its classes of sessions. Later versions may append fields. */
+struct lk_realm_policy {
+	size_t struct_size;
+	uint32_t wait_replicas; /* that are to have a change, unless a call asks for others; 0: none */
+	uint32_t wait_ms;	/* for so long at most */
+	/* Profiles. */
+	uint32_t profile_jitter_percent;
+	bool profile_changes;	      /* they are kept, for lk_profile_changes, */
+	uint32_t profile_changes_max; /* about so many */
+	/* How long visitors are kept. */
+	uint32_t visitors_hour_retention_h; /* 0: there are no hours */
+	uint32_t visitors_day_retention_d;
+	/* The auth cache. */
+	uint32_t auth_ttl_s;	      /* an answer is fresh for so long at most, */
+	uint32_t auth_negative_ttl_s; /* and that there is none; */
+	uint32_t auth_stale_s;	      /* then served for so long while it is loaded anew */
+	uint32_t auth_jitter_percent; /* of the time that it is fresh, at random less */
+	uint32_t auth_lease_ms;	      /* for loading, unless a lookup asks for another time */
+	uint32_t auth_early_percent;  /* how eagerly it is refreshed before its time; 0: not at all */
+};
+#define LK_REALM_POLICY_INIT LK_INIT_(struct lk_realm_policy)
+
+/* 0 of what a server older than this does not tell. */
+LK_API void lk_policy_of_realm(const lk_policy *policy, struct lk_realm_policy *ret);
+/* How long profiles are kept after their last change. The first tier is the default. */
+LK_API size_t lk_policy_tier_count(const lk_policy *policy);
+LK_API const char *lk_policy_tier_name(const lk_policy *policy, size_t index); /* "" beyond the last */
+LK_API uint32_t lk_policy_tier_ttl_s(const lk_policy *policy, size_t index);   /* 0 beyond the last */
 LK_API void lk_policy_free(lk_policy **policy);
 
 /* ---- Keys ---- */

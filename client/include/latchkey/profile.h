@@ -251,7 +251,8 @@ struct lk_profile_dead_request {
 };
 #define LK_PROFILE_DEAD_REQUEST_INIT LK_INIT_(struct lk_profile_dead_request)
 
-/* The changes that no delivery of the group got acknowledged, the oldest first. They stay until lk_profile_ack. */
+/* The changes that no delivery of the group got acknowledged, the oldest first. They stay until lk_profile_ack. Of one that
+ * the server cannot open there is the id, for lk_profile_ack and `after`, and its kind is LK_CHANGE_UNKNOWN. */
 LK_API LK_MUST_CHECK enum lk_err lk_profile_dead(lk_client *client, const struct lk_profile_dead_request *request,
 						 lk_changes **ret_changes, struct lk_error *error);
 LK_API LK_MUST_CHECK enum lk_err lk_profile_dead_async(lk_call *call, const struct lk_profile_dead_request *request);

@@ -105,6 +105,74 @@ static void a_stale_answer_of_a_dead_group_is_no_answer(void **state)
 	assert_true(fill(s, "k", lease_of(&l), "new"));
 }
 
+static struct looked look_up_since(struct stage *s, uint64_t revoked_ms, bool is_unknown)
+{
+	const span group = SPAN_LIT("a");
+
+	return look_up_as(s, &(struct auth_lookup_request){.subject = SPAN_LIT("ann"),
+							   .key = SPAN_LIT("k"),
+							   .groups = &group,
+							   .group_count = 1,
+							   .realm_revoked_ms = revoked_ms,
+							   .is_realm_unknown = is_unknown});
+}
+
+static bool fill_since(struct stage *s, uint64_t revoked_ms, const struct looked *l, const char *answer)
+{
+	return fill_as(s,
+		       &(struct auth_fill_request){.subject = SPAN_LIT("ann"),
+						   .key = SPAN_LIT("k"),
+						   .lease = lease_of(l),
+						   .answer = span_str(answer),
+						   .realm_revoked_ms = revoked_ms},
+		       NULL);
+}
+
+/* What was loaded before it is dead, whoever finds it, and so is a lease of before; what is loaded since is not. */
+static void a_revoked_realm_is_a_group_of_all(void **state)
+{
+	struct stage *s = *state;
+	struct looked l;
+
+	load_in(s, "k", "a", "old");
+	l = look_up_since(s, 1000, false);
+	expect_answer(&l, AUTH_MISS, "");
+	assert_true(l.lease_len > 0);
+	assert_true(fill_since(s, 1000, &l, "new"));
+	l = look_up_since(s, 1000, false);
+	expect_answer(&l, AUTH_HIT, "new");
+	forget_group(s, "a");
+	l = look_up_since(s, 1000, false);
+	assert_int_equal(l.state, AUTH_MISS);
+	/* Revoked once more while it is loaded. */
+	assert_false(fill_since(s, 2000, &l, "late"));
+	assert_int_equal(look_up_since(s, 2000, false).state, AUTH_MISS);
+}
+
+/* By an instance that has not heard of it yet. */
+static void a_lease_of_since_is_good_everywhere(void **state)
+{
+	struct stage *s = *state;
+	struct looked l = look_up_since(s, 1000, false);
+
+	assert_true(fill_since(s, 0, &l, "new"));
+	l = look_up_since(s, 1000, false);
+	expect_answer(&l, AUTH_HIT, "new");
+}
+
+static void a_realm_not_asked_for_is_not_believed(void **state)
+{
+	struct stage *s = *state;
+	struct looked l;
+
+	load_in(s, "k", "a", "yes");
+	l = look_up_since(s, 0, true);
+	expect_answer(&l, AUTH_MISS, "");
+	assert_int_equal(l.lease_len, 0);
+	l = look_up_since(s, 0, false);
+	expect_answer(&l, AUTH_HIT, "yes");
+}
+
 static void who_only_looks_begins_no_epoch(void **state)
 {
 	const span group = SPAN_LIT("a");
@@ -173,6 +241,9 @@ int main(void)
 	    TEST(a_fill_that_was_under_way_is_refused),
 	    TEST(what_is_stored_all_the_same_is_not_served),
 	    TEST(a_stale_answer_of_a_dead_group_is_no_answer),
+	    TEST(a_revoked_realm_is_a_group_of_all),
+	    TEST(a_lease_of_since_is_good_everywhere),
+	    TEST(a_realm_not_asked_for_is_not_believed),
 	    TEST(who_only_looks_begins_no_epoch),
 	    TEST(an_epoch_lives_longer_than_its_answers),
 	    TEST(a_failover_does_not_bring_it_back),

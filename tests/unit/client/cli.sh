@@ -131,6 +131,13 @@ refuse '"x" is not an attribute of the form K=V' profile set ann x $nowhere
 for counter in =1 n= n=1x n=x 'n= 1' n=9223372036854775808; do
 	refuse "\"$counter\" is not a counter of the form K or K=N" profile incr ann "$counter" $nowhere
 done
+for counter in n n= =1 n=x 'n= 1' n=9223372036854775808; do
+	refuse "--number \"$counter\": not a counter of the form K=N" profile set ann "--number=$counter" $nowhere
+done
+refuse '65 fields: at most 64 at once' profile set ann $(seq -f 'k%g=1' 64) --number n=1 $nowhere
+refuse '--number does not go with "profile incr"' profile incr ann n --number n=1
+refuse '--from "2026-02-30": not a day in UTC' visitors count home --from 2026-02-30
+refuse '--to "2026-01-31T12": not a time in UTC' visitors count home --to 2026-01-31T12
 refuse '--replace does not go with "profile incr"' profile incr ann n --replace
 refuse '--expect does not go with --expect-none' profile set ann a=1 --expect 1 --expect-none $nowhere
 refuse '--expect does not go with --expect-none' profile incr ann n --expect 1 --expect-none $nowhere
@@ -222,7 +229,7 @@ expect 3 'LK_E_UNAVAILABLE' session $nowhere revoke --timeout 0.3 whatever
 for verb in 'session create ann' 'session list ann' 'session update token a=1' 'session revoke token' \
 	'session revoke-user ann' 'session create --anonymous' 'session promote token ann' 'session rotate token' \
 	'session revoke-realm --realm shop --before 2026-01-31T12:00:00.5Z' 'session verify ann --token t' \
-	'profile set ann a=1' 'profile set ann --replace' 'profile get ann a' 'profile incr ann n=-2' 'profile unset ann a' \
+	'profile set ann a=1' 'profile set ann --replace' 'profile set ann --number n=-2' 'profile get ann a' 'profile incr ann n=-2' 'profile unset ann a' \
 	'profile delete ann' 'profile changes mail' 'profile ack mail 1-0' 'profile dead mail' 'visitors record home a' \
 	'visitors count home' 'auth lookup ann may' 'auth fill ann may ab yes' 'auth forget --group editors' \
 	'limit check login --limit 1 --per 1' 'limit reset login' 'lock acquire report --ttl 1' \

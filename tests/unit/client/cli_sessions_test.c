@@ -302,6 +302,8 @@ static void older_servers_do_not_know(void **state)
 static void a_policy_is_a_table(void **state)
 {
 	Latchkey__V1__ServerPolicyResponse response = LATCHKEY__V1__SERVER_POLICY_RESPONSE__INIT;
+	Latchkey__V1__ProfileTier tier = LATCHKEY__V1__PROFILE_TIER__INIT;
+	Latchkey__V1__ProfileTier *tiers[] = {&tier};
 	struct run_result r;
 
 	(void)state;
@@ -310,15 +312,28 @@ static void a_policy_is_a_table(void **state)
 	response.session_class = bytes_of("sudo");
 	response.at_cap = LATCHKEY__V1__AT_CAP__EVICT_LEAST_RECENTLY_USED;
 	response.grace_s = 10;
+	response.has_auth_stale_s = response.has_profile_changes = true;
+	response.auth_stale_s = 31;
+	response.profile_changes = true;
+	response.n_profile_tiers = 1;
+	response.profile_tiers = tiers;
+	tier.has_name = tier.has_ttl_s = true;
+	tier.name = bytes_of("guest");
+	tier.ttl_s = 600;
 	ask(&response.base, CLI_DONE, &r, "policy", "--class", "sudo");
 	expect_line(r.out, "realm               shop");
 	expect_line(r.out, "grace s             10");
 	expect_line(r.out, "at the cap          EVICT_LEAST_RECENTLY_USED");
 	expect_line(r.out, "events              no");
+	expect_line(r.out, "profile tier s      600  guest");
+	expect_line(r.out, "profile changes     yes");
+	expect_line(r.out, "auth stale s        31");
 	run_result_free(&r);
 	ask(&response.base, CLI_DONE, &r, "policy", "--json", NULL);
 	expect_part(r.out, "\"at_cap\": \"EVICT_LEAST_RECENTLY_USED\"");
 	expect_part(r.out, "\"events\": false");
+	expect_part(r.out, "\"name\": \"guest\"");
+	expect_part(r.out, "\"stale_s\": 31");
 	run_result_free(&r);
 }
 

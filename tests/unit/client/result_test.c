@@ -247,6 +247,60 @@ static void events_say_all_they_were_given(void **state)
 	lk_events_free(&events);
 }
 
+/* Each number another: none is told in the place of another. */
+static void a_policy_says_what_its_realm_has(void **state)
+{
+	Latchkey__V1__ServerPolicyResponse response = LATCHKEY__V1__SERVER_POLICY_RESPONSE__INIT;
+	Latchkey__V1__ProfileTier tiers[2] = {LATCHKEY__V1__PROFILE_TIER__INIT, LATCHKEY__V1__PROFILE_TIER__INIT};
+	Latchkey__V1__ProfileTier *all[] = {&tiers[0], &tiers[1]};
+	struct lk_realm_policy r = LK_REALM_POLICY_INIT;
+	lk_policy *policy;
+
+	(void)state;
+	tiers[0].name = bytes_of("user");
+	tiers[0].ttl_s = 101;
+	tiers[1].name = bytes_of("guest");
+	tiers[1].ttl_s = 102;
+	response.n_profile_tiers = 2;
+	response.profile_tiers = all;
+	response.wait_replicas = 1;
+	response.wait_ms = 2;
+	response.profile_jitter_percent = 3;
+	response.profile_changes = true;
+	response.profile_changes_max = 4;
+	response.visitors_hour_retention_h = 5;
+	response.visitors_day_retention_d = 6;
+	response.auth_ttl_s = 7;
+	response.auth_negative_ttl_s = 8;
+	response.auth_stale_s = 9;
+	response.auth_jitter_percent = 10;
+	response.auth_lease_ms = 11;
+	response.auth_early_percent = 12;
+	policy = policy_new(&response);
+	lk_policy_of_realm(policy, &r);
+	assert_int_equal(r.struct_size, sizeof(r));
+	assert_int_equal(r.wait_replicas, 1);
+	assert_int_equal(r.wait_ms, 2);
+	assert_int_equal(r.profile_jitter_percent, 3);
+	assert_true(r.profile_changes);
+	assert_int_equal(r.profile_changes_max, 4);
+	assert_int_equal(r.visitors_hour_retention_h, 5);
+	assert_int_equal(r.visitors_day_retention_d, 6);
+	assert_int_equal(r.auth_ttl_s, 7);
+	assert_int_equal(r.auth_negative_ttl_s, 8);
+	assert_int_equal(r.auth_stale_s, 9);
+	assert_int_equal(r.auth_jitter_percent, 10);
+	assert_int_equal(r.auth_lease_ms, 11);
+	assert_int_equal(r.auth_early_percent, 12);
+	assert_int_equal(lk_policy_tier_count(policy), 2);
+	assert_string_equal(lk_policy_tier_name(policy, 0), "user");
+	assert_int_equal(lk_policy_tier_ttl_s(policy, 1), 102);
+	assert_string_equal(lk_policy_tier_name(policy, 1), "guest");
+	assert_string_equal(lk_policy_tier_name(policy, 2), "");
+	assert_int_equal(lk_policy_tier_ttl_s(policy, 2), 0);
+	lk_policy_free(&policy);
+}
+
 static void a_policy_and_keys_say_all_they_were_given(void **state)
 {
 	Latchkey__V1__ServerPolicyResponse response = LATCHKEY__V1__SERVER_POLICY_RESPONSE__INIT;
@@ -524,6 +578,7 @@ int main(void)
 	    cmocka_unit_test(answers_keep_their_places),
 	    cmocka_unit_test(events_say_all_they_were_given),
 	    cmocka_unit_test(a_policy_and_keys_say_all_they_were_given),
+	    cmocka_unit_test(a_policy_says_what_its_realm_has),
 	    cmocka_unit_test(reports_are_never_null),
 	    cmocka_unit_test(a_redis_status_says_all_it_was_given),
 	    cmocka_unit_test(an_empty_redis_status_says_nothing),

@@ -534,6 +534,19 @@ static void missing_is_not_proved_after_a_failover(void **state)
 	assert_int_equal(s->last.settling_ms, 0);
 }
 
+/* Who wants to be forgotten is, and room is made. */
+static void what_is_full_can_be_deleted(void **state)
+{
+	struct stage *s = *state;
+
+	(void)put_profile(s, "a", "1");
+	freeReplyObject(real_redis_ask(&s->redis, "CONFIG SET maxmemory 1"));
+	assert_true(delete_profile(s));
+	assert_false(delete_profile(s));
+	freeReplyObject(real_redis_ask(&s->redis, "CONFIG SET maxmemory 0"));
+	assert_int_equal(version_now(s), 0);
+}
+
 static void a_damaged_profile_is_put_anew(void **state)
 {
 	struct stage *s = *state;
@@ -557,6 +570,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(what_is_put_is_got_in_order_of_name, profiles_reset),
 	    cmocka_unit_test_setup(a_damaged_profile_is_put_anew, profiles_reset),
+	    cmocka_unit_test_setup(what_is_full_can_be_deleted, profiles_reset),
 	    cmocka_unit_test_setup(put_replaces_all, profiles_reset),
 	    cmocka_unit_test_setup(update_does_all_of_it, profiles_reset),
 	    cmocka_unit_test_setup(a_field_changes_its_kind, profiles_reset),

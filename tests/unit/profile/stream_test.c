@@ -438,6 +438,33 @@ static void what_is_in_hand_is_bounded(void **state)
 	assert_int_equal(next(s, "g", 256).unreadable, 0);
 }
 
+/* Nobody could look beyond a page of those, or be done with one, if they had no ids. */
+static void the_dead_that_do_not_open_can_be_passed_and_buried(void **state)
+{
+	static const char fill[] = "for _ = 1, 3 do redis.call('XADD', KEYS[1], '*', 'e', 'x') end return 1";
+	struct stage *s = *state;
+	struct profile_changes_result got;
+	redisReply *key;
+
+	(void)increment(s, "n", 1);
+	key = real_redis_ask(&s->redis, "KEYS lk1:c:{???????????}");
+	assert_int_equal(key->elements, 1);
+	freeReplyObject(real_redis_ask(&s->redis, "EVAL %s 1 %s", fill, key->element[0]->str));
+	freeReplyObject(key);
+	(void)increment(s, "n", 1);
+	assert_int_equal(next(s, "g", 64).count, 2);
+	assert_int_equal(ask(s, "g", 64, 0, 1).died, 5);
+	got = dead(s, "g", SPAN_EMPTY);
+	assert_int_equal(got.count, 5);
+	assert_int_equal(got.unreadable, 3);
+	assert_int_equal(got.changes[1].kind, 0);
+	assert_int_equal(got.changes[1].deliveries, 1);
+	assert_int_equal(got.changes[4].version, 2);
+	assert_int_equal(dead(s, "g", got.changes[3].id).count, 1);
+	assert_int_equal(acknowledge(s, "g", got.changes[1].id), 1);
+	assert_int_equal(dead(s, "g", SPAN_EMPTY).count, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +483,7 @@ int main(void)
 	    cmocka_unit_test_setup(requests_are_checked, changes_reset),
 	    cmocka_unit_test_setup(groups_and_consumers_are_bounded, changes_reset),
 	    cmocka_unit_test_setup(what_is_in_hand_is_bounded, changes_reset),
+	    cmocka_unit_test_setup(the_dead_that_do_not_open_can_be_passed_and_buried, changes_reset),
 	};
 
 	return cmocka_run_group_tests(tests, stage_start, stage_stop);

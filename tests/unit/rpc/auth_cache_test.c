@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +16,7 @@
 #include "support/fixture.h"
 
 #define LOOKUP "/latchkey.v1.AuthCache/Lookup"
+#define FILL   "/latchkey.v1.AuthCache/Fill"
 #define FORGET "/latchkey.v1.AuthCache/Forget"
 #define EPOCH  "12345678"
 
@@ -156,8 +158,11 @@ static void test_who_waits_in_vain_is_told(void **state)
 	const uint32_t id = send_lookup(f, NULL, CHECK_PATIENCE_S * 1000, 4000);
 
 	for (size_t count = scripted_count(&f->script); caller_unread(f->caller) == 0;) {
-		if (scripted_count(&f->script) == count)
+		if (scripted_count(&f->script) == count) {
+			/* The service needs the processor for the half second that it has. */
+			(void)usleep(200);
 			continue;
+		}
 		scripted_word_number(scripted_take(&f->script), "wait", 1000000);
 		count++;
 	}
@@ -216,6 +221,88 @@ static void test_all_may_end_in_a_pause(void **state)
 	caller_close(&f->caller);
 }
 
+#define NO_WRITES "MISCONF Redis is configured to save RDB snapshots"
+
+/* A Redis that takes no writes can be read: nobody gets a lease, and who would wait is not kept waiting. */
+static void test_a_redis_without_writes_is_read(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t id = send_lookup(f, "g", CHECK_PATIENCE_S * 500, 0);
+	const span miss[] = {SPAN_LIT("miss"), SPAN_LIT("")};
+	struct store_op *op;
+
+	scripted_refuse(scripted_take(&f->script), NO_WRITES);
+	op = scripted_take(&f->script);
+	assert_true(is_script(op, STORE_SCRIPT_AUTH_EPOCH));
+	scripted_refuse(op, NO_WRITES);
+	op = scripted_take(&f->script);
+	assert_true(is_script(op, STORE_SCRIPT_AUTH_PEEK));
+	scripted_strings(op, miss, 2);
+	op = scripted_take(&f->script);
+	assert_true(is_script(op, STORE_NO_SCRIPT));
+	assert_true(span_eq(op->command.argv[0], SPAN_LIT("GET")));
+	scripted_nil(op);
+	expect_state(f, id, LATCHKEY__V1__AUTH_STATE__MISS, false);
+}
+
+/* One that cannot be read either is not asked for ever. */
+static void test_a_redis_that_refuses_all_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t id = send_lookup(f, NULL, 0, 0);
+
+	scripted_refuse(scripted_take(&f->script), NO_WRITES);
+	scripted_refuse(scripted_take(&f->script), NO_WRITES);
+	fixture_expect(f, id, LATCHKEY__V1__CODE__UNAVAILABLE);
+}
+
+/* With the lease that a Lookup gives. */
+static uint32_t send_fill(struct fixture *f)
+{
+	Latchkey__V1__FillAuthRequest m = LATCHKEY__V1__FILL_AUTH_REQUEST__INIT;
+	const uint32_t asked = send_lookup(f, NULL, 0, 0);
+	Latchkey__V1__LookupAuthResponse *found;
+	Latchkey__V1__ReplyFrame *reply;
+	uint32_t id;
+
+	answer_miss(scripted_take(&f->script));
+	reply = caller_wait(f->caller, asked);
+	found = body_of(reply->replies[0], &latchkey__v1__lookup_auth_response__descriptor);
+	m.has_subject = m.has_key = m.has_lease = m.has_answer = true;
+	m.subject = text("ann");
+	m.key = text("k");
+	m.lease = found->lease;
+	m.answer = text("yes");
+	id = caller_send(f->caller, frame_of_one(FILL, &m.base, 0));
+	body_free(found);
+	reply_free(&reply);
+	return id;
+}
+
+/* Nobody brings it back after a failover, but it is a change. */
+static void test_replicas_are_told_of_a_fill(void **state)
+{
+	const struct store_result two = {.replicas = 2};
+	struct store_reply elements[] = {
+	    {.type = STORE_STRING, .string = SPAN_LIT("stored")},
+	    {.type = STORE_INTEGER, .integer = 1000},
+	};
+	const struct store_reply *const all[] = {&elements[0], &elements[1]};
+	const struct store_reply stored = {.type = STORE_ARRAY, .count = 2, .elements = all};
+	struct fixture *f = *state;
+	Latchkey__V1__ReplyFrame *reply;
+	uint32_t id;
+
+	f->realm.wait_replicas = 1;
+	id = send_fill(f);
+	scripted_result(scripted_take(&f->script), &two, &stored);
+	reply = caller_wait(f->caller, id);
+	assert_int_equal(reply->replies[0]->code, LATCHKEY__V1__CODE__OK);
+	assert_true(reply->replies[0]->has_replicas);
+	assert_int_equal(reply->replies[0]->replicas, 2);
+	reply_free(&reply);
+}
+
 /* Kept for a failover before it is acknowledged. */
 static void test_a_forget_is_kept(void **state)
 {
@@ -236,11 +323,18 @@ static void test_a_forget_is_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_the_last_reply_decides),	  TEST(test_one_failed_reply_fails_the_call),
-	    TEST(test_odd_replies_are_internal),  TEST(test_who_waits_asks_again),
-	    TEST(test_who_waits_in_vain_is_told), TEST(test_news_ends_a_pause),
-	    TEST(test_a_drain_ends_a_pause),	  TEST(test_all_may_end_in_a_pause),
+	    TEST(test_the_last_reply_decides),
+	    TEST(test_one_failed_reply_fails_the_call),
+	    TEST(test_odd_replies_are_internal),
+	    TEST(test_who_waits_asks_again),
+	    TEST(test_who_waits_in_vain_is_told),
+	    TEST(test_news_ends_a_pause),
+	    TEST(test_a_drain_ends_a_pause),
+	    TEST(test_all_may_end_in_a_pause),
 	    TEST(test_a_forget_is_kept),
+	    TEST(test_replicas_are_told_of_a_fill),
+	    TEST(test_a_redis_without_writes_is_read),
+	    TEST(test_a_redis_that_refuses_all_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/metrics.h"
+#include "latchkey/v1/limits.pb-c.h"
 #include "session/session.h"
 #include "support/check.h"
 #include "support/fixture.h"
@@ -425,6 +426,56 @@ static void test_realms_may_wait_for_replicas(void **state)
 	minted_free(&m);
 }
 
+static uint32_t send_check(struct fixture *f, uint32_t cost)
+{
+	Latchkey__V1__CheckLimitRequest request = LATCHKEY__V1__CHECK_LIMIT_REQUEST__INIT;
+
+	request.has_name = request.has_limit = request.has_per_ms = request.has_cost = true;
+	request.name = text("n");
+	request.limit = 5;
+	request.per_ms = 1000;
+	request.cost = cost;
+	return caller_send(f->caller, frame_of_one("/latchkey.v1.Limits/Check", &request.base, 0));
+}
+
+static void answer_check(struct store_op *op, bool is_allowed)
+{
+	const struct store_result one = {.replicas = 1};
+	struct store_reply elements[5] = {
+	    {.type = STORE_STRING, .string = SPAN_LIT("ok")},
+	    {.type = STORE_INTEGER, .integer = is_allowed},
+	    {.type = STORE_INTEGER},
+	    {.type = STORE_INTEGER, .integer = is_allowed ? 0 : 100},
+	    {.type = STORE_INTEGER, .integer = 1000},
+	};
+	const struct store_reply *const all[] = {&elements[0], &elements[1], &elements[2], &elements[3], &elements[4]};
+
+	scripted_result(op, &one, &(struct store_reply){.type = STORE_ARRAY, .count = 5, .elements = all});
+}
+
+/* A change that nobody brings back after a failover is one all the same; a refusal is none. */
+static void test_replicas_are_told_of_what_is_not_kept(void **state)
+{
+	struct kept *k = *state;
+	struct store_op *op;
+	uint32_t id;
+
+	k->f->realm.wait_replicas = 1;
+	id = send_check(k->f, 1);
+	op = scripted_take(&k->f->script);
+	assert_int_equal(op->wait_replicas, 1);
+	answer_check(op, true);
+	expect_replicas(k->f, id, 1);
+	id = send_check(k->f, 1);
+	answer_check(scripted_take(&k->f->script), false);
+	expect_replicas(k->f, id, -1);
+	id = send_check(k->f, 0);
+	op = scripted_take(&k->f->script);
+	assert_int_equal(op->wait_replicas, 0);
+	answer_check(op, true);
+	expect_replicas(k->f, id, -1);
+}
+
 static void test_too_many_replicas(void **state)
 {
 	struct kept *k = *state;
@@ -513,6 +564,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_missing_when_unsettled_is_unknown, start, stop),
 	    cmocka_unit_test_setup_teardown(test_replicas_are_waited_for, start, stop),
 	    cmocka_unit_test_setup_teardown(test_realms_may_wait_for_replicas, start, stop),
+	    cmocka_unit_test_setup_teardown(test_replicas_are_told_of_what_is_not_kept, start, stop),
 	    cmocka_unit_test_setup_teardown(test_too_many_replicas, start, stop),
 	    cmocka_unit_test_setup_teardown(test_a_revocation_can_be_pending, start, stop),
 	    cmocka_unit_test_setup_teardown(test_there_may_be_no_room_for_what_is_pending, start, stop),

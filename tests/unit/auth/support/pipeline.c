@@ -12,6 +12,7 @@ static const struct {
 	const char *file;
 } scripts[] = {
     {STORE_SCRIPT_AUTH_LOOKUP, SCRIPTS_DIR "/auth_lookup.lua"},
+    {STORE_SCRIPT_AUTH_PEEK, SCRIPTS_DIR "/auth_peek.lua"},
     {STORE_SCRIPT_AUTH_FILL, SCRIPTS_DIR "/auth_fill.lua"},
     {STORE_SCRIPT_AUTH_EPOCH, SCRIPTS_DIR "/auth_epoch.lua"},
     {STORE_SCRIPT_AUTH_FORGET, SCRIPTS_DIR "/auth_forget.lua"},
