@@ -19,8 +19,18 @@ import sys
 import yaml
 
 
+class Once(yaml.SafeLoader):
+    """A key that stands twice is a mistake, of which the last would win."""
+
+    def construct_mapping(self, node, deep=False):
+        names = [k.value for k, _ in node.value]
+        if len(set(names)) < len(names):
+            raise SystemExit(f"manifests: a key stands twice{node.start_mark}: {sorted(names)}")
+        return super().construct_mapping(node, deep)
+
+
 def documents(text):
-    return [d for d in yaml.safe_load_all(text) if d]
+    return [d for d in yaml.load_all(text, Once) if d]
 
 
 def load(path):
