@@ -8,6 +8,7 @@
   whole FILE                  mounts have volumes, selectors match, files that the configuration names are mounted
   restricted FILE             every pod keeps the Restricted Pod Security Standard
   same BEFORE AFTER           no secret, selector or claim differs
+  secrets FILE                the names of the Secrets that pods mount
   metrics DIR PRINTED         every metric that the chart's alerts and dashboard name is in PRINTED
 """
 
@@ -154,6 +155,15 @@ def whole(path):
     return complain(problems)
 
 
+def secrets(path):
+    names = set()
+    for _, _, spec in pods(load(path)):
+        for volume in spec.get("volumes", []):
+            sources = [volume] + volume.get("projected", {}).get("sources", [])
+            names |= {s["secret"].get("secretName") or s["secret"].get("name") for s in sources if "secret" in s}
+    print("\n".join(sorted(names)))
+
+
 def restricted(path):
     problems = []
     for doc, _, spec in pods(load(path)):
@@ -240,7 +250,7 @@ def metrics(folder, printed):
 
 
 if __name__ == "__main__":
-    commands = {f.__name__.replace("_", "-"): f for f in (data, rules, queries, test_env, whole, restricted, same, metrics)}
+    commands = {f.__name__.replace("_", "-"): f for f in (data, rules, queries, test_env, whole, secrets, restricted, same, metrics)}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         raise SystemExit(__doc__)
     sys.exit(commands[sys.argv[1]](*sys.argv[2:]))
