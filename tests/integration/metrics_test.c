@@ -230,7 +230,8 @@ static const struct cause plain_causes[] = {
      .moves = "latchkey_redis_late_total latchkey_writes_late_total latchkey_redis_resends_total",
      .is_held = true},
     {.name = "a Redis that freezes",
-     .script = "until T=$($L session create olga); do :; done; : >$BEGUN; while :; do $L session get $T --timeout 0.3 || true; done",
+     .script = "until T=$($L session create olga); do :; done; : >$BEGUN; while :; do $L session get $T --timeout 0.3 "
+	       "|| true; done",
      .moves = "latchkey_redis_breaker_opened_total latchkey_redis_node_breaker_opened_total "
 	      "latchkey_redis_node_breaker_open latchkey_calls_deadline_exceeded_total latchkey_redis_waits_total "
 	      "latchkey_redis_node_timeouts_total latchkey_redis_node_in_flight latchkey_redis_ready "
@@ -308,7 +309,7 @@ static const struct {
     {"latchkey_realms_ahead_total", "tests/unit/session/not_before_test.c", "METRIC_REALMS_AHEAD"},
     {"latchkey_index_wrong_score_total", "tests/unit/session/verify_test.c", "METRIC_INDEX_WRONG_SCORE"},
     {"latchkey_index_missing_total", "tests/unit/session/verify_test.c", "METRIC_INDEX_MISSING"},
-    {"latchkey_records_key_missing_total", "tests/integration/keys_test.c", "latchkey_records_key_missing_total"},
+    {"latchkey_records_key_missing_total", "tests/unit/session/reseal_test.c", "METRIC_RECORDS_KEY_MISSING"},
     {"latchkey_records_resealed_total", "tests/integration/keys_test.c", "latchkey_records_resealed_total"},
     {"latchkey_embedded_restarts_total", "tests/integration/embedded_test.c", "latchkey_embedded_restarts_total"},
     {"latchkey_recent_revocations_dropped_total", "tests/unit/session/recent_test.c", "METRIC_RECENT_DROPPED"},
