@@ -229,7 +229,11 @@ def same(before, after):
 
 
 def expressions(folder):
-    for panel in json.loads((folder / "dashboard.json").read_text())["panels"]:
+    dashboard = json.loads((folder / "dashboard.json").read_text())
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query":
+            yield f"dashboard, variable {variable['name']}", json.dumps(variable["query"])
+    for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
             yield f"dashboard, {panel['title']}", target["expr"]
     for alert in yaml.safe_load((folder / "alerts.yaml").read_text()):
