@@ -108,7 +108,7 @@ static void report(const char *path, const keyring *old, const keyring *new)
 				  "now; next time add a key first and promote it later"));
 }
 
-void keyring_file_reload(const struct config *c, keyring **keys, rpc_server *rpc)
+bool keyring_file_reload(const struct config *c, keyring **keys, rpc_server *rpc)
 {
 	char path[PATH_MAX];
 	keyring *new = NULL;
@@ -118,10 +118,11 @@ void keyring_file_reload(const struct config *c, keyring **keys, rpc_server *rpc
 	    keyring_reload(*keys, path, clock_wall_ms(), &new, &st) != STATUS_OK) {
 		log_event(LOG_ERROR, "keyring_refused", LOG_STR("text", st.text),
 			  LOG_UINT("first", keyring_first_id(*keys)));
-		return;
+		return false;
 	}
 	rpc_server_use_keys(rpc, new);
 	report(path, *keys, new);
 	keyring_release(keys);
 	*keys = new;
+	return true;
 }

@@ -18,7 +18,7 @@ enum status_code keyring_file_path(const struct config *c, char ret[static PATH_
 /* Whether there is one that this process may read. */
 bool keyring_file_is_readable(const struct config *c);
 
-/* Reads it again and puts it in force: *keys, and the server's. A bad file changes nothing. Logs which. */
-void keyring_file_reload(const struct config *c, keyring **keys, rpc_server *rpc);
+/* Reads it again and puts it in force: *keys, and the server's. False: a bad file, which changes nothing. Logs which. */
+bool keyring_file_reload(const struct config *c, keyring **keys, rpc_server *rpc) MUST_CHECK;
 
 #endif

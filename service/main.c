@@ -421,7 +421,7 @@ static void reload_files(struct service *s)
 				 .rpc = s->rpc};
 
 	file_watch_accept(s->files);
-	reload(&r);
+	atomic_store(&s->overview.refused, reload(&r));
 }
 
 /* Until it is to end. */

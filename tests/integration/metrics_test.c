@@ -263,12 +263,18 @@ static const struct cause plain_causes[] = {
      .script = "exec $L bench --mix create=1 --warmup 0 --seconds 60 --sessions 1 --value-bytes 1000",
      .moves = "latchkey_redis_journal_dropped_total process_resident_memory_bytes",
      .is_held = true},
+    {.name = "a keyring with a mistake",
+     .script = "cp $KEYRING $BEGUN.whole; echo 99 >>$KEYRING; kill -HUP $SERVICE",
+     .moves = "latchkey_reload_refused",
+     .is_once = true,
+     .and_then = "cp $BEGUN.whole $KEYRING; kill -HUP $SERVICE"},
     {.name = "another first key",
      .script = "$LATCHKEYD --add-key $KEYRING; kill -HUP $SERVICE; sleep 0.1; $LATCHKEYD --promote-key $KEYRING 2; "
 	       "kill -HUP $SERVICE",
      .moves = "latchkey_key_first|key=\"1\"",
      .is_once = true},
-    {.name = "the end", .script = "kill -TERM $SERVICE", .moves = "latchkey_draining latchkey_ready"},
+    /* A second one would end it at once. */
+    {.name = "the end", .script = "kill -TERM $SERVICE", .moves = "latchkey_draining latchkey_ready", .is_once = true},
 };
 
 static const struct cause caller_causes[] = {

@@ -11,6 +11,7 @@
 #include "support/certificates.h"
 #include "support/cli.h"
 #include "support/file.h"
+#include "support/http.h"
 #include "support/latchkeyd.h"
 #include "support/redis_server.h"
 #include "support/wait.h"
@@ -100,8 +101,8 @@ static void start(const char *more)
 		       "credentials: %s/callers\n"
 		       "redis: { password_file: %s }\n",
 		       more, mount.link, mount.link, mount.link, password);
-	latchkeyd_init(&service,
-		       &(struct latchkeyd_options){.redis_url = redis.url, .config = config, .listen_url = ""});
+	latchkeyd_init(&service, &(struct latchkeyd_options){
+				     .redis_url = redis.url, .config = config, .listen_url = "", .has_admin = true});
 	latchkeyd_start_serving(&service);
 }
 
@@ -191,6 +192,17 @@ static void test_what_changes_is_read_again(void **state)
 	latchkeyd_remove(&service);
 }
 
+static double refused_now(void)
+{
+	struct http_reply page;
+	double value = -1;
+
+	http_ask(service.admin_url, "GET", "/metrics", &page);
+	(void)metrics_sum(page.body, "latchkey_reload_refused", NULL, &value);
+	http_reply_free(&page);
+	return value;
+}
+
 /* Half a file is refused, and the whole one gets in when it is there. */
 static void test_a_mistake_is_mended_by_another_change(void **state)
 {
@@ -201,8 +213,10 @@ static void test_a_mistake_is_mended_by_another_change(void **state)
 	mount_fill(&mount, "caller half");
 	assert_becomes(logged(" credentials_refused ") == 1, BOUND_MS);
 	assert_true(is_let_in(0));
+	assert_becomes(refused_now() == 1, BOUND_MS);
 	mount_fill(&mount, line[1]);
 	assert_becomes(is_let_in(1), BOUND_MS);
+	assert_becomes(refused_now() == 0, BOUND_MS);
 	latchkeyd_stop(&service);
 	latchkeyd_remove(&service);
 }
