@@ -2,6 +2,7 @@
 """Questions about rendered manifests (on the standard input, or in the files named):
 
   data KIND NAME KEY          an entry of a ConfigMap
+  secret NAME KEY             an entry of a Secret
   rules                       the groups of the PrometheusRule, as a file of Prometheus's
   queries DASHBOARD           the dashboard's queries, as a file of Prometheus's rules
   test-env FOLDER             the environment of the pod of `helm test`, its secrets' folders moved to FOLDER
@@ -12,6 +13,7 @@
   metrics DIR PRINTED         every metric that the chart's alerts and dashboard name is in PRINTED
 """
 
+import base64
 import json
 import pathlib
 import re
@@ -67,6 +69,10 @@ def complain(problems):
 
 def data(kind, name, key):
     sys.stdout.write(pick(documents(sys.stdin.read()), kind, name)["data"][key])
+
+
+def secret(name, key):
+    sys.stdout.buffer.write(base64.b64decode(pick(documents(sys.stdin.read()), "Secret", name)["data"][key]))
 
 
 def rules():
@@ -254,7 +260,7 @@ def metrics(folder, printed):
 
 
 if __name__ == "__main__":
-    commands = {f.__name__.replace("_", "-"): f for f in (data, rules, queries, test_env, whole, secrets, restricted, same, metrics)}
+    commands = {f.__name__.replace("_", "-"): f for f in (data, secret, rules, queries, test_env, whole, secrets, restricted, same, metrics)}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         raise SystemExit(__doc__)
     sys.exit(commands[sys.argv[1]](*sys.argv[2:]))

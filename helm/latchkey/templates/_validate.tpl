@@ -3,6 +3,7 @@
 {{- include "latchkey.validateNames" . -}}
 {{- include "latchkey.validateConfig" . -}}
 {{- include "latchkey.validateSecrets" . -}}
+{{- include "latchkey.validateContents" . -}}
 {{- include "latchkey.validateRedis" . -}}
 {{- include "latchkey.validateReplicas" . -}}
 {{- include "latchkey.validateBudget" . -}}
@@ -83,6 +84,29 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* Of what is given to the chart itself: else the pods would refuse it, and wait. */ -}}
+{{- define "latchkey.validateContents" -}}
+{{- with .Values.keyring.value -}}
+{{- if not (and (regexMatch "(?m)^names\\s+[-_A-Za-z0-9]{43}\\s*$" .) (regexMatch "(?m)^[0-9]+\\s+[-_A-Za-z0-9]{43}\\s*$" .)) -}}
+{{- fail "keyring.value is no keyring, which has a line of names and one of a key or more: `latchkeyd --new-keyring keyring` writes one, and --set-file keyring.value=keyring hands it over" -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.credentials.value -}}
+{{- if not (and (regexMatch "(?m)^role\\s+\\S+\\s+\\S+\\s+\\S+" .) (regexMatch "(?m)^caller\\s+\\S+\\s+\\S{43}\\s+\\S+" .)) -}}
+{{- fail "credentials.value names no role or no caller, so that nobody could call: `latchkey credential new ID --role ROLE` prints a caller's line, and a role's is: role ROLE METHODS REALMS" -}}
+{{- end -}}
+{{- end -}}
+{{- $pem := dict "tls.cert" (list .Values.tls.cert "CERTIFICATE") "tls.certPrivateKey" (list .Values.tls.certPrivateKey "PRIVATE KEY") "tls.ca" (list .Values.tls.ca "CERTIFICATE") -}}
+{{- range $name, $of := $pem -}}
+{{- if and (index $of 0) (not (regexMatch (printf "-----BEGIN ([A-Z]+ )?%s-----" (index $of 1)) (index $of 0))) -}}
+{{- fail (printf "%s is no PEM: it has no line -----BEGIN %s-----; --set-file %s=FILE hands a file over" $name (index $of 1) $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq .Values.redis.mode "cluster") .Values.redis.password.value (not (regexMatch "^[A-Za-z0-9._~-]+$" .Values.redis.password.value)) -}}
+{{- fail "redis.password.value may hold letters, digits and . _ ~ - only, which redis.conf takes as they are: make another, such as by openssl rand -hex 24" -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "latchkey.validateRedis" -}}
 {{- with .Values.redis -}}
 {{- if and (eq .mode "external") (not .url) -}}
@@ -122,6 +146,10 @@
 {{- $shard := add .cluster.replicasPerPrimary 1 | int -}}
 {{- if or (lt (div (int .cluster.nodes) $shard) 3) (ne (mod (int .cluster.nodes) $shard) 0) -}}
 {{- fail (printf "redis.cluster.nodes is %d and replicasPerPrimary %d: a Redis Cluster needs three primaries or more, so nodes is a multiple of %d, and at least %d" (int .cluster.nodes) (int .cluster.replicasPerPrimary) $shard (mul 3 $shard)) -}}
+{{- end -}}
+{{- $decided := regexFind "(?mi)^\\s*(port|dir|requirepass|masterauth|cluster-enabled|cluster-config-file|cluster-announce-ip|cluster-node-timeout|appendonly|maxmemory|maxmemory-policy)\\s" .cluster.extraConfig | trim -}}
+{{- if $decided -}}
+{{- fail (printf "redis.cluster.extraConfig sets %s, which the chart decides: use the values of redis.cluster. Redis must never evict, for that would log people out at random" $decided) -}}
 {{- end -}}
 {{- $limit := dig "limits" "memory" "" .cluster.resources -}}
 {{- $needed := include "latchkey.bytes" .cluster.maxmemory | float64 -}}
