@@ -1,6 +1,5 @@
 #include "keyring_file.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -25,7 +24,7 @@ static void id_list_add(struct id_list *l, uint16_t id)
 	l->count++;
 }
 
-static enum status_code find_path(const struct config *c, char ret[static PATH_MAX], struct status *st)
+enum status_code keyring_file_path(const struct config *c, char ret[static PATH_MAX], struct status *st)
 {
 	int len;
 
@@ -63,14 +62,14 @@ bool keyring_file_is_readable(const struct config *c)
 	char path[PATH_MAX];
 	struct status st;
 
-	return find_path(c, path, &st) == STATUS_OK && access(path, R_OK) == 0;
+	return keyring_file_path(c, path, &st) == STATUS_OK && access(path, R_OK) == 0;
 }
 
 enum status_code keyring_file_load(const struct config *c, keyring **ret, struct status *st)
 {
 	char path[PATH_MAX];
 
-	if (find_path(c, path, st) != STATUS_OK)
+	if (keyring_file_path(c, path, st) != STATUS_OK)
 		return st->code;
 	if (!path_exists(path) && c->keyring != NULL)
 		return status_set(
@@ -109,20 +108,21 @@ static void report(const char *path, const keyring *old, const keyring *new)
 				  "now; next time add a key first and promote it later"));
 }
 
-void keyring_file_reload(const struct config *c, keyring **keys, rpc_server *rpc)
+bool keyring_file_reload(const struct config *c, keyring **keys, rpc_server *rpc)
 {
 	char path[PATH_MAX];
 	keyring *new = NULL;
 	struct status st;
 
-	if (find_path(c, path, &st) != STATUS_OK ||
+	if (keyring_file_path(c, path, &st) != STATUS_OK ||
 	    keyring_reload(*keys, path, clock_wall_ms(), &new, &st) != STATUS_OK) {
 		log_event(LOG_ERROR, "keyring_refused", LOG_STR("text", st.text),
 			  LOG_UINT("first", keyring_first_id(*keys)));
-		return;
+		return false;
 	}
 	rpc_server_use_keys(rpc, new);
 	report(path, *keys, new);
 	keyring_release(keys);
 	*keys = new;
+	return true;
 }

@@ -24,6 +24,7 @@
 #include "config/config.h"
 #include "config/url.h"
 #include "crypto/keyring.h"
+#include "file_watch.h"
 #include "keyring_file.h"
 #include "ops/args.h"
 #include "ops/harden.h"
@@ -76,6 +77,7 @@ _Static_assert((sizeof(struct session_class) * CONFIG_CLASSES_MAX + sizeof(struc
 
 struct service {
 	struct config *config;
+	file_watch *files; /* that the configuration names */
 	keyring *keys;
 	callers *callers; /* NULL: callers are not told apart */
 	arena *memory;	  /* of realms */
@@ -377,6 +379,10 @@ static enum status_code service_start(struct service *s, struct status *st)
 {
 	enum status_code code;
 
+	/* Before the first of them is read. */
+	s->files = file_watch_new(s->config);
+	if (s->files == NULL)
+		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	if ((code = harden_process(st)) != STATUS_OK || (code = allow_files(s->config, st)) != STATUS_OK ||
 	    (code = prepare_state_dir(s->config, st)) != STATUS_OK ||
 	    (code = keyring_file_load(s->config, &s->keys, st)) != STATUS_OK ||
@@ -414,7 +420,18 @@ static void reload_files(struct service *s)
 				 .redis_tls = s->redis_tls,
 				 .rpc = s->rpc};
 
-	reload(&r);
+	file_watch_accept(s->files);
+	atomic_store(&s->overview.refused, reload(&r));
+}
+
+/* Until it is to end. */
+static void serve(struct service *s)
+{
+	enum signal_request asked;
+
+	while ((asked = signals_wait(s->config->reload.check_ms)) != SIGNAL_STOP)
+		if (asked == SIGNAL_RELOAD || file_watch_has_changed(s->files))
+			reload_files(s);
 }
 
 static void sleep_ms(uint32_t ms)
@@ -457,6 +474,7 @@ static void service_free(struct service *s)
 	arena_free(&s->memory);
 	keyring_release(&s->keys);
 	callers_release(&s->callers);
+	file_watch_free(&s->files);
 	config_free(&s->config);
 }
 
@@ -482,8 +500,7 @@ static enum exit_status run(struct config *c, const char *program)
 		return fail(EXIT_FAILED, st.text);
 	}
 	announce(&s, program);
-	while (signals_wait() == SIGNAL_RELOAD)
-		reload_files(&s);
+	serve(&s);
 	status = service_drain(&s);
 	service_free(&s);
 	log_event(LOG_INFO, "stopped", LOG_INT("status", (int)status));

@@ -35,6 +35,7 @@ static void look(void *owner, struct admin_view *ret)
 				   .bytes_held = rpc.bytes_held,
 				   .watchers = rpc.watchers,
 				   .recent = recent_count(o->recent),
+				   .refused = atomic_load(&o->refused),
 				   .started_at_ms = rpc.started_at_ms};
 	look_at_keys(o->rpc, ret);
 	store_get_state(o->store, &ret->store);

@@ -17,6 +17,7 @@ struct overview {
 	const recent *recent;
 	const struct realms *realms;
 	atomic_bool is_listening;
+	atomic_uint refused; /* when files were read again last */
 };
 
 /* Opens the listener that the configuration names, if it does. o lives until it is closed. */

@@ -18,7 +18,7 @@ struct reload {
 	rpc_server *rpc;
 };
 
-/* Each part by itself: a file with a mistake leaves that part as it is, and says so in the log. */
-void reload(const struct reload *r);
+/* Each part by itself: a file with a mistake leaves that part as it is, and says so in the log. How many did. */
+unsigned reload(const struct reload *r);
 
 #endif

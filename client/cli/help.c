@@ -64,20 +64,33 @@ static void print_statuses(void)
 	    "     but \"session get\" then says UNKNOWN, with 3");
 }
 
-void line_print_help(const struct verb *verb)
+/* Those of a group, or all. */
+static void print_verbs(const char *group)
 {
-	if (verb != NULL) {
-		print_verb_help(verb);
-		return;
+	const size_t len = group == NULL ? 0 : strlen(group);
+	char usage[USAGE_BYTES];
+
+	for (unsigned i = 0; i < verb_count; i++) {
+		const struct verb *verb = &verbs[i];
+
+		if (len != 0 && (strncmp(verb->words, group, len) != 0 || verb->words[len] != ' '))
+			continue;
+		(void)printf("  %-34s %.*s\n", line_usage(verb, usage), (int)strcspn(verb->help, "."), verb->help);
 	}
+}
+
+static void print_group_help(const char *group)
+{
+	(void)printf("Usage: latchkey %s VERB [ARGUMENT...] [OPTION...]\n\nVerbs:\n", group);
+	print_verbs(group);
+	(void)printf("\n\"latchkey %s VERB --help\" has the options of a verb.\n", group);
+}
+
+static void print_whole_help(void)
+{
 	(void)puts("Usage: latchkey VERB [ARGUMENT...] [OPTION...]\n\n"
 		   "Login sessions, and what belongs to them, kept by latchkeyd.\n\nVerbs:");
-	for (unsigned i = 0; i < verb_count; i++) {
-		char usage[USAGE_BYTES];
-
-		(void)printf("  %-34s %.*s\n", line_usage(&verbs[i], usage), (int)strcspn(verbs[i].help, "."),
-			     verbs[i].help);
-	}
+	print_verbs(NULL);
 	(void)puts("\nOptions of every verb, anywhere on the line, or else in the environment:");
 	print_options(NULL, false);
 	(void)puts(
@@ -88,4 +101,14 @@ void line_print_help(const struct verb *verb)
 	    "A failure is a sentence on the standard error; with --json also an object on the standard output, with\n"
 	    "error, message and reason. What is wrong with the line itself is a sentence only.\n");
 	print_statuses();
+}
+
+void line_print_help(const struct line *line)
+{
+	if (line->verb != NULL)
+		print_verb_help(line->verb);
+	else if (line->group != NULL)
+		print_group_help(line->group);
+	else
+		print_whole_help();
 }

@@ -75,6 +75,7 @@ struct verb {
 
 struct line {
 	const struct verb *verb;
+	const char *group;  /* with help: the first word of several verbs, and no other word; NULL: none */
 	unsigned arg_count; /* behind the verb's words */
 	char *args[WORDS_MAX];
 	bool help;
@@ -154,6 +155,6 @@ extern const unsigned verb_count;
 const char *line_usage(const struct verb *verb, char to[static USAGE_BYTES]);
 
 /* The help of one verb, or of everything. */
-void line_print_help(const struct verb *verb);
+void line_print_help(const struct line *line);
 
 #endif

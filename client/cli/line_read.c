@@ -109,8 +109,12 @@ static void find_verb(const struct parse *parse, struct line *line)
 		memcpy(line->args, &parse->words[words], line->arg_count * sizeof(line->args[0]));
 		return;
 	}
+	if (begins_verbs(first) && parse->word_count < 2 && line->help) {
+		line->group = first;
+		return;
+	}
 	if (begins_verbs(first) && parse->word_count < 2)
-		FAIL("%s: say what to do; latchkey --help has the verbs", first);
+		FAIL("%s: say what to do; latchkey %s --help has the verbs", first, first);
 	if (begins_verbs(first))
 		FAIL("unknown verb \"%s %s\"", first, parse->words[1]);
 	FAIL("unknown verb \"%s\"", first);

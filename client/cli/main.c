@@ -193,7 +193,7 @@ int main(int argc, char **argv)
 		return say_done(true);
 	}
 	if (line.help) {
-		line_print_help(line.verb);
+		line_print_help(&line);
 		return say_done(true);
 	}
 	return run(&line);

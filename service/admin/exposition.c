@@ -281,6 +281,7 @@ SCALAR(frames, s->view.frames_held)
 SCALAR(frame_bytes, s->view.bytes_held)
 SCALAR(watchers, s->view.watchers)
 SCALAR(recent, s->view.recent)
+SCALAR(refused, s->view.refused)
 SCALAR(store_ready, s->view.store.is_ready)
 SCALAR(journal_entries, s->view.store.journal_entries)
 SCALAR(journal_bytes, s->view.store.journal_bytes)
@@ -312,6 +313,7 @@ static const struct family_writer writers[FAMILIES] = {
     [FAMILY_FRAMES_HELD_BYTES] = {.scalar = scalar_frame_bytes},
     [FAMILY_WATCHERS] = {.scalar = scalar_watchers},
     [FAMILY_RECENT] = {.scalar = scalar_recent},
+    [FAMILY_RELOAD_REFUSED] = {.scalar = scalar_refused},
     [FAMILY_CALLS_ANSWERED] = {.all = put_calls_answered},
     [FAMILY_CALL_SECONDS] = {.all = put_call_seconds},
     [FAMILY_KEY_FIRST] = {.all = put_key_first},

@@ -26,6 +26,7 @@ struct admin_view {
 	uint64_t bytes_held;
 	size_t watchers;
 	size_t recent;
+	size_t refused; /* files, when they were read again last */
 	uint64_t started_at_ms;
 	size_t key_count;
 	struct admin_key keys[ADMIN_KEYS_MAX];

@@ -158,6 +158,10 @@ struct config {
 		uint32_t delay_ms;
 	} drain;
 
+	struct {
+		uint32_t check_ms;
+	} reload;
+
 	size_t listener_count; /* at least 1 */
 	struct config_listener *listeners;
 	size_t realm_count; /* at least 1 */

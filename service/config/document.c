@@ -107,7 +107,7 @@ static const cyaml_schema_value_t realm_schema = {
 	CYAML_FIELD_SEQUENCE("listen", OPTIONAL_TEXT, struct document, listen, &listener_schema, 0, CYAML_UNLIMITED),  \
 	    CYAML_FIELD_SEQUENCE("realms", OPTIONAL_TEXT, struct document, realms, &realm_schema, 0, CYAML_UNLIMITED), \
 	    FIELD_SECTION(redis) FIELD_SECTION(calls) FIELD_SECTION(connections) FIELD_SECTION(admin)                  \
-		FIELD_SECTION(drain) CYAML_FIELD_END                                                                   \
+		FIELD_SECTION(drain) FIELD_SECTION(reload) CYAML_FIELD_END                                             \
 	}                                                                                                              \
 	;
 #include "config/config.def"

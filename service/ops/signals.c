@@ -33,16 +33,19 @@ void signals_block(void)
 	assert(err == 0);
 }
 
-enum signal_request signals_wait(void)
+enum signal_request signals_wait(uint32_t timeout_ms)
 {
+	const struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
 	sigset_t set;
 	int which;
 
 	fill(&set, SIGHUP);
 	/* A debugger that attaches interrupts it. */
 	do
-		which = sigwaitinfo(&set, NULL);
+		which = sigtimedwait(&set, NULL, timeout_ms == 0 ? NULL : &timeout);
 	while (which < 0 && errno == EINTR);
+	if (which < 0 && errno == EAGAIN)
+		return SIGNAL_NONE;
 	assert(which > 0);
 	return which == SIGHUP ? SIGNAL_RELOAD : SIGNAL_STOP;
 }

@@ -11,6 +11,8 @@ go_tools=(
 # Its types are not Kubernetes' own; the module carries them.
 prometheus_operator=github.com/prometheus-operator/prometheus-operator@v0.85.0
 crds=example/prometheus-operator-crd
+# kubectl-validate carries types up to 1.30; the newest are Kubernetes' own module's.
+kubernetes=k8s.io/kubernetes@v1.34.1
 
 done_count=0
 fail() { printf 'helm: FAILED: %s\n' "$*"; exit 1; }

@@ -2,15 +2,18 @@
 """Questions about rendered manifests (on the standard input, or in the files named):
 
   data KIND NAME KEY          an entry of a ConfigMap
+  secret NAME KEY             an entry of a Secret
   rules                       the groups of the PrometheusRule, as a file of Prometheus's
   queries DASHBOARD           the dashboard's queries, as a file of Prometheus's rules
   test-env FOLDER             the environment of the pod of `helm test`, its secrets' folders moved to FOLDER
   whole FILE                  mounts have volumes, selectors match, files that the configuration names are mounted
   restricted FILE             every pod keeps the Restricted Pod Security Standard
   same BEFORE AFTER           no secret, selector or claim differs
+  secrets FILE                the names of the Secrets that pods mount
   metrics DIR PRINTED         every metric that the chart's alerts and dashboard name is in PRINTED
 """
 
+import base64
 import json
 import pathlib
 import re
@@ -19,8 +22,18 @@ import sys
 import yaml
 
 
+class Once(yaml.SafeLoader):
+    """A key that stands twice is a mistake, of which the last would win."""
+
+    def construct_mapping(self, node, deep=False):
+        names = [k.value for k, _ in node.value]
+        if len(set(names)) < len(names):
+            raise SystemExit(f"manifests: a key stands twice{node.start_mark}: {sorted(names)}")
+        return super().construct_mapping(node, deep)
+
+
 def documents(text):
-    return [d for d in yaml.safe_load_all(text) if d]
+    return [d for d in yaml.load_all(text, Once) if d]
 
 
 def load(path):
@@ -56,6 +69,10 @@ def complain(problems):
 
 def data(kind, name, key):
     sys.stdout.write(pick(documents(sys.stdin.read()), kind, name)["data"][key])
+
+
+def secret(name, key):
+    sys.stdout.buffer.write(base64.b64decode(pick(documents(sys.stdin.read()), "Secret", name)["data"][key]))
 
 
 def rules():
@@ -144,6 +161,15 @@ def whole(path):
     return complain(problems)
 
 
+def secrets(path):
+    names = set()
+    for _, _, spec in pods(load(path)):
+        for volume in spec.get("volumes", []):
+            sources = [volume] + volume.get("projected", {}).get("sources", [])
+            names |= {s["secret"].get("secretName") or s["secret"].get("name") for s in sources if "secret" in s}
+    print("\n".join(sorted(names)))
+
+
 def restricted(path):
     problems = []
     for doc, _, spec in pods(load(path)):
@@ -209,7 +235,11 @@ def same(before, after):
 
 
 def expressions(folder):
-    for panel in json.loads((folder / "dashboard.json").read_text())["panels"]:
+    dashboard = json.loads((folder / "dashboard.json").read_text())
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query":
+            yield f"dashboard, variable {variable['name']}", json.dumps(variable["query"])
+    for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
             yield f"dashboard, {panel['title']}", target["expr"]
     for alert in yaml.safe_load((folder / "alerts.yaml").read_text()):
@@ -230,7 +260,7 @@ def metrics(folder, printed):
 
 
 if __name__ == "__main__":
-    commands = {f.__name__.replace("_", "-"): f for f in (data, rules, queries, test_env, whole, restricted, same, metrics)}
+    commands = {f.__name__.replace("_", "-"): f for f in (data, secret, rules, queries, test_env, whole, secrets, restricted, same, metrics)}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         raise SystemExit(__doc__)
     sys.exit(commands[sys.argv[1]](*sys.argv[2:]))

@@ -91,6 +91,11 @@ check_service() {
     check_probes "$name"
     stop_service
   done
+  # What values give to the chart itself comes through as it is.
+  for name in keyring credentials; do manifests secret sessions "$name" <"$temp/full-3-1.30.yaml" >"$folder/given.$name"; done
+  chmod 600 "$folder"/given.*
+  LATCHKEY_CREDENTIALS=$folder/given.credentials LATCHKEY_KEYRING=$folder/given.keyring \
+    "$bin/latchkeyd" --check-config >"$folder/check" 2>&1 || { cat "$folder/check"; fail "latchkeyd refuses what keyring.value and credentials.value became"; }
   done_ "latchkeyd starts with each ConfigMap, and answers its probes"
 }
 

@@ -4,6 +4,7 @@
 #   meet      tell this node the others' present addresses: after a start, for pods come back with new ones
 #   handover  give a primary's slots to a replica: before a stop, so that nobody waits for an election
 #   ready     a node that serves, or copies what its primary serves
+#   admit     take the password on the standard input beside the present one, until the next start: for changing it
 #   setup     make a cluster of the nodes, or complete the one there is; it may be run at any time, again and again
 # NODES: host:port of all, with blanks between. REDIS_PASSWORD_FILE: the password. REPLICAS: of each primary (setup).
 # REDIS_CONFIG, ADDRESS, RUN_DIR: lines of redis.conf, this node's address, a folder in memory (start). PORT: this node's.
@@ -45,10 +46,15 @@ within() {
   done
 }
 
-start() {
-  case $password in
+# What redis.conf can hold without quotes.
+check_password() {
+  case $1 in
     '' | *[!A-Za-z0-9._~-]*) die "the password may hold letters, digits and . _ ~ - only: make another, such as by openssl rand -hex 24" ;;
   esac
+}
+
+start() {
+  check_password "$password"
   umask 077
   {
     cat "$REDIS_CONFIG"
@@ -69,6 +75,14 @@ meet() {
   # A node that knows itself only waits for setup.
   [ "$(fact "127.0.0.1:$PORT" cluster_known_nodes)" -gt 1 ] || return 0
   for node in $NODES; do introduce "127.0.0.1:$PORT" "$node"; done
+}
+
+# It is the one that this node shows to its primary from now on, which may have been restarted with it before.
+admit() {
+  new=$(cat)
+  check_password "$new"
+  here acl setuser default ">$new" | grep -qx OK || die "Redis refuses the password"
+  here config set masterauth "$new" | grep -qx OK || die "Redis refuses the password"
 }
 
 role() { here role | sed -n 1p; }
@@ -160,6 +174,6 @@ setup() {
 }
 
 case ${1:-} in
-  start | meet | handover | ready | setup) "$1" ;;
-  *) die "usage: redis-cluster.sh start|meet|handover|ready|setup" ;;
+  start | meet | handover | ready | admit | setup) "$1" ;;
+  *) die "usage: redis-cluster.sh start|meet|handover|ready|admit|setup" ;;
 esac

@@ -60,7 +60,7 @@ handle=A-PbSLoIlGM.LTja1wi3BNd_9Y3F
 refuse 'no verb'
 refuse 'unknown verb "frob"' frob
 refuse 'unknown verb "session frob"' session frob
-refuse 'say what to do' session
+refuse 'session: say what to do; latchkey session --help has the verbs' session
 refuse "latchkey: unrecognized option '--frobnicate'" --frobnicate
 refuse 'Try "latchkey --help"' --frobnicate
 has_not --usage
@@ -215,6 +215,13 @@ expect 0 'attributes are not repeated' session create --help
 expect 0 'latchkey session list -- -' session list --help
 has_not 'Options:'
 expect 0 'Usage: latchkey info [OPTION...]' info --help
+# Of a group, its verbs and no others.
+expect 0 'Usage: latchkey lock VERB' lock --help
+out_has 'lock extend NAME OWNER'
+out_has '"latchkey lock VERB --help"'
+has_not 'session'
+refuse 'unknown verb "loc"' loc --help
+refuse 'unknown verb "lock frob"' lock frob --help
 expect 0 'Exit status: 0 all slots have a serving primary, 1 some have none, 3' redis --help
 expect 0 'latchkey 0.' --version
 

@@ -52,12 +52,13 @@ static int in_child(void (*body)(void))
 static void wait_for_signals(void)
 {
 	signals_block();
+	CHECK(signals_wait(1) == SIGNAL_NONE);
 	CHECK(kill(getpid(), SIGHUP) == 0);
-	CHECK(signals_wait() == SIGNAL_RELOAD);
+	CHECK(signals_wait(0) == SIGNAL_RELOAD);
 	CHECK(kill(getpid(), SIGTERM) == 0);
-	CHECK(signals_wait() == SIGNAL_STOP);
+	CHECK(signals_wait(60000) == SIGNAL_STOP);
 	CHECK(kill(getpid(), SIGINT) == 0);
-	CHECK(signals_wait() == SIGNAL_STOP);
+	CHECK(signals_wait(0) == SIGNAL_STOP);
 	CHECK(kill(getpid(), SIGPIPE) == 0);
 }
 
