@@ -10,6 +10,7 @@
   restricted FILE             every pod keeps the Restricted Pod Security Standard
   same BEFORE AFTER           no secret, selector or claim differs
   secrets FILE                the names of the Secrets that pods mount
+  sentences TEMPLATE REFUSALS every sentence that the template fails with is in REFUSALS
   metrics DIR PRINTED         every metric that the chart's alerts and dashboard name is in PRINTED
 """
 
@@ -234,6 +235,18 @@ def same(before, after):
     return complain(problems)
 
 
+def sentences(template, refusals):
+    said, problems = pathlib.Path(refusals).read_text(), []
+    found = re.findall(r'\bfail (?:\(printf )?"((?:[^"\\]|\\.)*)"', pathlib.Path(template).read_text())
+    for sentence in found:
+        # The longest part that no value goes into.
+        if max(re.split(r"%[-.0-9]*[a-z]", sentence), key=len).strip() not in said:
+            problems.append(f"nothing is refused with: {sentence}")
+    if len(found) < 30:
+        problems.append(f"only {len(found)} sentences found: is the template read?")
+    return complain(problems)
+
+
 def expressions(folder):
     dashboard = json.loads((folder / "dashboard.json").read_text())
     for variable in dashboard["templating"]["list"]:
@@ -260,7 +273,7 @@ def metrics(folder, printed):
 
 
 if __name__ == "__main__":
-    commands = {f.__name__.replace("_", "-"): f for f in (data, secret, rules, queries, test_env, whole, secrets, restricted, same, metrics)}
+    commands = {f.__name__.replace("_", "-"): f for f in (data, secret, rules, queries, test_env, whole, secrets, restricted, same, sentences, metrics)}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         raise SystemExit(__doc__)
     sys.exit(commands[sys.argv[1]](*sys.argv[2:]))
