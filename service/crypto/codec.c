@@ -23,18 +23,15 @@ typedef uint8_t lanes __attribute__((vector_size(LANES)));
 #define EACH(n) ((lanes){(n), (n), (n), (n), (n), (n), (n), (n), (n), (n), (n), (n), (n), (n), (n), (n)})
 
 /* Of sextets to characters: each range lies that much further up, or down, than where the one before it would go on. */
-static inline void print_sextets(const uint8_t sextets[static LANES], char chars[static LANES])
+static inline lanes print_sextets(lanes v)
 {
-	lanes v;
-	lanes c;
+	lanes c = v + EACH('A');
 
-	memcpy(&v, sextets, LANES);
-	c = v + EACH('A');
 	c += (lanes)(v > EACH(25)) & EACH('a' - 'Z' - 1);
 	c -= (lanes)(v > EACH(51)) & EACH('z' + 1 - '0');
 	c -= (lanes)(v > EACH(61)) & EACH('9' + 1 - '-');
 	c += (lanes)(v > EACH(62)) & EACH('_' - '-' - 1);
-	memcpy(chars, &c, LANES);
+	return c;
 }
 
 /* Eight sextets, a byte each, and the six bytes that they are: pairs, fours and all of them are moved at once. */
@@ -52,60 +49,54 @@ static inline uint64_t part_eight(uint64_t v)
 	return (v << 2 & 0x3f003f003f003f00) | (v & 0x003f003f003f003f);
 }
 
-static inline void get_sextets(const uint8_t bytes[static 6], uint8_t sextets[static 8])
+/* As they stand in memory. */
+typedef uint64_t halves __attribute__((vector_size(LANES)));
+
+static inline uint64_t get_sextets(const uint8_t bytes[static 6])
 {
 	uint64_t v = 0;
 
 	memcpy(&v, bytes, 6);
-	v = htobe64(part_eight(be64toh(v) >> 16));
-	memcpy(sextets, &v, sizeof(v));
+	return htobe64(part_eight(be64toh(v) >> 16));
 }
 
-static inline void put_sextets(const uint8_t sextets[static 8], uint8_t out[static 6])
+static inline void put_sextets(uint64_t sextets, uint8_t out[static 6])
 {
-	uint64_t v;
+	const uint64_t v = htobe64(join_eight(be64toh(sextets)) << 16);
 
-	memcpy(&v, sextets, sizeof(v));
-	v = htobe64(join_eight(be64toh(v)) << 16);
 	memcpy(out, &v, 6);
 }
 
 #define LANES_BYTES (LANES / 4 * 3)
 
-struct encoding {
-	uint8_t bytes[LANES_BYTES];
-	uint8_t sextets[LANES];
-	char chars[LANES];
-};
-
-static inline void encode_lanes(struct encoding *e)
+static inline lanes encode_lanes(const uint8_t bytes[static LANES_BYTES])
 {
-	get_sextets(e->bytes, e->sextets);
-	get_sextets(e->bytes + 6, e->sextets + 8);
-	print_sextets(e->sextets, e->chars);
+	const halves sextets = {get_sextets(bytes), get_sextets(bytes + 6)};
+
+	return print_sextets((lanes)sextets);
 }
 
 void base64_encode(span in, char *out)
 {
-	struct encoding e = {0};
+	uint8_t rest[LANES_BYTES] = {0};
 	size_t at = 0;
+	lanes chars;
 
 	for (; at + LANES_BYTES <= in.len; at += LANES_BYTES, out += LANES) {
-		memcpy(e.bytes, in.ptr + at, LANES_BYTES);
-		encode_lanes(&e);
-		memcpy(out, e.chars, LANES);
+		chars = encode_lanes(in.ptr + at);
+		memcpy(out, &chars, LANES);
 	}
 	if (at < in.len) {
-		memset(e.bytes, 0, sizeof(e.bytes));
-		memcpy(e.bytes, in.ptr + at, in.len - at);
-		encode_lanes(&e);
-		memcpy(out, e.chars, BASE64_CHARS(in.len - at));
+		memcpy(rest, in.ptr + at, in.len - at);
+		chars = encode_lanes(rest);
+		memcpy(out, &chars, BASE64_CHARS(in.len - at));
+		sodium_memzero(rest, sizeof(rest));
 	}
-	sodium_memzero(&e, sizeof(e));
+	sodium_memzero(&chars, sizeof(chars));
 }
 
 struct sextets {
-	uint8_t values[LANES];
+	lanes values;
 	lanes bad; /* not 0: that character is none of the alphabet */
 };
 
@@ -125,12 +116,12 @@ static inline struct sextets read_sextets(lanes c)
 	const lanes is_digit = is_within(digit, 10);
 	const lanes is_dash = (lanes)(c == EACH('-'));
 	const lanes is_line = (lanes)(c == EACH('_'));
-	const lanes values = (is_upper & upper) | (is_lower & (lower + EACH(26))) | (is_digit & (digit + EACH(52))) |
-			     (is_dash & EACH(62)) | (is_line & EACH(63));
-	struct sextets out = {.bad = ~(is_upper | is_lower | is_digit | is_dash | is_line)};
 
-	memcpy(out.values, &values, sizeof(out.values));
-	return out;
+	return (struct sextets){
+	    .values = (is_upper & upper) | (is_lower & (lower + EACH(26))) | (is_digit & (digit + EACH(52))) |
+		      (is_dash & EACH(62)) | (is_line & EACH(63)),
+	    .bad = ~(is_upper | is_lower | is_digit | is_dash | is_line),
+	};
 }
 
 static uint32_t join(const uint8_t sextets[static 4])
@@ -161,37 +152,45 @@ static uint32_t put_rest(const uint8_t *sextets, uint8_t *out, size_t len)
 	return bits & ((1U << (24 - 8 * len)) - 1);
 }
 
+/* Fewer than LANES characters; returns the bits that are spare. */
+static uint32_t decode_rest(const uint8_t *chars, size_t count, uint8_t *out, size_t bytes, lanes *bad)
+{
+	uint8_t values[LANES];
+	struct sextets s;
+	lanes c = EACH('A');
+	uint32_t spare;
+
+	memcpy(&c, chars, count);
+	s = read_sextets(c);
+	*bad |= s.bad;
+	memcpy(values, &s.values, sizeof(values));
+	out = put_groups(values, count / 4, out);
+	spare = bytes % 3 == 0 ? 0 : put_rest(values + count / 4 * 4, out, bytes % 3);
+	sodium_memzero(values, sizeof(values));
+	return spare;
+}
+
 bool base64_decode(span in, uint8_t *out, size_t out_len)
 {
-	const size_t rest = out_len % 3;
 	lanes bad = {0};
-	struct sextets s = {0};
-	uint64_t all_bad[LANES / 8];
-	uint64_t spare = 0;
+	uint32_t spare = 0;
 	size_t at = 0;
 	lanes c;
 
 	if (in.len != BASE64_CHARS(out_len))
 		return false;
 	for (; at + LANES <= in.len; at += LANES, out += LANES_BYTES) {
+		struct sextets s;
+
 		memcpy(&c, in.ptr + at, LANES);
 		s = read_sextets(c);
 		bad |= s.bad;
-		put_sextets(s.values, out);
-		put_sextets(s.values + 8, out + 6);
+		put_sextets(((halves)s.values)[0], out);
+		put_sextets(((halves)s.values)[1], out + 6);
 	}
-	if (at < in.len) {
-		c = EACH('A');
-		memcpy(&c, in.ptr + at, in.len - at);
-		s = read_sextets(c);
-		bad |= s.bad;
-		out = put_groups(s.values, (in.len - at) / 4, out);
-		if (rest > 0)
-			spare = put_rest(s.values + (in.len - at) / 4 * 4, out, rest);
-	}
-	memcpy(all_bad, &bad, sizeof(all_bad));
-	sodium_memzero(&s, sizeof(s));
-	return (all_bad[0] | all_bad[1] | spare) == 0;
+	if (at < in.len)
+		spare = decode_rest(in.ptr + at, in.len - at, out, out_len % LANES_BYTES, &bad);
+	return (((halves)bad)[0] | ((halves)bad)[1] | spare) == 0;
 }
 
 void hex_encode(span in, char *out)

@@ -13,8 +13,10 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "crypto/keyfile.h"
 #include "crypto/subkeys.h"
@@ -44,13 +46,17 @@ struct secrets {
 	uint8_t keys[KEYRING_KEYS_MAX][SUBKEYS][SUBKEY_BYTES];
 };
 
+/* Tokens are met by the threads that plan, records by those that answer: in lines of their own the counts are not taken
+ * from one another. */
+#define LINE_BYTES 64
+
 struct usage {
 	_Atomic uint32_t references;
 	uint16_t id;
-	_Atomic uint64_t tokens;
-	_Atomic uint64_t records;
 	_Atomic uint64_t last_used_ms;
 	_Atomic uint64_t first_until_ms;
+	alignas(LINE_BYTES) _Atomic uint64_t tokens;
+	alignas(LINE_BYTES) _Atomic uint64_t records;
 };
 
 struct keyring {
@@ -113,9 +119,10 @@ static struct usage *usage_of(const keyring *old, uint16_t id)
 	for (size_t i = 0; old != NULL && i < old->retired_count; i++)
 		if (old->retired[i]->id == id)
 			return usage_retain(old->retired[i]);
-	u = calloc(1, sizeof(*u));
+	u = aligned_alloc(LINE_BYTES, sizeof(*u));
 	if (u == NULL)
 		return NULL;
+	memset(u, 0, sizeof(*u));
 	atomic_init(&u->references, 1);
 	u->id = id;
 	return u;
