@@ -3,7 +3,6 @@
 
 #include "auth_result.h"
 
-#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -42,8 +41,10 @@ static bool has_answer(enum lk_auth_state state)
 	return state == LK_AUTH_HIT || state == LK_AUTH_STALE;
 }
 
-static void fill(struct blob *blob, const struct auth_parts *parts, struct lk_auth_answer *to)
+static void fill(struct blob *blob, const void *from, void *answer)
 {
+	const struct auth_parts *parts = from;
+	struct lk_auth_answer *to = answer;
 	const ProtobufCBinaryData bytes = binary_of(parts->bytes.data != NULL ? parts->bytes : lk_text(""));
 
 	to->state = parts->state;
@@ -59,20 +60,11 @@ static void fill(struct blob *blob, const struct auth_parts *parts, struct lk_au
 
 lk_auth_answer *auth_answer_new(const struct auth_parts *parts)
 {
-	struct lk_auth_answer dummy = {0};
-	struct blob blob = {0};
-	struct lk_auth_answer *answer;
 	size_t bytes;
+	struct lk_auth_answer *answer = blob_build(sizeof(*answer), fill, parts, &bytes);
 
-	(void)blob_room(&blob, sizeof(*answer));
-	fill(&blob, parts, &dummy);
-	bytes = blob.used;
-	blob = (struct blob){.start = calloc(1, bytes)};
-	answer = blob_room(&blob, sizeof(*answer));
 	if (answer == NULL)
 		return NULL;
-	fill(&blob, parts, answer);
-	assert(blob.used == bytes);
 	answer->block_bytes = bytes;
 	atomic_init(&answer->refs, 1);
 	return answer;

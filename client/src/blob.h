@@ -48,4 +48,12 @@ static inline const char *blob_text(struct blob *blob, ProtobufCBinaryData from)
 	return text != NULL ? text : "";
 }
 
+/* Copies into `to`, an object in the blob and what it points to, or, while measuring, into one that is thrown away. */
+typedef void (*blob_fill)(struct blob *blob, const void *from, void *to);
+
+/* An object of so many bytes with all that it points to, in one block, which free() frees. NULL when memory is out.
+ * ret_block_bytes may be NULL. */
+void *blob_build(size_t bytes, blob_fill fill, const void *from, size_t *ret_block_bytes)
+    __attribute__((warn_unused_result));
+
 #endif

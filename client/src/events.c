@@ -3,7 +3,6 @@
 
 #include "latchkey/watch.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "blob.h"
@@ -49,8 +48,11 @@ static void fill_event(struct blob *blob, const Latchkey__V1__SessionEvent *from
 	to->at_ms = from->at_ms;
 }
 
-static void fill(struct blob *blob, const Latchkey__V1__WatchSessionsResponse *from, struct lk_events *to)
+static void fill(struct blob *blob, const void *response, void *events)
 {
+	const Latchkey__V1__WatchSessionsResponse *from = response;
+	struct lk_events *to = events;
+
 	to->count = from->n_events;
 	to->events = blob_room(blob, from->n_events * sizeof(*to->events));
 	for (size_t i = 0; i < from->n_events; i++) {
@@ -64,21 +66,7 @@ static void fill(struct blob *blob, const Latchkey__V1__WatchSessionsResponse *f
 
 lk_events *events_new(const Latchkey__V1__WatchSessionsResponse *response)
 {
-	struct lk_events dummy = {0};
-	struct blob blob = {0};
-	struct lk_events *events;
-	size_t bytes;
-
-	(void)blob_room(&blob, sizeof(*events));
-	fill(&blob, response, &dummy);
-	bytes = blob.used;
-	blob = (struct blob){.start = calloc(1, bytes)};
-	events = blob_room(&blob, sizeof(*events));
-	if (events == NULL)
-		return NULL;
-	fill(&blob, response, events);
-	assert(blob.used == bytes);
-	return events;
+	return blob_build(sizeof(struct lk_events), fill, response, NULL);
 }
 
 void lk_events_free(lk_events **events)

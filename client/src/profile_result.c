@@ -2,7 +2,6 @@
 
 #include "latchkey/profile.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "answers.h"
@@ -77,8 +76,11 @@ static struct lk_profile_field *copy_fields(struct blob *blob, Latchkey__V1__Pro
 
 /* ---- Profiles ---- */
 
-static void fill_profile(struct blob *blob, const Latchkey__V1__GetProfileResponse *from, struct lk_profile *to)
+static void fill_profile(struct blob *blob, const void *response, void *profile)
 {
+	const Latchkey__V1__GetProfileResponse *from = response;
+	struct lk_profile *to = profile;
+
 	to->found = from->found;
 	to->version = from->version;
 	to->expires_at_ms = from->expires_at_ms;
@@ -88,21 +90,11 @@ static void fill_profile(struct blob *blob, const Latchkey__V1__GetProfileRespon
 
 static lk_profile *profile_new(const Latchkey__V1__GetProfileResponse *response)
 {
-	struct lk_profile dummy = {0};
-	struct blob blob = {0};
-	struct lk_profile *profile;
 	size_t bytes;
+	struct lk_profile *profile = blob_build(sizeof(*profile), fill_profile, response, &bytes);
 
-	(void)blob_room(&blob, sizeof(*profile));
-	fill_profile(&blob, response, &dummy);
-	bytes = blob.used;
-	blob = (struct blob){.start = calloc(1, bytes)};
-	profile = blob_room(&blob, sizeof(*profile));
-	if (profile == NULL)
-		return NULL;
-	fill_profile(&blob, response, profile);
-	assert(blob.used == bytes);
-	profile->block_bytes = bytes;
+	if (profile != NULL)
+		profile->block_bytes = bytes;
 	return profile;
 }
 
@@ -181,35 +173,33 @@ static void fill_change(struct blob *blob, const Latchkey__V1__ProfileChange *fr
 	}
 }
 
-static void fill_changes(struct blob *blob, Latchkey__V1__ProfileChange *const *from, size_t count,
-			 struct lk_changes *to)
+struct change_list {
+	Latchkey__V1__ProfileChange *const *changes;
+	size_t count;
+};
+
+static void fill_changes(struct blob *blob, const void *list, void *changes)
 {
-	to->count = count;
-	to->changes = blob_room(blob, count * sizeof(*to->changes));
-	for (size_t i = 0; i < count; i++) {
+	const struct change_list *from = list;
+	struct lk_changes *to = changes;
+
+	to->count = from->count;
+	to->changes = blob_room(blob, from->count * sizeof(*to->changes));
+	for (size_t i = 0; i < from->count; i++) {
 		struct lk_change dummy;
 
-		fill_change(blob, from[i], to->changes != NULL ? &to->changes[i] : &dummy);
+		fill_change(blob, from->changes[i], to->changes != NULL ? &to->changes[i] : &dummy);
 	}
 }
 
 static lk_changes *changes_new(Latchkey__V1__ProfileChange *const *from, size_t count)
 {
-	struct lk_changes dummy = {0};
-	struct blob blob = {0};
-	struct lk_changes *changes;
+	const struct change_list list = {from, count};
 	size_t bytes;
+	struct lk_changes *changes = blob_build(sizeof(*changes), fill_changes, &list, &bytes);
 
-	(void)blob_room(&blob, sizeof(*changes));
-	fill_changes(&blob, from, count, &dummy);
-	bytes = blob.used;
-	blob = (struct blob){.start = calloc(1, bytes)};
-	changes = blob_room(&blob, sizeof(*changes));
-	if (changes == NULL)
-		return NULL;
-	fill_changes(&blob, from, count, changes);
-	assert(blob.used == bytes);
-	changes->block_bytes = bytes;
+	if (changes != NULL)
+		changes->block_bytes = bytes;
 	return changes;
 }
 

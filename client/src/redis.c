@@ -2,7 +2,6 @@
 
 #include "latchkey/admin.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "blob.h"
@@ -62,8 +61,11 @@ static void fill_node(struct blob *blob, const Latchkey__V1__RedisNode *from, st
 	to->error = blob_text(blob, from->error);
 }
 
-static void fill(struct blob *blob, const Latchkey__V1__ServerRedisResponse *from, struct lk_redis_status *to)
+static void fill(struct blob *blob, const void *response, void *status)
 {
+	const Latchkey__V1__ServerRedisResponse *from = response;
+	struct lk_redis_status *to = status;
+
 	to->mode = blob_text(blob, from->mode);
 	to->ready = from->ready;
 	to->primaries = from->primaries;
@@ -83,21 +85,7 @@ static void fill(struct blob *blob, const Latchkey__V1__ServerRedisResponse *fro
 
 lk_redis_status *redis_status_new(const Latchkey__V1__ServerRedisResponse *response)
 {
-	struct lk_redis_status dummy = {0};
-	struct blob blob = {0};
-	struct lk_redis_status *status;
-	size_t bytes;
-
-	(void)blob_room(&blob, sizeof(*status));
-	fill(&blob, response, &dummy);
-	bytes = blob.used;
-	blob = (struct blob){.start = calloc(1, bytes)};
-	status = blob_room(&blob, sizeof(*status));
-	if (status == NULL)
-		return NULL;
-	fill(&blob, response, status);
-	assert(blob.used == bytes);
-	return status;
+	return blob_build(sizeof(struct lk_redis_status), fill, response, NULL);
 }
 
 void lk_redis_status_free(lk_redis_status **status)

@@ -133,9 +133,11 @@ static void fill_evicted(struct blob *blob, const struct session_parts *parts, s
 	to->evicted = evicted;
 }
 
-/* Into `to`, which is part of the blob, or a dummy while measuring. */
-static void fill(struct blob *blob, const struct session_parts *parts, struct lk_session *to)
+static void fill(struct blob *blob, const void *from, void *session)
 {
+	const struct session_parts *parts = from;
+	struct lk_session *to = session;
+
 	to->verdict = parts->verdict;
 	to->reason = parts->reason;
 	to->revoked_at_ms = parts->revoked_at_ms;
@@ -150,21 +152,11 @@ static void fill(struct blob *blob, const struct session_parts *parts, struct lk
 
 lk_session *session_new(const struct session_parts *parts)
 {
-	struct lk_session dummy = {0};
-	struct blob blob = {0};
-	struct lk_session *session;
 	size_t bytes;
+	struct lk_session *session = blob_build(sizeof(*session), fill, parts, &bytes);
 
-	(void)blob_room(&blob, sizeof(*session));
-	fill(&blob, parts, &dummy);
-	bytes = blob.used;
-	blob = (struct blob){.start = calloc(1, bytes)};
-	session = blob_room(&blob, sizeof(*session));
-	if (session == NULL)
-		return NULL;
-	fill(&blob, parts, session);
-	assert(blob.used == bytes);
-	session->block_bytes = bytes;
+	if (session != NULL)
+		session->block_bytes = bytes;
 	return session;
 }
 
@@ -188,8 +180,11 @@ struct session_parts session_parts_of(const Latchkey__V1__GetSessionResponse *re
 	};
 }
 
-static void fill_list(struct blob *blob, const struct list_parts *list, struct lk_sessions *to)
+static void fill_list(struct blob *blob, const void *from, void *sessions)
 {
+	const struct list_parts *list = from;
+	struct lk_sessions *to = sessions;
+
 	to->count = list->count;
 	to->sessions = blob_room(blob, list->count * sizeof(*to->sessions));
 	for (size_t i = 0; i < list->count; i++) {
@@ -208,21 +203,11 @@ static void fill_list(struct blob *blob, const struct list_parts *list, struct l
 
 lk_sessions *sessions_new(const struct list_parts *list)
 {
-	struct lk_sessions dummy = {0};
-	struct blob blob = {0};
-	struct lk_sessions *sessions;
 	size_t bytes;
+	struct lk_sessions *sessions = blob_build(sizeof(*sessions), fill_list, list, &bytes);
 
-	(void)blob_room(&blob, sizeof(*sessions));
-	fill_list(&blob, list, &dummy);
-	bytes = blob.used;
-	blob = (struct blob){.start = calloc(1, bytes)};
-	sessions = blob_room(&blob, sizeof(*sessions));
-	if (sessions == NULL)
-		return NULL;
-	fill_list(&blob, list, sessions);
-	assert(blob.used == bytes);
-	sessions->block_bytes = bytes;
+	if (sessions != NULL)
+		sessions->block_bytes = bytes;
 	return sessions;
 }
 

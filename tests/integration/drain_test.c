@@ -61,23 +61,30 @@ static void expect_all_answered(struct raw *r)
 	}
 }
 
-static void test_calls_in_flight_are_answered(void **state)
+/* Redis stands still while they arrive; then the service is asked to end. The watcher's connection stays, idle. */
+static void stop_with_calls_in_flight(struct scene *s, struct raw *watcher)
 {
 	char token[TOKEN_BYTES];
+	uint64_t before;
+
+	raw_connect(watcher, s->service.url);
+	session_create(&s->caller, &(struct session_wish){.user = "ann"}, token);
+	process_signal(&s->redis.process, SIGSTOP);
+	before = server_counter(watcher, "latchkey_calls_total");
+	send_gets(&s->caller, token);
+	assert_becomes(server_counter(watcher, "latchkey_calls_total") >= before + FRAMES * CALLS_EACH, BOUND_MS);
+	process_signal(&s->service.process, SIGTERM);
+}
+
+static void test_calls_in_flight_are_answered(void **state)
+{
 	struct scene scene;
 	struct raw watcher;
-	uint64_t before;
 	int status = -1;
 
 	(void)state;
 	scene_open(&scene, config, NULL);
-	raw_connect(&watcher, scene.service.url);
-	session_create(&scene.caller, &(struct session_wish){.user = "ann"}, token);
-	process_signal(&scene.redis.process, SIGSTOP);
-	before = server_counter(&watcher, "latchkey_calls_total");
-	send_gets(&scene.caller, token);
-	assert_becomes(server_counter(&watcher, "latchkey_calls_total") >= before + FRAMES * CALLS_EACH, BOUND_MS);
-	process_signal(&scene.service.process, SIGTERM);
+	stop_with_calls_in_flight(&scene, &watcher);
 	assert_becomes(refuses_connections(scene.service.url), BOUND_MS);
 	assert_true(process_is_running(&scene.service.process));
 	process_signal(&scene.redis.process, SIGCONT);
@@ -96,21 +103,13 @@ static void test_drain_is_bounded(void **state)
 	static const char impatient[] = "redis: { response_timeout_ms: 60000 }\n"
 					"calls: { timeout_default_ms: 30000, timeout_max_ms: 30000 }\n"
 					"drain: { timeout_ms: 300 }\n";
-	char token[TOKEN_BYTES];
 	struct scene scene;
 	struct raw watcher;
-	uint64_t before;
 	int status = -1;
 
 	(void)state;
 	scene_open(&scene, impatient, NULL);
-	raw_connect(&watcher, scene.service.url);
-	session_create(&scene.caller, &(struct session_wish){.user = "ann"}, token);
-	process_signal(&scene.redis.process, SIGSTOP);
-	before = server_counter(&watcher, "latchkey_calls_total");
-	send_gets(&scene.caller, token);
-	assert_becomes(server_counter(&watcher, "latchkey_calls_total") >= before + FRAMES * CALLS_EACH, BOUND_MS);
-	process_signal(&scene.service.process, SIGTERM);
+	stop_with_calls_in_flight(&scene, &watcher);
 	assert_true(process_wait(&scene.service.process, BOUND_MS, &status));
 	assert_int_equal(status, 1);
 	process_signal(&scene.redis.process, SIGCONT);

@@ -290,8 +290,7 @@ static void test_redis_hangs(void **state)
 /* Over an ipc listener, the same. */
 static void test_ipc_listener(void **state)
 {
-	char path[TMPDIR_FILE_BYTES];
-	char url[TMPDIR_FILE_BYTES + 8];
+	char url[TMPDIR_URL_BYTES];
 	char token[TOKEN_BYTES];
 	struct redis_server redis;
 	struct latchkeyd service;
@@ -300,8 +299,7 @@ static void test_ipc_listener(void **state)
 	(void)state;
 	redis_server_init(&redis, NULL);
 	redis_server_start(&redis);
-	tmpdir_file(&redis.dir, "latchkey.sock", path);
-	snprintf(url, sizeof(url), "ipc://%s", path);
+	tmpdir_url(&redis.dir, "latchkey.sock", url);
 	latchkeyd_init(&service, &(struct latchkeyd_options){.redis_url = redis.url, .listen_url = url});
 	latchkeyd_start_serving(&service);
 	raw_connect(&r, url);

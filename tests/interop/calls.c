@@ -25,23 +25,24 @@ int frame_exchange(nng_ctx ctx, const struct raw_call *calls, size_t count, Latc
 	return 0;
 }
 
-/* The one call's code, and the frame when that is OK. */
-static Latchkey__V1__Code call_one(nng_ctx ctx, const struct raw_call *call, Latchkey__V1__ReplyFrame **ret)
+/* The one call's response, if its code is OK and it can be read. */
+static void *ask(nng_ctx ctx, const struct raw_call *call, const ProtobufCMessageDescriptor *type,
+		 Latchkey__V1__Code *ret_code)
 {
 	Latchkey__V1__ReplyFrame *frame;
-	Latchkey__V1__Code code = CODE_NO_REPLY;
+	void *response = NULL;
 
+	*ret_code = CODE_NO_REPLY;
 	if (frame_exchange(ctx, call, 1, &frame) != 0)
-		return CODE_NO_REPLY;
+		return NULL;
 	if (frame->code != OK)
-		code = frame->code;
+		*ret_code = frame->code;
 	else if (frame->n_replies == 1)
-		code = frame->replies[0]->code;
-	if (code == OK)
-		*ret = frame;
-	else
-		raw_free(frame);
-	return code;
+		*ret_code = frame->replies[0]->code;
+	if (*ret_code == OK)
+		response = raw_unpack(frame->replies[0], type);
+	raw_free(frame);
+	return response;
 }
 
 Latchkey__V1__Code health_over(nng_ctx ctx, Latchkey__V1__ServingStatus *ret)
@@ -49,42 +50,49 @@ Latchkey__V1__Code health_over(nng_ctx ctx, Latchkey__V1__ServingStatus *ret)
 	Latchkey__V1__HealthCheckRequest req = LATCHKEY__V1__HEALTH_CHECK_REQUEST__INIT;
 	const struct raw_call call = {.method = "/latchkey.v1.Health/Check", .request = &req.base};
 	Latchkey__V1__HealthCheckResponse *response;
-	Latchkey__V1__ReplyFrame *frame;
-	Latchkey__V1__Code code = call_one(ctx, &call, &frame);
+	Latchkey__V1__Code code;
 
-	if (code != OK)
-		return code;
-	response = (void *)raw_unpack(frame->replies[0], &latchkey__v1__health_check_response__descriptor);
-	*ret = response == NULL ? LATCHKEY__V1__SERVING_STATUS__SERVING_UNKNOWN : response->status;
+	response = ask(ctx, &call, &latchkey__v1__health_check_response__descriptor, &code);
+	if (code == OK)
+		*ret = response == NULL ? LATCHKEY__V1__SERVING_STATUS__SERVING_UNKNOWN : response->status;
 	raw_free(response);
-	raw_free(frame);
-	return OK;
+	return code;
+}
+
+/* response may be NULL. */
+static void copy_token(const Latchkey__V1__CreateSessionResponse *response, char ret_token[static TOKEN_BYTES])
+{
+	ret_token[0] = '\0';
+	if (response != NULL)
+		snprintf(ret_token, TOKEN_BYTES, "%.*s", (int)response->token.len, (const char *)response->token.data);
 }
 
 void token_of(const Latchkey__V1__Reply *reply, char ret_token[static TOKEN_BYTES])
 {
-	Latchkey__V1__CreateSessionResponse *response;
+	void *response = raw_unpack(reply, &latchkey__v1__create_session_response__descriptor);
 
-	ret_token[0] = '\0';
-	response = (void *)raw_unpack(reply, &latchkey__v1__create_session_response__descriptor);
-	if (response != NULL)
-		snprintf(ret_token, TOKEN_BYTES, "%.*s", (int)response->token.len, (const char *)response->token.data);
+	copy_token(response, ret_token);
 	raw_free(response);
+}
+
+/* response may be NULL. */
+static void copy_verdict(const Latchkey__V1__GetSessionResponse *response, struct verdict *ret)
+{
+	*ret = (struct verdict){0};
+	if (response == NULL)
+		return;
+	ret->verdict = response->verdict;
+	ret->reason = response->reason;
+	if (response->info != NULL)
+		snprintf(ret->user, sizeof(ret->user), "%.*s", (int)response->info->user.len,
+			 (const char *)response->info->user.data);
 }
 
 void verdict_of(const Latchkey__V1__Reply *reply, struct verdict *ret)
 {
-	Latchkey__V1__GetSessionResponse *response;
+	void *response = raw_unpack(reply, &latchkey__v1__get_session_response__descriptor);
 
-	*ret = (struct verdict){0};
-	response = (void *)raw_unpack(reply, &latchkey__v1__get_session_response__descriptor);
-	if (response != NULL) {
-		ret->verdict = response->verdict;
-		ret->reason = response->reason;
-	}
-	if (response != NULL && response->info != NULL)
-		snprintf(ret->user, sizeof(ret->user), "%.*s", (int)response->info->user.len,
-			 (const char *)response->info->user.data);
+	copy_verdict(response, ret);
 	raw_free(response);
 }
 
@@ -94,34 +102,32 @@ Latchkey__V1__Code create_over(nng_ctx ctx, const char *user, const char *idempo
 	Latchkey__V1__CreateSessionRequest req = LATCHKEY__V1__CREATE_SESSION_REQUEST__INIT;
 	const struct raw_call call = {
 	    .method = "/latchkey.v1.Sessions/Create", .request = &req.base, .idempotency_key = idempotency_key};
-	Latchkey__V1__ReplyFrame *frame;
 	Latchkey__V1__Code code;
+	void *response;
 
 	req.has_user = true;
 	req.user = raw_text(user);
-	code = call_one(ctx, &call, &frame);
-	if (code != OK)
-		return code;
-	token_of(frame->replies[0], ret_token);
-	raw_free(frame);
-	return OK;
+	response = ask(ctx, &call, &latchkey__v1__create_session_response__descriptor, &code);
+	if (code == OK)
+		copy_token(response, ret_token);
+	raw_free(response);
+	return code;
 }
 
 Latchkey__V1__Code get_over(nng_ctx ctx, const char *token, struct verdict *ret)
 {
 	Latchkey__V1__GetSessionRequest req = LATCHKEY__V1__GET_SESSION_REQUEST__INIT;
 	const struct raw_call call = {.method = "/latchkey.v1.Sessions/Get", .request = &req.base};
-	Latchkey__V1__ReplyFrame *frame;
 	Latchkey__V1__Code code;
+	void *response;
 
 	req.has_token = true;
 	req.token = raw_text(token);
-	code = call_one(ctx, &call, &frame);
-	if (code != OK)
-		return code;
-	verdict_of(frame->replies[0], ret);
-	raw_free(frame);
-	return OK;
+	response = ask(ctx, &call, &latchkey__v1__get_session_response__descriptor, &code);
+	if (code == OK)
+		copy_verdict(response, ret);
+	raw_free(response);
+	return code;
 }
 
 Latchkey__V1__Code revoke_over(nng_ctx ctx, const char *token, bool *ret_was_alive)
@@ -129,19 +135,15 @@ Latchkey__V1__Code revoke_over(nng_ctx ctx, const char *token, bool *ret_was_ali
 	Latchkey__V1__RevokeSessionRequest req = LATCHKEY__V1__REVOKE_SESSION_REQUEST__INIT;
 	const struct raw_call call = {.method = "/latchkey.v1.Sessions/Revoke", .request = &req.base};
 	Latchkey__V1__RevokeSessionResponse *response;
-	Latchkey__V1__ReplyFrame *frame;
 	Latchkey__V1__Code code;
 
 	req.has_token = true;
 	req.token = raw_text(token);
-	code = call_one(ctx, &call, &frame);
-	if (code != OK)
-		return code;
-	response = (void *)raw_unpack(frame->replies[0], &latchkey__v1__revoke_session_response__descriptor);
-	*ret_was_alive = response != NULL && response->was_alive;
+	response = ask(ctx, &call, &latchkey__v1__revoke_session_response__descriptor, &code);
+	if (code == OK)
+		*ret_was_alive = response != NULL && response->was_alive;
 	raw_free(response);
-	raw_free(frame);
-	return OK;
+	return code;
 }
 
 Latchkey__V1__Code count_over(nng_ctx ctx, const char *user, size_t *ret)
@@ -149,19 +151,15 @@ Latchkey__V1__Code count_over(nng_ctx ctx, const char *user, size_t *ret)
 	Latchkey__V1__ListSessionsRequest req = LATCHKEY__V1__LIST_SESSIONS_REQUEST__INIT;
 	const struct raw_call call = {.method = "/latchkey.v1.Sessions/List", .request = &req.base};
 	Latchkey__V1__ListSessionsResponse *response;
-	Latchkey__V1__ReplyFrame *frame;
 	Latchkey__V1__Code code;
 
 	req.has_user = true;
 	req.user = raw_text(user);
-	code = call_one(ctx, &call, &frame);
-	if (code != OK)
-		return code;
-	response = (void *)raw_unpack(frame->replies[0], &latchkey__v1__list_sessions_response__descriptor);
-	*ret = response == NULL ? 0 : response->n_sessions;
+	response = ask(ctx, &call, &latchkey__v1__list_sessions_response__descriptor, &code);
+	if (code == OK)
+		*ret = response == NULL ? 0 : response->n_sessions;
 	raw_free(response);
-	raw_free(frame);
-	return OK;
+	return code;
 }
 
 static bool is_as_said(nng_ctx ctx, const char *token, const char *user, bool lives,

@@ -20,13 +20,11 @@ static struct latchkeyd over_ipc;
 
 static int start(void **state)
 {
-	static char url[URL_BYTES];
-	char path[TMPDIR_FILE_BYTES];
+	static char url[TMPDIR_URL_BYTES];
 
 	(void)state;
 	tmpdir_make(&folder);
-	tmpdir_file(&folder, "latchkey.sock", path);
-	snprintf(url, sizeof(url), "ipc://%s", path);
+	tmpdir_url(&folder, "latchkey.sock", url);
 	latchkeyd_init(&over_tcp, NULL);
 	latchkeyd_init(&over_ipc, &(struct latchkeyd_options){.listen_url = url});
 	latchkeyd_start_serving(&over_tcp);

@@ -60,3 +60,11 @@ void tmpdir_file(const struct tmpdir *dir, const char *name, char out[static TMP
 	if (snprintf(out, TMPDIR_FILE_BYTES, "%s/%s", dir->path, name) >= TMPDIR_FILE_BYTES)
 		fail_msg("%s/%s is longer than %d bytes", dir->path, name, TMPDIR_FILE_BYTES - 1);
 }
+
+void tmpdir_url(const struct tmpdir *dir, const char *name, char out[static TMPDIR_URL_BYTES])
+{
+	char path[TMPDIR_FILE_BYTES];
+
+	tmpdir_file(dir, name, path);
+	(void)snprintf(out, TMPDIR_URL_BYTES, "ipc://%s", path);
+}

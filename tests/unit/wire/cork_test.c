@@ -15,17 +15,15 @@
 struct stage {
 	struct hall hall;
 	struct tmpdir dir;
-	char url[TMPDIR_FILE_BYTES + 8];
+	char url[TMPDIR_URL_BYTES];
 };
 
 static int set_up(void **state)
 {
 	struct stage *s = calloc(1, sizeof(*s));
-	char path[TMPDIR_FILE_BYTES];
 
 	tmpdir_make(&s->dir);
-	tmpdir_file(&s->dir, "s", path);
-	snprintf(s->url, sizeof(s->url), "ipc://%s", path);
+	tmpdir_url(&s->dir, "s", s->url);
 	*state = s;
 	return 0;
 }

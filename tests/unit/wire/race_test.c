@@ -63,14 +63,12 @@ static void rush_at(struct end *e, bool opened)
 static void many_threads_close_one_link(void **state)
 {
 	struct tmpdir dir;
-	char path[TMPDIR_FILE_BYTES];
-	char url[TMPDIR_FILE_BYTES + 8];
+	char url[TMPDIR_URL_BYTES];
 	struct desk *desk = calloc(1, sizeof(*desk));
 
 	(void)state;
 	tmpdir_make(&dir);
-	tmpdir_file(&dir, "s", path);
-	snprintf(url, sizeof(url), "ipc://%s", path);
+	tmpdir_url(&dir, "s", url);
 	desk_open(desk, url, &caller_limits, NULL);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct end e;
