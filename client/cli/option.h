@@ -92,7 +92,7 @@ struct option_row {
 
 /* An option whose help differs from verb to verb has a row for each. */
 #define OPTION_COUNT 77
-extern const struct option_row options[];
+extern const struct option_row option_rows[];
 
 bool option_goes_with(const struct option_row *row, const struct verb *verb);
 
