@@ -15,7 +15,7 @@ const char *line_usage(const struct verb *verb, char to[static USAGE_BYTES])
 static void print_options(const struct verb *verb, bool own)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		const struct option_row *row = &options[i];
+		const struct option_row *row = &option_rows[i];
 		char left[64];
 
 		if ((row->verbs[0] != NULL) != own || (own && !option_goes_with(row, verb)))
@@ -30,7 +30,7 @@ static void print_options(const struct verb *verb, bool own)
 static bool has_own_options(const struct verb *verb)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if (options[i].verbs[0] != NULL && option_goes_with(&options[i], verb))
+		if (option_rows[i].verbs[0] != NULL && option_goes_with(&option_rows[i], verb))
 			return true;
 	return false;
 }

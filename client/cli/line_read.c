@@ -44,10 +44,10 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	if (key == 'h' || key == '?')
 		key = OPT_HELP;
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		if ((int)options[i].key != key)
+		if ((int)option_rows[i].key != key)
 			continue;
-		(void)snprintf(name, sizeof(name), "--%s", options[i].name);
-		value_take(parse->line, options[i].key, name, arg);
+		(void)snprintf(name, sizeof(name), "--%s", option_rows[i].name);
+		value_take(parse->line, option_rows[i].key, name, arg);
 		parse->used[i] = true;
 		return 0;
 	}
@@ -57,11 +57,11 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 static void read_environment(const struct parse *parse)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		const char *name = options[i].environment;
+		const char *name = option_rows[i].environment;
 		const char *value = name != NULL && !parse->used[i] ? getenv(name) : NULL;
 
 		if (value != NULL && value[0] != '\0')
-			value_take(parse->line, options[i].key, name, value);
+			value_take(parse->line, option_rows[i].key, name, value);
 	}
 }
 
@@ -123,7 +123,7 @@ static void find_verb(const struct parse *parse, struct line *line)
 static bool key_goes_with(enum option_key key, const struct verb *verb)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if (options[i].key == key && option_goes_with(&options[i], verb))
+		if (option_rows[i].key == key && option_goes_with(&option_rows[i], verb))
 			return true;
 	return false;
 }
@@ -134,8 +134,8 @@ static void check_line(const struct parse *parse, const struct line *line)
 	char usage[USAGE_BYTES];
 
 	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if (parse->used[i] && !key_goes_with(options[i].key, verb))
-			FAIL("--%s does not go with \"%s\"", options[i].name, verb->words);
+		if (parse->used[i] && !key_goes_with(option_rows[i].key, verb))
+			FAIL("--%s does not go with \"%s\"", option_rows[i].name, verb->words);
 	if (line->reason == LK_REASON_LOGOUT && strcmp(verb->words, REVOKE_USER) == 0)
 		FAIL("--reason \"logout\": \"%s\" takes admin or credential-change; without --reason the sessions "
 		     "are logged out everywhere",
@@ -158,7 +158,8 @@ static void parse_line(int argc, char **argv, struct parse *parse)
 
 	/* Of rows with the same name argp takes the first. */
 	for (i = 0; i < OPTION_COUNT; i++)
-		table[i] = (struct argp_option){.name = options[i].name, .key = options[i].key, .arg = options[i].arg};
+		table[i] = (struct argp_option){
+		    .name = option_rows[i].name, .key = option_rows[i].key, .arg = option_rows[i].arg};
 	table[i++].key = 'h';
 	table[i].key = '?';
 	if (argc > 0)

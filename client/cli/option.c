@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-const struct option_row options[] = {
+const struct option_row option_rows[] = {
     {"server",
      OPT_SERVER,
      "URL[,URL]",
@@ -230,7 +230,7 @@ const struct option_row options[] = {
     {"progress", OPT_PROGRESS, NULL, "a line each second, to no terminal too", NULL, {"bench"}},
 };
 
-static_assert(sizeof(options) / sizeof(options[0]) == OPTION_COUNT, "a row more or less: change OPTION_COUNT");
+static_assert(sizeof(option_rows) / sizeof(option_rows[0]) == OPTION_COUNT, "a row more or less: change OPTION_COUNT");
 
 bool option_goes_with(const struct option_row *row, const struct verb *verb)
 {

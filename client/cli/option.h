@@ -93,7 +93,7 @@ struct option_row {
 
 /* An option whose help differs from verb to verb has a row for each. */
 #define OPTION_COUNT 78
-extern const struct option_row options[];
+extern const struct option_row option_rows[];
 
 bool option_goes_with(const struct option_row *row, const struct verb *verb);
 
