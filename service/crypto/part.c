@@ -1,6 +1,7 @@
 /* RFC 8439's construction by the library's pieces: for short texts its own function takes half as long again, for it makes
  * the one-time key by a call of its own, and has Poly1305 fed bit by bit. Here one call makes the one-time key and turns
- * the text, for both come of consecutive blocks; another makes the tag over one buffer. Longer texts go to the library's function, which says the same.
+ * the text, for both come of consecutive blocks; another makes the tag over one buffer. Longer texts go to the library's
+ * function, which says the same.
  *
  * A text that does not verify has been turned already when that is known. It is wiped where it was turned, and nobody gets
  * to see it. */
@@ -14,8 +15,8 @@
 #include "crypto/block.h"
 #include "crypto/subkeys.h"
 
-/* By vectors eight blocks are made at once, and cost as much as four, which are next; five to seven more. A part of a
- * block costs more than all of it. */
+/* By AVX2 eight blocks are made at once, and cost as much as four, which are next; five to seven cost more (counted). A
+ * part of a block costs more than all of it. */
 #define EIGHT_BLOCKS_BYTES (8U * BLOCK_BYTES)
 #define FOUR_BLOCKS_BYTES  (4U * BLOCK_BYTES)
 
@@ -210,6 +211,6 @@ bool part_open_both(const keyring *kr, const struct part_sealed *inner, uint8_t 
 		return false;
 	assert(ad.len >= inner->sealed.len &&
 	       memcmp(ad.ptr + ad.len - inner->sealed.len, inner->sealed.ptr, inner->sealed.len) == 0);
-	/* Both are under the key of one number: where the outer is found the inner is. */
+	assert(inner->how.key_id == outer->how.key_id); /* where the one's key is found the other's is */
 	return part_open(kr, &outer->how, outer->sealed, outer_out) && open_text(kr, inner, inner_out);
 }
