@@ -41,6 +41,7 @@
 #include "session/session.h"
 #include "tls_files.h"
 #include "wire/link.h"
+#include "wire/spare.h"
 #include "wire/tls.h"
 
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -76,6 +77,7 @@ _Static_assert((sizeof(struct session_class) * CONFIG_CLASSES_MAX + sizeof(struc
 
 struct service {
 	struct config *config;
+	wire_spare *spare;
 	keyring *keys;
 	callers *callers; /* NULL: callers are not told apart */
 	arena *memory;	  /* of realms */
@@ -377,6 +379,7 @@ static enum status_code service_start(struct service *s, struct status *st)
 {
 	enum status_code code;
 
+	s->spare = wire_spare_threads();
 	if ((code = harden_process(st)) != STATUS_OK || (code = allow_files(s->config, st)) != STATUS_OK ||
 	    (code = prepare_state_dir(s->config, st)) != STATUS_OK ||
 	    (code = keyring_file_load(s->config, &s->keys, st)) != STATUS_OK ||
@@ -454,6 +457,7 @@ static void service_free(struct service *s)
 	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
 		wire_tls_release(&s->listener_tls[i]);
 	(void)wire_drain(LINKS_GONE_MS);
+	wire_spare_release(&s->spare);
 	arena_free(&s->memory);
 	keyring_release(&s->keys);
 	callers_release(&s->callers);
