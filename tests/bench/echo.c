@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/peer.h"
+#include "bench/rate.h"
 #include "bench/sections.h"
 #include "bench/stock.h"
 #include "support/wait.h"
@@ -75,25 +76,20 @@ static double over_wire(struct bench *b, void *arg)
 {
 	const struct echoes *e = arg;
 	struct caller c = {.body = {.iov_base = e->frames.of[0].bytes, .iov_len = ECHO_BYTES}};
-	uint64_t start_us, took_us, before, done;
 	char url[40];
+	double rate;
 
 	(void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%u", e->wire.port);
 	if (wire_channel_dial(url, &limits, NULL, ECHO_BYTES, &events, &c, &c.channel) != WIRE_OK ||
 	    !WAIT_FOR(atomic_load(&c.is_ready) || atomic_load(&c.is_closed), BOUND_MS) || atomic_load(&c.is_closed))
 		bench_die("the echo cannot be connected to", NULL);
 	start(&c);
-	bench_nap(b->settings.seconds / 10);
-	before = atomic_load(&c.done);
-	start_us = bench_now_us();
-	bench_nap(b->settings.seconds);
-	done = atomic_load(&c.done) - before;
-	took_us = bench_now_us() - start_us;
+	rate = rate_of(b, &c.done, 1, NULL);
 	wire_channel_close(c.channel, WIRE_CLOSED, false);
 	if (!WAIT_FOR(atomic_load(&c.is_closed), BOUND_MS))
 		bench_die("a channel does not close", NULL);
 	wire_channel_release(&c.channel);
-	return (double)done * 1e6 / (double)took_us;
+	return rate;
 }
 
 static double over_nng(struct bench *b, void *arg)

@@ -8,6 +8,7 @@
 #include "bench/load.h"
 #include "bench/peer.h"
 #include "bench/pump.h"
+#include "bench/rate.h"
 #include "bench/sections.h"
 #include "support/wait.h"
 
@@ -84,17 +85,12 @@ static double alone_p50(struct bench *b, void *arg)
 {
 	struct get *g = arg;
 	struct load *load = load_new();
-	uint64_t before;
 	double p50;
 
 	load->calm = latencies_new();
-	load_start(load, &b->stage.client, 1, &g->crowd, 1);
-	bench_nap(b->settings.seconds / 10);
 	atomic_store(&load->moment, LOAD_CALM);
-	before = atomic_load(&load->done);
-	cost_start(&g->cost, &b->stage);
-	bench_nap(b->settings.seconds);
-	cost_stop(&g->cost, &b->stage, (double)(atomic_load(&load->done) - before));
+	load_start(load, &b->stage.client, 1, &g->crowd, 1);
+	(void)rate_of(b, &load->done, 1, &g->cost);
 	load_stop(load);
 	p50 = latencies_at(load->calm, 0.5);
 	free(load->calm);

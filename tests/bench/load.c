@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "bench/rate.h"
 #include "support/wait.h"
 
 /* Calls have a timeout of 10 s. */
@@ -100,21 +101,11 @@ void load_stop(struct load *load)
 /* cost NULL: not wanted. */
 static double rate(const struct bench *b, struct load *load, struct cost *cost)
 {
-	uint64_t start_us, took_us, before, done;
+	const double calls = rate_of(b, &load->done, 1, cost);
 
-	bench_nap(b->settings.seconds / 10);
-	if (cost != NULL)
-		cost_start(cost, &b->stage);
-	before = atomic_load(&load->done);
-	start_us = bench_now_us();
-	bench_nap(b->settings.seconds);
-	done = atomic_load(&load->done) - before;
-	took_us = bench_now_us() - start_us;
-	if (cost != NULL)
-		cost_stop(cost, &b->stage, (double)done);
 	load_stop(load);
 	free(load);
-	return (double)done * 1e6 / (double)took_us;
+	return calls;
 }
 
 double load_rate(const struct bench *b, lk_client *const *clients, unsigned client_count, const struct crowd *crowd,

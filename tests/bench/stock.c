@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "bench/baseline.h"
+#include "bench/rate.h"
 #include "bench/sections.h"
 #include "support/wait.h"
 
@@ -108,27 +109,18 @@ static void stop(struct running *r)
 double stock_rate(const struct bench *b, const struct stock *s)
 {
 	struct running *r = calloc(1, sizeof(*r));
-	uint64_t start_us, took_us, before, done;
 	nng_socket socket;
+	double rate;
 
 	if (r == NULL || nng_req0_open(&socket) != 0 || nng_dial(socket, s->url, NULL, 0) != 0)
 		bench_die("a stock socket cannot connect", NULL);
 	r->stock = s;
 	start(r, socket);
-	bench_nap(b->settings.seconds / 10);
-	if (s->cost != NULL)
-		cost_start(s->cost, &b->stage);
-	before = atomic_load(&r->done);
-	start_us = bench_now_us();
-	bench_nap(b->settings.seconds);
-	done = atomic_load(&r->done) - before;
-	took_us = bench_now_us() - start_us;
-	if (s->cost != NULL)
-		cost_stop(s->cost, &b->stage, (double)(done * s->frames->calls));
+	rate = rate_of(b, &r->done, s->frames->calls, s->cost);
 	stop(r);
 	nng_close(socket);
 	free(r);
-	return (double)done * 1e6 / (double)took_us;
+	return rate;
 }
 
 #define CALLS	 32

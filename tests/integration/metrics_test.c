@@ -221,16 +221,17 @@ static const struct cause plain_causes[] = {
 	       "until $R INFO persistence | grep -q rdb_last_bgsave_status:err; do :; done; $L session revoke $T",
      .moves = "latchkey_revocations_pending_total latchkey_writes_pending",
      .and_then = "$R CONFIG SET save ''; rmdir $($R CONFIG GET dir | tail -n 1)/dump.rdb"},
-    {.name = "a Redis that is busy for a moment",
+    {.name = "a Redis that stands still for a moment",
      .script =
-	 "until T=$($L session create nora); do :; done; while :; do $R EVAL \"local t = redis.call('TIME'); "
-	 "repeat local n = redis.call('TIME') until (n[1] - t[1]) * 1000000 + n[2] - t[2] > 300000\" 0 & "
-	 "for I in 1 2 3 4 5 6 7 8; do $L session create nora --timeout 2 & $L session get $T --timeout 2 & done; "
-	 "wait; done",
+	 "until T=$($L session create nora); do :; done; P=$($R INFO server | grep process_id | tr -cd 0-9); "
+	 "while :; do for I in 1 2 3 4; do $L session create nils --timeout 2 & $L session get $T --timeout 2 & done; "
+	 "kill -STOP $P; sleep 0.25; kill -CONT $P; wait; done",
      .moves = "latchkey_redis_late_total latchkey_writes_late_total latchkey_redis_resends_total",
-     .is_held = true},
+     .is_held = true,
+     .mend = thaw_redis},
     {.name = "a Redis that freezes",
-     .script = "until T=$($L session create olga); do :; done; : >$BEGUN; while :; do $L session get $T --timeout 0.3 || true; done",
+     .script = "until T=$($L session create olga); do :; done; : >$BEGUN; while :; do $L session get $T --timeout 0.3 "
+	       "|| true; done",
      .moves = "latchkey_redis_breaker_opened_total latchkey_redis_node_breaker_opened_total "
 	      "latchkey_redis_node_breaker_open latchkey_calls_deadline_exceeded_total latchkey_redis_waits_total "
 	      "latchkey_redis_node_timeouts_total latchkey_redis_node_in_flight latchkey_redis_ready "
@@ -267,7 +268,10 @@ static const struct cause plain_causes[] = {
 	       "kill -HUP $SERVICE",
      .moves = "latchkey_key_first|key=\"1\"",
      .is_once = true},
-    {.name = "the end", .script = "kill -TERM $SERVICE", .moves = "latchkey_draining latchkey_ready"},
+    {.name = "the end",
+     .script = "kill -TERM $SERVICE",
+     .moves = "latchkey_draining latchkey_ready",
+     .is_once = true /* the second signal would end it at once */},
 };
 
 static const struct cause caller_causes[] = {
