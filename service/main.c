@@ -379,8 +379,11 @@ static enum status_code service_start(struct service *s, struct status *st)
 {
 	enum status_code code;
 
+	if ((code = harden_process(st)) != STATUS_OK)
+		return code;
+	/* nng's threads start here: what harden_process has set is theirs too. */
 	s->spare = wire_spare_threads();
-	if ((code = harden_process(st)) != STATUS_OK || (code = allow_files(s->config, st)) != STATUS_OK ||
+	if ((code = allow_files(s->config, st)) != STATUS_OK ||
 	    (code = prepare_state_dir(s->config, st)) != STATUS_OK ||
 	    (code = keyring_file_load(s->config, &s->keys, st)) != STATUS_OK ||
 	    (code = load_callers(s, st)) != STATUS_OK || (code = make_realms(s, st)) != STATUS_OK ||
@@ -457,10 +460,10 @@ static void service_free(struct service *s)
 	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
 		wire_tls_release(&s->listener_tls[i]);
 	(void)wire_drain(LINKS_GONE_MS);
-	wire_spare_release(&s->spare);
 	arena_free(&s->memory);
 	keyring_release(&s->keys);
 	callers_release(&s->callers);
+	wire_spare_release(&s->spare);
 	config_free(&s->config);
 }
 
