@@ -107,6 +107,8 @@ static enum wire_error prepare(wire_link *link, const char *text, const struct w
 
 	if (rv == 0)
 		rv = nng_aio_alloc(&link->dial_aio, on_dialed, link);
+	if (rv == 0)
+		rv = nng_aio_alloc(&link->flush_aio, link_on_flush, link);
 	if (rv != 0)
 		return wire_error_of_nng(rv);
 	nng_aio_set_timeout(link->dial_aio, NNG_DURATION_INFINITE);

@@ -100,9 +100,9 @@ static void deliver_locked(wire_link *link)
 
 	link->input_running = true;
 	pthread_mutex_unlock(&link->lock);
-	wire_cork();
+	cork_begin(link);
 	consumed = link->events->input(link->owner, link, link->in.data + link->in.start, len);
-	wire_uncork();
+	cork_end();
 	pthread_mutex_lock(&link->lock);
 	link->input_running = false;
 
@@ -161,4 +161,5 @@ void link_on_received(void *arg)
 	link_run_locked(link);
 	pthread_mutex_unlock(&link->lock);
 	wire_link_release(&link);
+	cork_rest();
 }

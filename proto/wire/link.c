@@ -105,6 +105,7 @@ void link_free(wire_link *link)
 	nng_aio_reap(link->write_aio);
 	nng_aio_reap(link->written_aio);
 	nng_aio_reap(link->dial_aio);
+	nng_aio_reap(link->flush_aio);
 	/* In this order nng's own reference to the dialer goes last, on the reaper's thread. */
 	nng_stream_dialer_free(link->dialer);
 	nng_stream_free(link->stream);

@@ -6,6 +6,12 @@
  * when the peer's window is full does `written_aio` queue up behind it with nothing to write: when its turn has come, so
  * has the end of what is before it. A TLS stream takes no write of nothing: there `written_aio` carries the bytes.
  *
+ * A crowd. What callers on connections of their own ask comes in events of one send each, and a write for each of them
+ * costs this side and the peer more than all the rest of the call. So when a thread goes from one link's event straight
+ * to another's, others are most likely waiting behind it, and the flush is queued up behind those: whatever they send
+ * goes with the same write. A thread that had to be woken for its event writes at once, so a caller alone waits for
+ * nobody. Only a dialed link has company of this kind, Redis's that of all callers; a caller's gets its answers alone.
+ *
  * The output bound makes an accepted link stop reading (input.c); it never drops bytes. Only a link's end does. */
 
 #include <assert.h>
@@ -15,6 +21,9 @@
 
 /* A buffer keeps this much between writes, until the link is quiet (check.c). */
 #define KEEP_BYTES ((size_t)256 * 1024)
+
+/* As many sends are company enough: they are not put off. */
+#define CROWD_SENDS 4
 
 size_t link_output_locked(const wire_link *link)
 {
@@ -161,12 +170,40 @@ void link_on_sent(void *arg)
 	wire_link_release(&link);
 }
 
-void link_flush(wire_link *link)
+/* True: link_on_flush will write, or has been going to since an earlier event. */
+static bool put_off_locked(wire_link *link)
+{
+	if (link->flush_aio == NULL || link->state != LINK_OPEN || link->held >= WIRE_CORK_SENDS_MAX)
+		return false;
+	if (link->flush_due)
+		return true;
+	if (link->held >= CROWD_SENDS || link->sending || !nng_aio_begin(link->flush_aio))
+		return false;
+	link->flush_due = true;
+	wire_link_retain(link);
+	nng_aio_finish(link->flush_aio, 0);
+	return true;
+}
+
+void link_on_flush(void *arg)
+{
+	wire_link *link = arg;
+
+	pthread_mutex_lock(&link->lock);
+	link->flush_due = false;
+	link_send_more_locked(link);
+	pthread_mutex_unlock(&link->lock);
+	wire_link_release(&link);
+	cork_rest();
+}
+
+void link_flush(wire_link *link, bool is_crowd)
 {
 	pthread_mutex_lock(&link->lock);
 	assert(link->corks > 0);
 	link->corks--;
-	link_send_more_locked(link);
+	if (!is_crowd || !put_off_locked(link))
+		link_send_more_locked(link);
 	pthread_mutex_unlock(&link->lock);
 }
 

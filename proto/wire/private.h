@@ -44,6 +44,7 @@ struct wire_link {
 	nng_aio *write_aio; /* without a callback: see output.c */
 	nng_aio *written_aio;
 	nng_aio *dial_aio;	   /* dialed links only */
+	nng_aio *flush_aio;	   /* dialed links only: see output.c */
 	nng_stream_dialer *dialer; /* dialed links only */
 	char peer[WIRE_URL_MAX];
 
@@ -70,6 +71,7 @@ struct wire_link {
 	bool close_due;		  /* by that thread */
 	unsigned corks;		  /* threads that will flush when their event is over */
 	unsigned held;		  /* sends of corked threads since the last write began */
+	bool flush_due;		  /* the flush aio is on its way through nng's queue */
 	bool output_broken;	  /* writing failed; the reading side will say why */
 	bool greeting;		  /* the channel above waits for the peer's greeting */
 	bool heard;		  /* a byte has come */
@@ -108,7 +110,9 @@ void link_on_received(void *arg);
 /* output.c */
 size_t link_output_locked(const wire_link *link);
 void link_send_more_locked(wire_link *link);
-void link_flush(wire_link *link);
+/* A cork is over. With `is_crowd` the write may be put off to share it with others: see output.c. */
+void link_flush(wire_link *link, bool is_crowd);
+void link_on_flush(void *arg);
 /* Writes if much has gathered; stays corked. */
 void link_relieve(wire_link *link);
 void link_on_sent(void *arg);
@@ -128,6 +132,11 @@ void link_greeted(wire_link *link);
  * link_flush takes off. */
 enum cork_hold { CORK_NONE, CORK_HELD, CORK_NEW };
 enum cork_hold cork_hold(wire_link *link);
+/* Around an `input` event of this link: corks, and knows whose event it is. */
+void cork_begin(const wire_link *link);
+void cork_end(void);
+/* At the end of a callback, when this thread is about to look for the next one. */
+void cork_rest(void);
 /* One of the links that this thread holds has gathered WIRE_CORK_SENDS_MAX sends. */
 void cork_note_much(void);
 

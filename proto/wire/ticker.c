@@ -22,14 +22,19 @@ struct wire_ticker {
 	pthread_t thread;
 };
 
-uint64_t wire_now_ms(void)
+uint64_t wire_now_ns(void)
 {
 	struct timespec ts;
 	int rc = clock_gettime(CLOCK_MONOTONIC, &ts);
 
 	assert(rc == 0);
 	(void)rc;
-	return (uint64_t)ts.tv_sec * 1000U + (uint64_t)ts.tv_nsec / 1000000U;
+	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t wire_now_ms(void)
+{
+	return wire_now_ns() / 1000000U;
 }
 
 /* False: it is to stop. */

@@ -14,7 +14,8 @@ wire_ticker *wire_ticker_start(uint32_t period_ms, void (*tick)(void *owner), vo
 /* Returns when no tick runs and none will. Frees and nulls *t; accepts NULL in it. Not from within the tick. */
 void wire_ticker_stop(wire_ticker **t);
 
-/* Monotonic time in ms; comparable with CLOCK_MONOTONIC. */
+/* Monotonic time; comparable with CLOCK_MONOTONIC. */
 uint64_t wire_now_ms(void);
+uint64_t wire_now_ns(void);
 
 #endif
