@@ -42,7 +42,6 @@
 #include "session/session.h"
 #include "tls_files.h"
 #include "wire/link.h"
-#include "wire/spare.h"
 #include "wire/tls.h"
 
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -79,7 +78,6 @@ _Static_assert((sizeof(struct session_class) * CONFIG_CLASSES_MAX + sizeof(struc
 struct service {
 	struct config *config;
 	file_watch *files; /* that the configuration names */
-	wire_spare *spare;
 	keyring *keys;
 	callers *callers; /* NULL: callers are not told apart */
 	arena *memory;	  /* of realms */
@@ -385,11 +383,7 @@ static enum status_code service_start(struct service *s, struct status *st)
 	s->files = file_watch_new(s->config);
 	if (s->files == NULL)
 		return status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	if ((code = harden_process(st)) != STATUS_OK)
-		return code;
-	/* nng's threads start here: what harden_process has set is theirs too. */
-	s->spare = wire_spare_threads();
-	if ((code = allow_files(s->config, st)) != STATUS_OK ||
+	if ((code = harden_process(st)) != STATUS_OK || (code = allow_files(s->config, st)) != STATUS_OK ||
 	    (code = prepare_state_dir(s->config, st)) != STATUS_OK ||
 	    (code = keyring_file_load(s->config, &s->keys, st)) != STATUS_OK ||
 	    (code = load_callers(s, st)) != STATUS_OK || (code = make_realms(s, st)) != STATUS_OK ||
@@ -481,7 +475,6 @@ static void service_free(struct service *s)
 	keyring_release(&s->keys);
 	callers_release(&s->callers);
 	file_watch_free(&s->files);
-	wire_spare_release(&s->spare);
 	config_free(&s->config);
 }
 
