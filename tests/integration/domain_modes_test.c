@@ -7,10 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "support/latchkeyd.h"
-#include "support/redis_cluster.h"
-#include "support/redis_sentinels.h"
-#include "support/redis_server.h"
+#include "support/deployment.h"
 #include "support/wait.h"
 
 #define INSTANCES 2
@@ -20,33 +17,10 @@
 #define EACH	   20
 #define ALGORITHMS 4
 
-enum mode { STANDALONE, SENTINELS, CLUSTER };
-
 struct stage {
-	enum mode mode;
-	struct redis_server single;
-	struct redis_sentinels sentinels;
-	struct redis_cluster cluster;
-	struct latchkeyd services[INSTANCES];
+	struct deployment deployment;
 	lk_client *clients[INSTANCES];
 };
-
-static const char *open_redis(struct stage *s)
-{
-	switch (s->mode) {
-	case SENTINELS:
-		redis_sentinels_open(&s->sentinels, NULL);
-		return s->sentinels.url;
-	case CLUSTER:
-		redis_cluster_open(&s->cluster, NULL);
-		return s->cluster.url;
-	case STANDALONE:
-		break;
-	}
-	redis_server_init(&s->single, NULL);
-	redis_server_start(&s->single);
-	return s->single.url;
-}
 
 static lk_client *open_client(const char *url)
 {
@@ -61,20 +35,14 @@ static lk_client *open_client(const char *url)
 	return client;
 }
 
-static int stage_open(void **state, enum mode mode)
+static int stage_open(void **state, enum deployment_mode mode)
 {
 	struct stage *s = calloc(1, sizeof(*s));
-	const char *url;
 
 	assert_non_null(s);
-	s->mode = mode;
-	url = open_redis(s);
-	for (int i = 0; i < INSTANCES; i++) {
-		latchkeyd_init(&s->services[i], &(struct latchkeyd_options){
-						    .redis_url = url, .keyring_of = i == 0 ? NULL : &s->services[0]});
-		latchkeyd_start_serving(&s->services[i]);
-		s->clients[i] = open_client(s->services[i].url);
-	}
+	deployment_open(&s->deployment, &(struct deployment_options){.mode = mode, .instances = INSTANCES});
+	for (int i = 0; i < INSTANCES; i++)
+		s->clients[i] = open_client(s->deployment.services[i].url);
 	*state = s;
 	return 0;
 }
@@ -98,34 +66,21 @@ static int stage_close(void **state)
 {
 	struct stage *s = *state;
 
-	for (int i = INSTANCES - 1; i >= 0; i--) {
+	for (int i = 0; i < INSTANCES; i++)
 		lk_client_close(&s->clients[i]);
-		latchkeyd_stop(&s->services[i]);
-		latchkeyd_remove(&s->services[i]);
-	}
-	redis_server_remove(&s->single);
-	redis_sentinels_close(&s->sentinels);
-	redis_cluster_close(&s->cluster);
+	deployment_close(&s->deployment);
 	free(s);
 	return 0;
 }
 
 /* One that keeps nothing on disk, and has forgotten all; or a replica takes over. */
-static void change_primary(struct stage *s)
+static void change_primary(struct deployment *d)
 {
-	switch (s->mode) {
-	case STANDALONE:
-		redis_server_kill(&s->single);
-		redis_server_start(&s->single);
-		break;
-	case SENTINELS:
-		(void)redis_sentinels_failover(&s->sentinels);
-		break;
-	case CLUSTER:
-		for (unsigned shard = 0; shard < s->cluster.shards; shard++)
-			(void)redis_cluster_failover(&s->cluster, shard);
-		break;
-	}
+	deployment_fail_over(d);
+	if (d->mode != STANDALONE)
+		return;
+	redis_server_kill(&d->single);
+	redis_server_start(&d->single);
 }
 
 #define CALL(function, ...)                                                                                            \
@@ -337,7 +292,7 @@ static void test_what_was_acknowledged_is_there_after_a_failover(void **state)
 	}
 	for (int counter = 0; counter < COUNTERS; counter++)
 		record(s, counter % INSTANCES, counter);
-	change_primary(s);
+	change_primary(&s->deployment);
 	for (int i = 0; i < 6; i++) {
 		snprintf(name, sizeof(name), "held %d", i);
 		assert_false(acquire(s, (i + 1) % INSTANCES, name, LONG_MS, 0).held);
