@@ -308,13 +308,18 @@ static int write_all(lk_client *client)
 
 static int forget_all(lk_client *client)
 {
-	if (was_loaded(client, "ann", "theme", NULL) != 1 || was_loaded(client, "ann", "theme", NULL) != 0)
+	int first = was_loaded(client, "ann", "theme", NULL);
+	int second = was_loaded(client, "ann", "theme", NULL);
+
+	if (first != 1 || second != 0)
 		return expect("kept", false);
 	if (write_around(client, "ann", "blue") != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	if (was_loaded(client, "ann", "theme", NULL) != 1)
 		return expect("write-around", false);
-	if (versioned_key(client, "ann", 1) != 1 || versioned_key(client, "ann", 1) != 0)
+	first = versioned_key(client, "ann", 1);
+	second = versioned_key(client, "ann", 1);
+	if (first != 1 || second != 0)
 		return expect("versioned key", false);
 	if (versioned_key(client, "ann", 2) != 1)
 		return expect("the next version", false);

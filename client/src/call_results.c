@@ -13,9 +13,9 @@
 	}
 
 #define TAKE(type, function, field)                                                                                    \
-	type *function(lk_call *call)                                                                                  \
+	type function(lk_call *call)                                                                                   \
 	{                                                                                                              \
-		type *taken = call->results.field;                                                                     \
+		type taken = call->results.field;                                                                      \
                                                                                                                        \
 		call->results.field = NULL;                                                                            \
 		return taken;                                                                                          \
@@ -41,17 +41,17 @@ GIVE(bool, lk_call_forgotten, had_effect)
 GIVE(bool, lk_call_existed, had_effect)
 GIVE(bool, lk_call_released, had_effect)
 
-TAKE(lk_session, lk_call_take_session, session)
-TAKE(lk_sessions, lk_call_take_sessions, sessions)
-TAKE(lk_info, lk_call_take_info, info)
-TAKE(lk_stats, lk_call_take_stats, stats)
-TAKE(lk_events, lk_call_take_events, events)
-TAKE(lk_policy, lk_call_take_policy, policy)
-TAKE(lk_keys, lk_call_take_keys, keys)
-TAKE(lk_redis_status, lk_call_take_redis_status, redis)
-TAKE(lk_profile, lk_call_take_profile, profile)
-TAKE(lk_changes, lk_call_take_changes, changes)
-TAKE(lk_auth_answer, lk_call_take_auth_answer, auth)
+TAKE(lk_session *, lk_call_take_session, session)
+TAKE(lk_sessions *, lk_call_take_sessions, sessions)
+TAKE(lk_info *, lk_call_take_info, info)
+TAKE(lk_stats *, lk_call_take_stats, stats)
+TAKE(lk_events *, lk_call_take_events, events)
+TAKE(lk_policy *, lk_call_take_policy, policy)
+TAKE(lk_keys *, lk_call_take_keys, keys)
+TAKE(lk_redis_status *, lk_call_take_redis_status, redis)
+TAKE(lk_profile *, lk_call_take_profile, profile)
+TAKE(lk_changes *, lk_call_take_changes, changes)
+TAKE(lk_auth_answer *, lk_call_take_auth_answer, auth)
 
 /* Structs that a caller brings may be those of an older header: as much as they have room for is written. Each has at
  * least the fields of its first version. */

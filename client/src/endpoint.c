@@ -43,6 +43,7 @@ void endpoints_init(lk_client *client)
 {
 	const size_t count = client->options.endpoint_count;
 
+	assert(count > 0);
 	client->endpoint_count = 2 * count;
 	for (size_t i = 0; i < client->endpoint_count; i++)
 		client->endpoints[i] = (struct endpoint){

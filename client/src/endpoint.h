@@ -5,7 +5,7 @@
 #include "wire/channel.h"
 
 /* A connection and its successor to each of the user's servers. */
-#define ENDPOINTS_MAX (2 * LK_ENDPOINTS_MAX)
+#define ENDPOINTS_MAX ((size_t)2 * LK_ENDPOINTS_MAX)
 
 /* One connection to one server: DOWN -> DIALING -> READY -> DOWN, for ever, until the client closes. */
 #define ENDPOINT_STATE_MAP(X)                                                                                          \

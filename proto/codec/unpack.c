@@ -295,7 +295,7 @@ static bool read_message(struct codec_reader *r, ProtobufCMessage *m, struct inp
 	while (in.at < in.end) {
 		const ProtobufCFieldDescriptor *f;
 		unsigned wire_type;
-		struct value v;
+		struct value v = {0};
 		uint32_t id;
 		bool ok;
 

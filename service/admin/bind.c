@@ -87,13 +87,16 @@ static const char *listen_on(const struct authority *where, int family, int *ret
 
 static bool real_port(int fd, unsigned *ret)
 {
-	struct sockaddr_storage at = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} at = {.six = {0}};
 	socklen_t len = sizeof(at);
 
-	if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+	if (getsockname(fd, &at.any, &len) != 0)
 		return false;
-	*ret = ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&at)->sin6_port
-					      : ((struct sockaddr_in *)(void *)&at)->sin_port);
+	*ret = ntohs(at.any.sa_family == AF_INET6 ? at.six.sin6_port : at.four.sin_port);
 	return true;
 }
 

@@ -67,7 +67,7 @@ static inline void put_sextets(uint64_t sextets, uint8_t out[static 6])
 	memcpy(out, &v, 6);
 }
 
-#define LANES_BYTES (LANES / 4 * 3)
+#define LANES_BYTES ((size_t)LANES / 4 * 3)
 
 static inline lanes encode_lanes(const uint8_t bytes[static LANES_BYTES])
 {

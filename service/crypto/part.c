@@ -17,8 +17,8 @@
 
 /* By AVX2 eight blocks are made at once, and cost as much as four, which are next; five to seven cost more (counted). A
  * part of a block costs more than all of it. */
-#define EIGHT_BLOCKS_BYTES (8U * BLOCK_BYTES)
-#define FOUR_BLOCKS_BYTES  (4U * BLOCK_BYTES)
+#define EIGHT_BLOCKS_BYTES ((size_t)8 * BLOCK_BYTES)
+#define FOUR_BLOCKS_BYTES  ((size_t)4 * BLOCK_BYTES)
 
 /* What a session usually has; so large that the stack need not mind. */
 #define SHORT_AD_BYTES_MAX   512U

@@ -136,6 +136,7 @@ static lk_client *client_of(struct lk_options *options, const char *url, const c
 	options->endpoint_count = other_url == NULL ? 1 : 2;
 	options->call_timeout_ms = BOUND_MS;
 	assert_int_equal(lk_client_open(options, &client, NULL), LK_OK);
+	options->endpoints = NULL; /* the client has copied them */
 	return client;
 }
 
