@@ -25,7 +25,7 @@
 #define SHORT_TEXT_BYTES_MAX (3U * EIGHT_BLOCKS_BYTES - BLOCK_BYTES)
 
 #define MAC_BLOCK_BYTES 16U
-#define LENGTH_BYTES	8U
+#define LENGTH_BYTES	sizeof(uint64_t)
 
 _Static_assert(PART_SALT_BYTES == BLOCK_INPUT_BYTES, "a salt makes a block");
 _Static_assert(SUBKEY_BYTES == BLOCK_KEY_BYTES, "subkeys are its keys");
