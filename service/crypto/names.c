@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "crypto/block.h"
+#include "crypto/length.h"
 #include "crypto/subkeys.h"
 
 _Static_assert(NAME_SECRET_BYTES == BLOCK_INPUT_BYTES, "half an id makes a block");
@@ -18,11 +19,9 @@ void name_hash(const keyring *kr, enum name_purpose purpose, const span *inputs,
 	assert(out_len >= 2 && out_len <= sizeof(whole));
 	(void)crypto_generichash_init(&state, keyring_name_key(kr, purpose), SUBKEY_BYTES, sizeof(whole));
 	for (size_t i = 0; i < count; i++) {
-		const uint64_t len = inputs[i].len;
-		uint8_t prefix[sizeof(len)];
+		uint8_t prefix[LENGTH_BYTES];
 
-		for (size_t b = 0; b < sizeof(prefix); b++)
-			prefix[b] = (uint8_t)(len >> (8 * b));
+		length_write(inputs[i].len, prefix);
 		(void)crypto_generichash_update(&state, prefix, sizeof(prefix));
 		(void)crypto_generichash_update(&state, inputs[i].ptr, inputs[i].len);
 	}

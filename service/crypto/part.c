@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "crypto/block.h"
+#include "crypto/length.h"
 #include "crypto/subkeys.h"
 
 /* By AVX2 eight blocks are made at once, and cost as much as four, which are next; five to seven cost more (counted). A
@@ -25,7 +26,6 @@
 #define SHORT_TEXT_BYTES_MAX (3U * EIGHT_BLOCKS_BYTES - BLOCK_BYTES)
 
 #define MAC_BLOCK_BYTES 16U
-#define LENGTH_BYTES	sizeof(uint64_t)
 
 _Static_assert(PART_SALT_BYTES == BLOCK_INPUT_BYTES, "a salt makes a block");
 _Static_assert(SUBKEY_BYTES == BLOCK_KEY_BYTES, "subkeys are its keys");
@@ -90,13 +90,6 @@ static uint8_t *put_padded(uint8_t *at, span s)
 	return at + room;
 }
 
-static uint8_t *put_length(uint8_t *at, uint64_t len)
-{
-	for (size_t b = 0; b < LENGTH_BYTES; b++)
-		*at++ = (uint8_t)(len >> (8 * b));
-	return at;
-}
-
 /* What the tag is made of (RFC 8439, 2.8). */
 struct tagged {
 	uint8_t bytes[SHORT_AD_BYTES_MAX + SHORT_TEXT_BYTES_MAX + 2 * LENGTH_BYTES];
@@ -108,9 +101,9 @@ static void tagged_fill(struct tagged *m, span ad, span sealed_text)
 	uint8_t *at = put_padded(m->bytes, ad);
 
 	at = put_padded(at, sealed_text);
-	at = put_length(at, ad.len);
-	at = put_length(at, sealed_text.len);
-	m->len = (size_t)(at - m->bytes);
+	length_write(ad.len, at);
+	length_write(sealed_text.len, at + LENGTH_BYTES);
+	m->len = (size_t)(at - m->bytes) + 2 * LENGTH_BYTES;
 }
 
 static bool is_short(span ad, size_t text_len)

@@ -10,10 +10,10 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "crypto/length.h"
 #include "crypto/subkeys.h"
 
-#define PERSONAL     "latchkey-token-1"
-#define LENGTH_BYTES 8
+#define PERSONAL "latchkey-token-1"
 
 _Static_assert(TAG_BYTES == crypto_verify_16_BYTES, "a tag is what crypto_verify_16 compares");
 _Static_assert(sizeof(PERSONAL) - 1 == crypto_generichash_blake2b_PERSONALBYTES, "a personalization fills its field");
@@ -26,8 +26,8 @@ static void make(const uint8_t *key, span realm, span bytes, uint8_t out[static 
 
 	assert(bytes.len > 0 && realm.len <= TAGGED_BYTES_MAX && bytes.len <= TAGGED_BYTES_MAX - realm.len);
 	memcpy(text, key, SUBKEY_BYTES);
-	for (size_t b = 0; b < LENGTH_BYTES; b++)
-		*at++ = (uint8_t)((uint64_t)realm.len >> (8 * b));
+	length_write(realm.len, at);
+	at += LENGTH_BYTES;
 	if (realm.len > 0)
 		memcpy(at, realm.ptr, realm.len);
 	memcpy(at + realm.len, bytes.ptr, bytes.len);
