@@ -27,24 +27,7 @@ static const char config[] = "realms:\n"
 			     "      - { name: lru, sessions_max: 5, at_cap: evict_least_recently_used }\n"
 			     "      - { name: refusing, sessions_max: 5, at_cap: refuse }\n";
 
-static struct scene scene;
-static struct latchkeyd second;
-
-static int open_scene(void **state)
-{
-	(void)state;
-	scene_open(&scene, config, NULL);
-	scene_add(&scene, config, scene.redis.url, &second);
-	return 0;
-}
-
-static int close_scene(void **state)
-{
-	(void)state;
-	latchkeyd_end(&second);
-	scene_close(&scene);
-	return 0;
-}
+THE_SCENE_OF_TWO(config)
 
 /* What one create brought. */
 struct made {

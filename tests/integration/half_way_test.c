@@ -21,30 +21,10 @@ static const char config[] = "realms:\n"
 			     "    classes:\n"
 			     "      - { name: web, sessions_max: 5000 }\n";
 
-static struct scene scene;
-static struct latchkeyd second;
-static struct raw other; /* a caller of the second */
+THE_SCENE_OF_TWO(config)
+
 static char tokens[MANY][TOKEN_BYTES];
 static bool has_ended[MANY];
-
-static int open_all(void **state)
-{
-	(void)state;
-	scene_open(&scene, config, NULL);
-	scene_add(&scene, config, scene.redis.url, &second);
-	raw_connect(&other, second.url);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	(void)state;
-	raw_close(&other);
-	latchkeyd_stop(&second);
-	latchkeyd_remove(&second);
-	scene_close(&scene);
-	return 0;
-}
 
 /* Begun through the first instance, which is killed when Redis has carried out some of it. */
 static void begin_to_revoke(const char *user)
@@ -75,7 +55,7 @@ static int look_at_all(void)
 	for (int i = 0; i < MANY; i++) {
 		struct session_seen seen;
 
-		assert_int_equal(session_peek(&other, NULL, tokens[i], &seen), OK);
+		assert_int_equal(session_peek(&second_caller, NULL, tokens[i], &seen), OK);
 		has_ended[i] = seen.verdict == INVALID;
 		ended += has_ended[i];
 	}
@@ -90,7 +70,7 @@ static int end_half(char user[static USER_BYTES])
 
 		(void)snprintf(user, USER_BYTES, "user %d", attempt);
 		for (int i = 0; i < MANY; i++)
-			session_create(&other, &(struct session_wish){.user = user}, tokens[i]);
+			session_create(&second_caller, &(struct session_wish){.user = user}, tokens[i]);
 		begin_to_revoke(user);
 		ended = look_at_all();
 		latchkeyd_start_serving(&scene.service);
@@ -117,7 +97,7 @@ static void test_the_next_call_ends_the_rest(void **state)
 	assert_int_equal(session_revoke_user(&scene.caller, user, &revoked), OK);
 	assert_int_equal(revoked, MANY - ended);
 	for (int i = 0; i < MANY; i++)
-		session_must_be(i % 2 == 0 ? &scene.caller : &other, tokens[i], INVALID,
+		session_must_be(i % 2 == 0 ? &scene.caller : &second_caller, tokens[i], INVALID,
 				LATCHKEY__V1__REASON__LOGOUT_EVERYWHERE);
 }
 
@@ -125,5 +105,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_next_call_ends_the_rest)};
 
-	return cmocka_run_group_tests(tests, open_all, close_all);
+	return cmocka_run_group_tests(tests, open_scene, close_scene);
 }

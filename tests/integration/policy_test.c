@@ -35,28 +35,7 @@ static const char config[] =
     "    auth: { ttl_s: 61, negative_ttl_s: 11, stale_s: 31, jitter_percent: 12, lease_ms: 2001,\n"
     "            early_percent: 101 }\n";
 
-static struct scene scene;
-static struct latchkeyd second;
-static struct raw other; /* a caller of the second */
-
-static int open_scene(void **state)
-{
-	(void)state;
-	scene_open(&scene, config, NULL);
-	scene_add(&scene, config, scene.redis.url, &second);
-	raw_connect(&other, second.url);
-	return 0;
-}
-
-static int close_scene(void **state)
-{
-	(void)state;
-	raw_close(&other);
-	latchkeyd_stop(&second);
-	latchkeyd_remove(&second);
-	scene_close(&scene);
-	return 0;
-}
+THE_SCENE_OF_TWO(config)
 
 static Latchkey__V1__ServerPolicyResponse *ask_policy(const char *realm, const char *session_class)
 {
@@ -169,7 +148,7 @@ static Latchkey__V1__Reason demand(const char *token, const char *amr, bool is_p
 	req.n_amr = amr == NULL ? 0 : 2;
 	req.amr = methods;
 	req.has_privileged = req.privileged = is_privileged;
-	m = (Latchkey__V1__GetSessionResponse *)raw_call_expect(&other, OK, &call,
+	m = (Latchkey__V1__GetSessionResponse *)raw_call_expect(&second_caller, OK, &call,
 								&latchkey__v1__get_session_response__descriptor);
 	reason = m->reason;
 	assert_int_equal(m->verdict, reason == NO_REASON ? VALID : INVALID);
@@ -223,14 +202,14 @@ static void test_polling_through_two_instances_writes_once(void **state)
 	freeReplyObject(redis_server_command(&scene.redis, "PEXPIRE %s %d", key, (1800 - 60) * 1000));
 	before = slides(c);
 	for (int i = 0; i < 100; i++) {
-		assert_int_equal(session_get(i % 2 == 0 ? &scene.caller : &other, NULL, token, 0, &seen), OK);
+		assert_int_equal(session_get(i % 2 == 0 ? &scene.caller : &second_caller, NULL, token, 0, &seen), OK);
 		assert_int_equal(seen.verdict, VALID);
 	}
 	assert_int_equal(slides(c) - before, 1);
 	assert_true(server_counter(&scene.caller, "latchkey_touches_total") +
-			server_counter(&other, "latchkey_touches_total") >=
+			server_counter(&second_caller, "latchkey_touches_total") >=
 		    1);
-	assert_true(server_counter(&other, "latchkey_touches_spared_total") >= 49);
+	assert_true(server_counter(&second_caller, "latchkey_touches_spared_total") >= 49);
 	redisFree(c);
 }
 
@@ -275,11 +254,11 @@ static void test_verify_sets_an_index_right(void **state)
 	freeReplyObject(redis_server_command(&scene.redis, "DEL %s", key[1]));
 	freeReplyObject(redis_server_command(&scene.redis, "ZADD %s 1 %s", index, key[2] + 20));
 	freeReplyObject(redis_server_command(&scene.redis, "ZREM %s %s", index, key[0] + 20));
-	expect_verified(&other, token[0], 2, 1, 1, 1);
+	expect_verified(&second_caller, token[0], 2, 1, 1, 1);
 	expect_verified(&scene.caller, token[0], 2, 0, 0, 0);
-	assert_int_equal(server_counter(&other, "latchkey_index_dangling_total"), 1);
-	assert_int_equal(server_counter(&other, "latchkey_index_wrong_score_total"), 1);
-	assert_int_equal(server_counter(&other, "latchkey_index_missing_total"), 1);
+	assert_int_equal(server_counter(&second_caller, "latchkey_index_dangling_total"), 1);
+	assert_int_equal(server_counter(&second_caller, "latchkey_index_wrong_score_total"), 1);
+	assert_int_equal(server_counter(&second_caller, "latchkey_index_missing_total"), 1);
 }
 
 int main(void)

@@ -27,27 +27,7 @@ static const char config[] = "realms:\n"
 			     "    classes:\n"
 			     "      - { name: default, grace_s: 300 }\n";
 
-static struct scene scene;
-static struct latchkeyd second;
-static struct raw second_caller = {.fd = -1};
-
-static int open_scene(void **state)
-{
-	(void)state;
-	scene_open(&scene, config, NULL);
-	scene_add(&scene, config, scene.redis.url, &second);
-	raw_connect(&second_caller, second.url);
-	return 0;
-}
-
-static int close_scene(void **state)
-{
-	(void)state;
-	raw_close(&second_caller);
-	latchkeyd_end(&second);
-	scene_close(&scene);
-	return 0;
-}
+THE_SCENE_OF_TWO(config)
 
 /* What a call said. */
 struct said {

@@ -30,24 +30,7 @@ static const char config[] = "realms:\n"
 			     "    classes:\n"
 			     "      - { name: default }\n";
 
-static struct scene scene;
-static struct latchkeyd second;
-
-static int open_scene(void **state)
-{
-	(void)state;
-	scene_open(&scene, config, NULL);
-	scene_add(&scene, config, scene.redis.url, &second);
-	return 0;
-}
-
-static int close_scene(void **state)
-{
-	(void)state;
-	latchkeyd_end(&second);
-	scene_close(&scene);
-	return 0;
-}
+THE_SCENE_OF_TWO(config)
 
 /* ---- Watchers ---- */
 

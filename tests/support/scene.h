@@ -37,6 +37,30 @@ void scene_close(struct scene *s);
 		return 0;                                                                                              \
 	}
 
+/* The same with another instance of the service, `second`, on the same Redis, and a caller of that. */
+#define THE_SCENE_OF_TWO(config)                                                                                       \
+	static struct scene scene;                                                                                     \
+	static struct latchkeyd second;                                                                                \
+	static struct raw second_caller;                                                                               \
+                                                                                                                       \
+	static int open_scene(void **state)                                                                            \
+	{                                                                                                              \
+		(void)state;                                                                                           \
+		scene_open(&scene, config, NULL);                                                                      \
+		scene_add(&scene, config, scene.redis.url, &second);                                                   \
+		raw_connect(&second_caller, second.url);                                                               \
+		return 0;                                                                                              \
+	}                                                                                                              \
+                                                                                                                       \
+	static int close_scene(void **state)                                                                           \
+	{                                                                                                              \
+		(void)state;                                                                                           \
+		raw_close(&second_caller);                                                                             \
+		latchkeyd_end(&second);                                                                                \
+		scene_close(&scene);                                                                                   \
+		return 0;                                                                                              \
+	}
+
 /* Another instance of the service, with the same keyring, on this Redis or another. To be stopped and removed before
  * scene_close. */
 void scene_add(const struct scene *s, const char *config, const char *redis_url, struct latchkeyd *ret);
