@@ -525,15 +525,12 @@ static void test_with_one_redis(void **state)
 /* The credential into its file, the line for the service into the other. */
 static void make_caller(const char *callers)
 {
-	char credential[NAME_BYTES], line[NAME_BYTES], text[2 * NAME_BYTES];
-	struct run_result made;
+	char credential[CLI_LINE_BYTES], line[CLI_LINE_BYTES], text[2 * CLI_LINE_BYTES];
 
-	cli_expect(CLI_DONE, &made, "tcp://127.0.0.1:1", "credential", "new", "web", "--role", "reader", NULL);
-	assert_int_equal(sscanf(made.out, "credential %127s line %127[^\n]", credential, line), 2);
+	cli_new_credential("web", "reader", credential, line);
 	snprintf(text, sizeof(text), "role reader /latchkey.v1.Sessions/Get *\n%s\n", line);
 	file_write(callers, text);
 	file_write(credential_file, credential);
-	run_result_free(&made);
 }
 
 static void test_with_callers(void **state)

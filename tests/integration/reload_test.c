@@ -17,7 +17,6 @@
 #include "support/wait.h"
 
 #define CONFIG_BYTES 2048
-#define LINE_BYTES   256
 
 /* As Kubernetes shows a Secret: files behind a link to a folder, and a change is another folder behind it. */
 struct mount {
@@ -33,7 +32,7 @@ static struct tmpdir dir;
 static struct certificates files;
 static char password[TMPDIR_FILE_BYTES];
 static char credential[2][TMPDIR_FILE_BYTES];
-static char line[2][LINE_BYTES];
+static char line[2][CLI_LINE_BYTES];
 
 /* Of the next folder. */
 static void mount_put(const struct mount *m, const char *name, const char *text)
@@ -79,15 +78,12 @@ static void mount_fill(struct mount *m, const char *callers)
 /* The credential into its file, the line for the service into the other. */
 static void make_caller(unsigned i)
 {
-	char id[16], text[LINE_BYTES];
-	struct run_result made;
+	char id[16], text[CLI_LINE_BYTES];
 
 	(void)snprintf(id, sizeof(id), "web-%u", i);
 	tmpdir_file(&dir, id, credential[i]);
-	cli_expect(CLI_DONE, &made, "tcp://127.0.0.1:1", "credential", "new", id, "--role", "all", NULL);
-	assert_int_equal(sscanf(made.out, "credential %255s line %255[^\n]", text, line[i]), 2);
+	cli_new_credential(id, "all", text, line[i]);
 	file_write(credential[i], text);
-	run_result_free(&made);
 }
 
 static void start(const char *more)

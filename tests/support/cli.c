@@ -50,3 +50,14 @@ void cli_expect(int status, struct run_result *ret, const char *server, ...)
 	if (ret->status != status)
 		fail_msg("exit status %d, not %d\nout: %s\nerr: %s", ret->status, status, ret->out, ret->err);
 }
+
+void cli_new_credential(const char *id, const char *role, char credential[static CLI_LINE_BYTES],
+			char line[static CLI_LINE_BYTES])
+{
+	struct run_result made;
+
+	/* No server is asked. */
+	cli_expect(CLI_DONE, &made, "tcp://127.0.0.1:1", "credential", "new", id, "--role", role, NULL);
+	assert_int_equal(sscanf(made.out, "credential %255s line %255[^\n]", credential, line), 2);
+	run_result_free(&made);
+}

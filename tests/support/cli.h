@@ -15,4 +15,9 @@ void cli_run_with_input(struct run_result *ret, const char *server, const char *
 /* As cli_run, and fails the test unless it exits with this status. */
 void cli_expect(int status, struct run_result *ret, const char *server, ...) __attribute__((sentinel));
 
+/* "latchkey credential new": the credential, and the line of the service's file with its hash. */
+#define CLI_LINE_BYTES 256
+void cli_new_credential(const char *id, const char *role, char credential[static CLI_LINE_BYTES],
+			char line[static CLI_LINE_BYTES]);
+
 #endif
