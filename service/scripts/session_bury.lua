@@ -11,11 +11,13 @@ local index, logouts = KEYS[1], KEYS[2]
 local prefix, tombstone, lives, now, names = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local answer = 'there'
 
+-- include deadline_of
+
 -- The name of the successor; nil: it was not rotated.
 local function bury(name)
 	local head = redis.call('GETRANGE', prefix .. name, 0, 34)
 	if head:byte(1) ~= 2 then
-		local deadline = redis.call('ZSCORE', index, name)
+		local deadline = deadline_of(name)
 		local left = deadline and deadline * 1000 - now or lives
 		redis.call('SET', prefix .. name, tombstone, 'PX', math.max(math.min(lives, left), 1))
 		answer = 'done'

@@ -93,8 +93,10 @@ local function sort_victims(count)
 	end
 end
 
+-- include deadline_of
+
 local function bury(name)
-	local left = redis.call('ZSCORE', index, name) * 1000 - now
+	local left = deadline_of(name) * 1000 - now
 	redis.call('SET', prefix .. name, ARGV[8], 'PX', math.max(math.min(tonumber(ARGV[9]), left), 1))
 	redis.call('ZREM', index, name)
 end

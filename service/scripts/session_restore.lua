@@ -78,6 +78,6 @@ end
 
 redis.call('SET', session, record, 'PX', lives)
 local left, wanted = redis.call('PTTL', index), ARGV[3] * 1000 - ARGV[4]
-redis.call('ZADD', index, ARGV[3], ARGV[5])
+redis.call('ZADD', index, 'NX', ARGV[3], ARGV[5])
 if left == -2 or (left >= 0 and left < wanted) then redis.call('PEXPIRE', index, wanted) end
 return 'done'

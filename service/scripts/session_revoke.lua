@@ -8,7 +8,7 @@
 --         realm has no such session; {-2}: too many forwards
 -- Cost    O(log n), and 2 commands for each forward
 -- Again   A second run, after a first whose answer was lost, finds its own tombstone: 1, even if nothing was there.
-local prefix, tombstone, lives = ARGV[8], ARGV[2], tonumber(ARGV[3])
+local index, prefix, tombstone, lives = KEYS[2], ARGV[8], ARGV[2], tonumber(ARGV[3])
 local names, head = {ARGV[1]}, redis.call('GETRANGE', KEYS[1], 0, 34)
 
 local function is_forward(value) return value:byte(1) == 3 and #value >= 35 end
@@ -28,10 +28,12 @@ if is_forward(head) then return {-2} end
 
 local last, all = names[#names], table.concat(names)
 if head == tombstone then return {1, all} end
+-- include deadline_of
+
 -- A token tells its deadline; of a handle the index does.
-local deadline = ARGV[4] == 'handle' and redis.call('ZSCORE', KEYS[2], last)
+local deadline = ARGV[4] == 'handle' and deadline_of(last)
 if deadline then lives = math.min(lives, deadline * 1000 - ARGV[6]) end
-redis.call('ZREM', KEYS[2], last)
+redis.call('ZREM', index, last)
 if head:byte(1) == 2 then return {0, all} end
 lives = math.max(lives, 1)
 redis.call('SET', prefix .. last, tombstone, 'PX', lives)

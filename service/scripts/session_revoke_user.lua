@@ -4,14 +4,13 @@
 -- ARGV    1 prefix of the user's session keys  2 tombstone  3 its time to live, ms  4 name to spare or ''
 --         5 class tag, 2 bytes, or '': all  6 chunk  7 score and 8 name of the last entry seen before; '': start
 --         9 now, ms  10 most logouts to keep  11 head of the announcement  12 forwards to follow at most
---         13 entries to look at behind the last one seen, at most  14 '': whatever the name to spare leads to; 'found':
---         a session or its end must be there; 'rotated': and a forward
+--         13 '': whatever the name to spare leads to; 'found': a session or its end must be there; 'rotated': and a forward
 -- Returns {revoked, score, name, names, spared, forgotten}: the last entry seen, '' and '' when that was all; all in the
 --         chunk that are dead now, 16 bytes each; the name spared, which is another when that session was rotated; 0 if
 --         the answers about the user have still to be forgotten, else 1. {-1}: what was to be there is not; {-2}: the one to
 --         spare was rotated, and its grace is over; nothing was done
--- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk, 3 by class; one for each forward followed,
---         for each entry looked at behind the last one, and for the answers about the user
+-- Cost    O(log n) and 2 commands for each of the entries seen, at most a chunk, 3 by class; one for each forward followed
+--         and for the answers about the user
 -- Again   Entries of those that this call has ended stay in the index until a list or a create meets them, so a second
 --         run, after a first whose answer was lost, finds them and tells their names and number again. Entries of those
 --         that had ended before leave it, so that a call that comes after one that did not get to the end gets further.
@@ -21,34 +20,32 @@ local index, prefix, lives, spared = KEYS[1], ARGV[1], tonumber(ARGV[3]), ARGV[4
 
 -- include redis_time
 
+-- include deadline_of
+
 -- Those to end. They are written together, when all are known: one MSET and a PEXPIREAT each take Redis two thirds of the
 -- time of as many SETs with an expiry.
-local buried, keys, values, expiries = 0, {}, {}, {}
+local buried, keys, values = 0, {}, {}
 
--- When a tombstone goes. Entries are in the order of their deadlines: where the first of the chunk is not near, none is,
--- and no score is asked for, which costs more than all else. Text stays text: numbers are printed for each command.
-local soonest
+-- When a tombstone goes: after its time to live, but not past the session's deadline. Entries are in the order of their
+-- deadlines: where the first of the chunk is not near, none is, and no other's is asked for, which costs more than all else.
+-- Text stays text: numbers are printed for each command.
+local is_near, earlier = nil, {}
 local function moment_in(left) return string.format('%.0f', math.floor(now / 1000) + left) end
 local latest = moment_in(lives)
-local function expiry_of(name)
-	soonest = soonest or redis.call('ZSCORE', index, name) * 1000 - ARGV[9]
-	if soonest >= lives then return latest end
-	local left = redis.call('ZSCORE', index, name) * 1000 - ARGV[9]
-	return moment_in(math.max(math.min(lives, left), 1))
-end
+local function left_of(name) return deadline_of(name) * 1000 - ARGV[9] end
 
 local function bury(key, name)
 	buried = buried + 1
-	keys[buried], expiries[buried] = key, expiry_of(name)
+	keys[buried] = key
 	values[2 * buried - 1], values[2 * buried] = key, ARGV[2]
+	if is_near == nil then is_near = left_of(name) < lives end
+	if is_near then earlier[buried] = moment_in(math.max(math.min(lives, left_of(name)), 1)) end
 end
 
--- unpack has room for some 7,000.
+-- unpack has room for some 7,000: for chunks of 3,500.
 local function write()
-	for at = 1, 2 * buried, 2000 do
-		redis.call('MSET', unpack(values, at, math.min(at + 1999, 2 * buried)))
-	end
-	for i = 1, buried do redis.call('PEXPIREAT', keys[i], expiries[i]) end
+	if buried > 0 then redis.call('MSET', unpack(values)) end
+	for i = 1, buried do redis.call('PEXPIREAT', keys[i], earlier[i] or latest) end
 end
 
 -- For sessions that are not here, but will be brought back: session_restore looks at it. While a cluster moves the
@@ -90,9 +87,9 @@ end
 
 -- Whether what is to be spared is not here, or not known by the name that it has by now.
 local function is_missing(name)
-	if ARGV[14] == '' or name == '' then return false end
+	if ARGV[13] == '' or name == '' then return false end
 	local head = redis.pcall('GETRANGE', prefix .. name, 0, 0)
-	return head == '' or ARGV[14] == 'rotated' and name == ARGV[4] and head == '\1'
+	return head == '' or ARGV[13] == 'rotated' and name == ARGV[4] and head == '\1'
 end
 
 spared = follow(spared)
@@ -105,11 +102,11 @@ local last = entries[chunk]
 local last_score = last and redis.call('ZSCORE', index, last)
 local revoked, ended = 0, {}
 
-local function take(name, is_moved)
+local function take(name)
 	local key = prefix .. name
 	local format = redis.call('GETRANGE', key, '0', '0')
 	if format == '' or format == '\3' then return redis.call('ZREM', index, name) end
-	if name == spared or format == '\2' and is_moved then return end
+	if name == spared then return end
 	if format == '\1' and ARGV[5] ~= '' and redis.call('GETRANGE', key, '27', '28') ~= ARGV[5] then return end
 	ended[#ended + 1] = name
 	if format ~= '\2' then
@@ -121,16 +118,6 @@ local function take(name, is_moved)
 	revoked = revoked + 1
 end
 
--- A rotation since the chunk before may have put a session of the same deadline behind the last one seen. When the last
--- of that deadline has been seen, none of them lives that could be rotated once more.
-local function take_moved()
-	local first = redis.call('ZCOUNT', index, '-inf', '(' .. ARGV[7])
-	if first >= start then return end
-	local seen = redis.call('ZRANGE', index, math.max(first, start - tonumber(ARGV[13])), start - 1)
-	for _, name in ipairs(seen) do take(name, true) end
-end
-
-if ARGV[7] ~= '' and (not last or tonumber(last_score) > tonumber(ARGV[7])) then take_moved() end
 for _, name in ipairs(entries) do take(name) end
 write()
 local names = table.concat(ended)

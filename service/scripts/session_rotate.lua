@@ -26,10 +26,13 @@ if not is_what_was_read() then return {'other', value} end
 
 redis.call('SET', successor, ARGV[3], 'PX', ARGV[4])
 redis.call('SET', session, ARGV[9], 'PX', ARGV[10])
+-- A score is the absolute deadline, s, and with each rotation a 2^20th more, which a double tells exactly. So a successor's
+-- entry comes behind the one that it replaces, and who goes through the index in its order meets the one or the other.
+local place = redis.call('ZSCORE', index, ARGV[7]) or ARGV[5]
 redis.call('ZREM', index, ARGV[7])
 -- The index lives as long as the longest of its sessions may.
 local left, wanted = redis.call('PTTL', index), ARGV[5] * 1000 - ARGV[6]
-redis.call('ZADD', index, ARGV[5], ARGV[8])
+redis.call('ZADD', index, string.format('%.17g', place + 2 ^ -20), ARGV[8])
 if left == -2 or (left >= 0 and left < wanted) then redis.call('PEXPIRE', index, wanted) end
 if memory then redis.call('SET', memory, ARGV[14], 'PX', ARGV[13]) end
 -- An ACL without the channel must not undo what is done.

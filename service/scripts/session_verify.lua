@@ -47,7 +47,7 @@ local function check(name, score, last_score, last_name)
 		if not has_ended then dangling = dangling + 1 end
 		return
 	end
-	if deadline and deadline ~= score then
+	if deadline and deadline ~= math.floor(score) then
 		redis.call('ZADD', index, string.format('%.0f', deadline), name)
 		wrong = wrong + 1
 		if last_score and comes_later(deadline, name, last_score, last_name) then return end
@@ -69,8 +69,7 @@ for i = 1, #entries, 2 do check(entries[i], tonumber(entries[i + 1]), last_score
 
 -- The index lives as long as the longest of its sessions may. One that was gone has no time to live yet.
 local longest = redis.call('ZRANGE', index, -1, -1, 'WITHSCORES')[2]
-if longest and (age == -2 or (age >= 0 and age < longest * 1000 - now)) then
-	redis.call('PEXPIRE', index, math.max(longest * 1000 - now, 1))
-end
+local wanted = longest and math.max(math.floor(longest) * 1000 - now, 1)
+if wanted and (age == -2 or (age >= 0 and age < wanted)) then redis.call('PEXPIRE', index, wanted) end
 if is_last then return {'', '', alive, dangling, wrong, missing} end
 return {entries[#entries], last_name, alive, dangling, wrong, missing}

@@ -10,7 +10,7 @@ end
 local function rank_after(score, name)
 	if score == '' then return 0 end
 	local rank = redis.call('ZRANK', index, name)
-	if rank and redis.call('ZSCORE', index, name) == score then return rank + 1 end
+	if rank and tonumber(redis.call('ZSCORE', index, name)) == tonumber(score) then return rank + 1 end
 	local low = redis.call('ZCOUNT', index, '-inf', '(' .. score)
 	local high = redis.call('ZCOUNT', index, '-inf', score)
 	while low < high do

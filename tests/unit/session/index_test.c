@@ -48,6 +48,22 @@ static void the_oldest_makes_room(void **state)
 		assert_int_equal(is_valid(s, &t[i]), i != 1);
 }
 
+static void an_evicted_ones_tombstone_knows_the_deadline(void **state)
+{
+	struct stage *s = *state;
+	const uint64_t deadline_ms = WORLD_NOW_MS / 1000 * 1000 + WORLD_ABSOLUTE_S * 1000ULL;
+	struct held_token t = login(s, "ann", "");
+	char key[64];
+
+	t = rotate(s, &t);
+	s->world.env.now_ms = deadline_ms - 50000;
+	for (int i = 0; i < WORLD_CAP; i++)
+		(void)login(s, "ann", "");
+	assert_int_equal(look(s, &t).reason, REASON_EVICTED);
+	session_key(&t, key);
+	assert_in_range(real_redis_number(&s->redis, "PTTL %s", key), 20000, 50000);
+}
+
 static void the_dead_do_not_count(void **state)
 {
 	struct stage *s = *state;
@@ -284,7 +300,7 @@ static void tally(const struct session_list_result *page, const struct held_toke
 				seen[k]++;
 }
 
-/* All have one deadline. After each page one entry seen and one not yet seen are gone. */
+/* All have one deadline, and some were rotated. After each page one entry seen and one not yet seen are gone. */
 static void pages_neither_skip_nor_repeat(void **state)
 {
 	enum { MANY = 61, PAGE = 7 };
@@ -295,8 +311,11 @@ static void pages_neither_skip_nor_repeat(void **state)
 	span page_token = SPAN_EMPTY;
 	char index[64];
 
-	for (int i = 0; i < MANY; i++)
+	for (int i = 0; i < MANY; i++) {
 		t[i] = login(s, "ann", "remember");
+		for (int k = 0; k < i % 3; k++)
+			t[i] = rotate(s, &t[i]);
+	}
 	index_key(&t[0], index);
 	do {
 		const struct session_list_result page = list(s, "ann", PAGE, page_token);
@@ -401,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(the_oldest_makes_room, stage_reset),
+	    cmocka_unit_test_setup(an_evicted_ones_tombstone_knows_the_deadline, stage_reset),
 	    cmocka_unit_test_setup(the_dead_do_not_count, stage_reset),
 	    cmocka_unit_test_setup(a_lowered_cap_evicts_several, stage_reset),
 	    cmocka_unit_test_setup(classes_have_caps_of_their_own, stage_reset),
