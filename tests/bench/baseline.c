@@ -7,45 +7,27 @@
 #define RUN_MS 600000
 /* redis-benchmark counts requests, not seconds: so many, at most, tell how many fill the time. */
 #define TRIAL_REQUESTS 20000
-/* The columns of its table that are used, by number. */
-#define COLUMN_RATE 1
-#define COLUMN_P50  4
 
-/* Of the row of values, which follows that of the titles: "test","rps","avg_latency_ms",... */
-static double column(const char *csv, unsigned number)
+/* The second of the row of values, which follows that of the titles: "test","rps",... */
+static double rate_in(const char *csv)
 {
-	const char *at = strchr(csv, '\n');
+	const char *row = strchr(csv, '\n');
+	const char *end = row != NULL ? strstr(row, "\",\"") : NULL;
 
-	for (unsigned i = 0; i < number && at != NULL; i++) {
-		at = strstr(at, "\",\"");
-		at = at != NULL ? at + 2 : NULL;
-	}
-	if (at == NULL || at[0] != '"')
+	if (end == NULL)
 		bench_die("redis-benchmark prints a table that is not known here", NULL);
-	return strtod(at + 1, NULL);
+	return strtod(end + 3, NULL);
 }
 
-static struct baseline_figures run(const struct baseline *baseline, unsigned long requests)
+static double run(const struct baseline *baseline, unsigned long requests)
 {
 	char count[24];
 	char port[8];
-	const char *argv[24] = {"redis-benchmark",
-				"-p",
-				port,
-				"-c",
-				baseline->clients,
-				"-P",
-				baseline->pipeline,
-				"-n",
-				count,
-				"-r",
-				baseline->keyspace,
-				"--precision",
-				"3",
-				"--csv"};
-	struct baseline_figures figures;
+	const char *argv[24] = {"redis-benchmark",  "-p", port,	 "-c", baseline->clients,  "-P",
+				baseline->pipeline, "-n", count, "-r", baseline->keyspace, "--csv"};
 	struct run_result result;
-	size_t argc = 14;
+	double rate;
+	size_t argc = 12;
 
 	for (size_t i = 0; i < BASELINE_WORDS_MAX && baseline->command[i] != NULL; i++)
 		argv[argc++] = baseline->command[i];
@@ -54,16 +36,16 @@ static struct baseline_figures run(const struct baseline *baseline, unsigned lon
 	run_capture(argv, NULL, NULL, RUN_MS, &result);
 	if (result.status != 0)
 		bench_die("redis-benchmark failed", NULL);
-	figures = (struct baseline_figures){column(result.out, COLUMN_RATE), column(result.out, COLUMN_P50) * 1000};
+	rate = rate_in(result.out);
 	run_result_free(&result);
-	return figures;
+	return rate;
 }
 
-struct baseline_figures baseline_run(const struct bench *b, const struct baseline *baseline)
+double baseline_run(const struct bench *b, const struct baseline *baseline)
 {
 	const double seconds = b->settings.seconds;
 	const unsigned long trial = seconds >= 1 ? TRIAL_REQUESTS : (unsigned long)(TRIAL_REQUESTS * seconds) + 500;
-	const double guess = run(baseline, trial).per_s;
+	const double guess = run(baseline, trial);
 
 	return run(baseline, (unsigned long)(guess * seconds) + 500);
 }

@@ -184,7 +184,7 @@ static double benchmarked(struct bench *b, void *arg)
 	    .keyspace = BASELINE_KEYS_TEXT,
 	    .command = {"EVALSHA", arg, "2", BASELINE_KEY, "index:__rand_int__", sample_value}};
 
-	return baseline_run(b, &baseline).per_s;
+	return baseline_run(b, &baseline);
 }
 
 void bench_changes(struct bench *b)

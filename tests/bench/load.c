@@ -18,8 +18,7 @@ static void note_latency(struct lane *lane, enum load_moment moment)
 	else if (moment == LOAD_CALM && lane->moment == LOAD_CALM)
 		l = lane->load->calm;
 	if (l != NULL)
-		atomic_fetch_add_explicit(&l->of[took_us < LATENCY_US_MAX ? took_us : LATENCY_US_MAX], 1,
-					  memory_order_relaxed);
+		latencies_note(l, took_us);
 }
 
 /* xorshift64: so that a large crowd is not walked in the order in which it was stored. */
@@ -123,28 +122,4 @@ double load_rate_and_cost(const struct bench *b, const struct crowd *crowd, unsi
 
 	load_start(load, &b->stage.client, 1, crowd, in_flight);
 	return rate(b, load, cost);
-}
-
-struct latencies *latencies_new(void)
-{
-	struct latencies *l = calloc(1, sizeof(*l));
-
-	if (l == NULL)
-		bench_die("out of memory", NULL);
-	return l;
-}
-
-double latencies_at(const struct latencies *l, double share)
-{
-	uint64_t count = 0;
-	uint64_t passed = 0;
-
-	for (size_t i = 0; i <= LATENCY_US_MAX; i++)
-		count += atomic_load_explicit(&l->of[i], memory_order_relaxed);
-	for (size_t i = 0; i <= LATENCY_US_MAX; i++) {
-		passed += atomic_load_explicit(&l->of[i], memory_order_relaxed);
-		if (passed > 0 && (double)passed >= share * (double)count)
-			return (double)i;
-	}
-	return 0;
 }

@@ -6,16 +6,11 @@
 #include "bench/bench.h"
 #include "bench/cost.h"
 #include "bench/crowd.h"
+#include "bench/latencies.h"
 
 /* Gets that each start themselves again until the load is stopped. */
 
 #define LOAD_IN_FLIGHT_MAX 512
-/* Latencies are counted by the microsecond up to here, and what is slower counts as this. */
-#define LATENCY_US_MAX 200000
-
-struct latencies {
-	_Atomic uint32_t of[LATENCY_US_MAX + 1];
-};
 
 /* What goes on besides the load. A Get belongs to HARD if it was so at any moment of it. */
 enum load_moment { LOAD_UNMEASURED, LOAD_CALM, LOAD_HARD };
@@ -57,9 +52,5 @@ double load_rate(const struct bench *b, lk_client *const *clients, unsigned clie
 		 unsigned in_flight);
 /* The same on the bench's own stage, with one client, and adds what it costs. */
 double load_rate_and_cost(const struct bench *b, const struct crowd *crowd, unsigned in_flight, struct cost *cost);
-
-struct latencies *latencies_new(void);
-/* us; share: 0.5 is the median. 0 when nothing was counted. */
-double latencies_at(const struct latencies *l, double share);
 
 #endif

@@ -19,6 +19,7 @@
 struct connection {
 	int fd;
 	bool is_greeted;
+	uint64_t asked_us;
 	size_t have;
 	uint8_t in[ANSWER_BYTES];
 };
@@ -26,6 +27,7 @@ struct connection {
 struct running {
 	const struct pump *pump;
 	int epoll;
+	bool is_measured; /* else it is warming up */
 	uint64_t asked;
 	uint64_t answered;
 	struct connection connections[PUMP_CONNECTIONS_MAX];
@@ -60,10 +62,14 @@ static void ask_next(struct running *r, struct connection *c)
 {
 	const struct pump *p = r->pump;
 	uint8_t request[PUMP_REQUEST_BYTES_MAX];
+	size_t len;
 
 	if (p->count > 0 && r->asked == p->count)
 		return;
-	send_all(c, request, p->ask(p->arg, r->asked, request));
+	len = p->ask(p->arg, r->asked, request);
+	if (p->latencies != NULL)
+		c->asked_us = bench_now_us();
+	send_all(c, request, len);
 	r->asked++;
 }
 
@@ -105,6 +111,8 @@ static void on_readable(struct running *r, struct connection *c)
 		return;
 	if (len <= 0 || (size_t)len != c->have)
 		die_of(c);
+	if (r->is_measured && r->pump->latencies != NULL)
+		latencies_note(r->pump->latencies, bench_now_us() - c->asked_us);
 	check_answer(r->pump, c, (size_t)len);
 	c->have = 0;
 	r->answered++;
@@ -137,6 +145,7 @@ static double measure(struct running *r, const struct stage *stage, double secon
 		if (r->connections[i].is_greeted)
 			ask_next(r, &r->connections[i]);
 	run_until(r, bound, start_us + warm_us);
+	r->is_measured = true;
 	before = r->answered;
 	start_us = warm_us > 0 ? bench_now_us() : start_us;
 	if (r->pump->cost != NULL)

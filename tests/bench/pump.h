@@ -3,6 +3,7 @@
 
 #include "bench/cost.h"
 #include "bench/framing.h"
+#include "bench/latencies.h"
 
 /* A load generator as light as redis-benchmark: one thread and one epoll, a request a connection, the next as soon as
  * the answer is there. */
@@ -21,7 +22,8 @@ struct pump {
 	const char *answer_has;
 	size_t answer_bytes_min;
 	struct cost *cost; /* what the requests cost is added here; NULL: not wanted, or not the bench's own stage */
-	uint64_t count;	   /* requests; 0: as many as fit in the settings' time */
+	struct latencies *latencies; /* of the requests after the first tenth of the time; NULL: not wanted */
+	uint64_t count;		     /* requests; 0: as many as fit in the settings' time */
 };
 
 /* Answers a second. Ends the program when one is wrong or none comes. */

@@ -146,7 +146,7 @@ static double batched(struct bench *b, void *arg)
 
 static double pipelined(struct bench *b, void *arg)
 {
-	return baseline_run(b, &((struct batches *)arg)->baseline).per_s;
+	return baseline_run(b, &((struct batches *)arg)->baseline);
 }
 
 void bench_get_stock(struct bench *b)
