@@ -42,6 +42,7 @@
 #include "session/session.h"
 #include "tls_files.h"
 #include "wire/link.h"
+#include "wire/spare.h"
 #include "wire/tls.h"
 
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -77,6 +78,7 @@ _Static_assert((sizeof(struct session_class) * CONFIG_CLASSES_MAX + sizeof(struc
 
 struct service {
 	struct config *config;
+	wire_spare *spare;
 	file_watch *files; /* that the configuration names */
 	keyring *keys;
 	callers *callers; /* NULL: callers are not told apart */
@@ -379,6 +381,7 @@ static enum status_code service_start(struct service *s, struct status *st)
 {
 	enum status_code code;
 
+	s->spare = wire_spare_threads(s->config->calls.threads);
 	/* Before the first of them is read. */
 	s->files = file_watch_new(s->config);
 	if (s->files == NULL)
@@ -471,6 +474,7 @@ static void service_free(struct service *s)
 	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
 		wire_tls_release(&s->listener_tls[i]);
 	(void)wire_drain(LINKS_GONE_MS);
+	wire_spare_release(&s->spare);
 	arena_free(&s->memory);
 	keyring_release(&s->keys);
 	callers_release(&s->callers);

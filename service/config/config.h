@@ -136,6 +136,7 @@ struct config {
 		uint32_t timeout_max_ms;
 		uint32_t frames_in_flight_max;
 		uint32_t frames_in_flight_per_connection_max;
+		uint32_t threads;
 	} calls;
 
 	struct {
