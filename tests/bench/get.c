@@ -121,6 +121,38 @@ static double blocking_p50(struct bench *b, void *arg)
 	return p50;
 }
 
+static double p50_of(struct bench *b, struct pump pump)
+{
+	struct latencies *latencies = latencies_new();
+	double p50;
+
+	pump.connections = 1;
+	pump.answer_bytes_min = ATTRIBUTE_BYTES;
+	pump.latencies = latencies;
+	(void)pump_run(b, &pump);
+	p50 = latencies_at(latencies, 0.5);
+	free(latencies);
+	return p50;
+}
+
+static size_t put_frame(void *arg, uint64_t serial, uint8_t *out)
+{
+	const struct frames *frames = arg;
+	const struct frame *frame = &frames->of[serial % frames->count];
+
+	return framing_put_sp(out, (uint32_t)serial & 0x7fffffff, frame->bytes, frame->len);
+}
+
+static double bare_p50(struct bench *b, void *arg)
+{
+	const struct get *g = arg;
+
+	return p50_of(b, (struct pump){.port = frames_port(b->stage.service.url),
+				       .framing = &framing_sp,
+				       .ask = put_frame,
+				       .arg = (void *)(uintptr_t)g->frames});
+}
+
 static size_t put_redis_get(void *arg, uint64_t serial, uint8_t *out)
 {
 	(void)arg;
@@ -130,19 +162,9 @@ static size_t put_redis_get(void *arg, uint64_t serial, uint8_t *out)
 
 static double proxied_p50(struct bench *b, void *arg)
 {
-	struct latencies *latencies = latencies_new();
-	const struct pump pump = {.port = ((struct get *)arg)->peer.port,
-				  .connections = 1,
-				  .framing = &framing_resp,
-				  .ask = put_redis_get,
-				  .answer_bytes_min = ATTRIBUTE_BYTES,
-				  .latencies = latencies};
-	double p50;
+	const struct get *g = arg;
 
-	(void)pump_run(b, &pump);
-	p50 = latencies_at(latencies, 0.5);
-	free(latencies);
-	return p50;
+	return p50_of(b, (struct pump){.port = g->peer.port, .framing = &framing_resp, .ask = put_redis_get});
 }
 
 static struct baseline proxied(const struct get *g)
@@ -152,6 +174,19 @@ static struct baseline proxied(const struct get *g)
 				 .pipeline = "1",
 				 .keyspace = BASELINE_KEYS_TEXT,
 				 .command = {"GET", BASELINE_KEY}};
+}
+
+static void alone_beside_proxy(struct bench *b, struct get *g)
+{
+	struct frames frames;
+
+	frames_make(&frames, &g->crowd, 64, 1);
+	g->frames = &frames;
+	bench_in_turn(b, "get-alone-p50", alone_p50, proxied_p50, g);
+	cost_print(&g->cost, b, "get-alone-p50");
+	bench_in_turn(b, "get-blocking-p50", blocking_p50, proxied_p50, g);
+	bench_in_turn(b, "get-bare-p50", bare_p50, proxied_p50, g);
+	frames_drop(&frames);
 }
 
 void bench_get_alone(struct bench *b)
@@ -164,10 +199,9 @@ void bench_get_alone(struct bench *b)
 	if (missing != NULL) {
 		report_skipped(&b->report, "get-alone-p50", "%s", missing);
 		report_skipped(&b->report, "get-blocking-p50", "%s", missing);
+		report_skipped(&b->report, "get-bare-p50", "%s", missing);
 	} else {
-		bench_in_turn(b, "get-alone-p50", alone_p50, proxied_p50, &g);
-		cost_print(&g.cost, b, "get-alone-p50");
-		bench_in_turn(b, "get-blocking-p50", blocking_p50, proxied_p50, &g);
+		alone_beside_proxy(b, &g);
 		peer_close(&g.peer);
 	}
 	close_get(&g);
@@ -178,14 +212,6 @@ static double many_clients(struct bench *b, void *arg)
 	struct get *g = arg;
 
 	return load_rate(b, g->clients, CONNECTIONS, &g->crowd, CONNECTIONS);
-}
-
-static size_t put_frame(void *arg, uint64_t serial, uint8_t *out)
-{
-	const struct frames *frames = arg;
-	const struct frame *frame = &frames->of[serial % frames->count];
-
-	return framing_put_sp(out, (uint32_t)serial & 0x7fffffff, frame->bytes, frame->len);
 }
 
 static double pumped(struct bench *b, void *arg)

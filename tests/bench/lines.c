@@ -22,6 +22,8 @@ struct line lines[] = {
      RATIO_UNDER, 1.5, 1.2, 0, bench_get_alone, false},
     {"get-blocking-p50", "us", "one caller that blocks", "one connection through twemproxy, GET",
      GOAL_NONE, 0, 0, 0, bench_get_alone, false},
+    {"get-bare-p50", "us", "one connection of a bare load generator", "one connection through twemproxy, GET",
+     GOAL_NONE, 0, 0, 0, bench_get_alone, false},
     {"get-tls", CALLS, "64 callers, over mutual TLS, and TLS to Redis", "64 callers without TLS",
      RATIO_OVER, 0.4, 0.5, 0, bench_get_tls, false},
     {"get-many", CALLS, "sessions of GetMany by 32, 16 at once", "redis-benchmark -c 16 -P 32, GETEX",
