@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "call.h"
+#include "support/port.h"
 #include "support/redis_server.h"
 #include "support/relay.h"
 #include "support/wait.h"
@@ -295,10 +296,12 @@ static void brings_back_what_a_restart_lost(void **state)
 
 static void uses_no_server_of_another_kind(void **state)
 {
-	const struct redis_server_options clustered = {.args = {"--cluster-enabled", "yes"}};
+	char bus[8];
+	const struct redis_server_options clustered = {.args = {"--cluster-enabled", "yes", "--cluster-port", bus}};
 	static struct scene s;
 
 	(void)state;
+	(void)snprintf(bus, sizeof(bus), "%u", port_free());
 	start_scene(&s, &clustered);
 	s.redis = open_redis(&s.options);
 	assert_becomes(events_have(&s.events, "it is in a cluster: redis.url must be redis+cluster://"), BOUND_MS);
