@@ -20,6 +20,7 @@ struct lane {
 	lk_call *call;
 	struct lk_session_get_request request;
 	uint64_t random;
+	const char *next; /* token */
 	uint64_t start_us;
 	enum load_moment moment;
 };
