@@ -1,5 +1,6 @@
 /* Many threads on one session, one user, one client: no increment is lost, nothing dead comes back, the cap holds, one
- * idempotency key makes one session. Threads note what they saw; the main thread judges. */
+ * idempotency key makes one session. As many threads work in the service as nng has. Threads note what they saw; the main
+ * thread judges. */
 
 #include <latchkey/latchkey.h>
 #include <pthread.h>
@@ -16,7 +17,8 @@
 #define TOKEN_BYTES 106
 #define CAP	    5
 
-static const char config[] = "realms:\n"
+static const char config[] = "calls: { threads: 64 }\n"
+			     "realms:\n"
 			     "  - name: default\n"
 			     "    classes:\n"
 			     "      - { name: default, sessions_max: 10000 }\n"
