@@ -14,13 +14,6 @@
 /* A drain may last 10 s by default, and the embedded Redis has as long to save. */
 #define STOP_MS 30000
 
-/* A race between threads is only seen where there are several: as many as nng has, in place of the one by default. */
-#ifdef __SANITIZE_THREAD__
-#define THREADS "LATCHKEY_CALLS_THREADS=64"
-#else
-#define THREADS NULL
-#endif
-
 void latchkeyd_init(struct latchkeyd *d, const struct latchkeyd_options *options)
 {
 	*d = (struct latchkeyd){0};
@@ -92,8 +85,10 @@ static void spawn(struct latchkeyd *d)
 		snprintf(keyring, sizeof(keyring), "LATCHKEY_KEYRING=%s/keyring", d->options.keyring_of->state);
 		env[count++] = keyring;
 	}
-	if (THREADS != NULL)
-		env[count++] = THREADS;
+#ifdef __SANITIZE_THREAD__
+	/* A race is only seen where several threads work: as many as nng has, in place of the one by default. */
+	env[count++] = "LATCHKEY_CALLS_THREADS=64";
+#endif
 	for (size_t i = 0; i < LATCHKEYD_ENV_MAX; i++)
 		env[count + i] = d->options.env[i];
 	process_spawn(&d->process, &spec);

@@ -233,11 +233,11 @@ static void what_comes_back_keeps_its_place_in_the_index(void **state)
 {
 	struct stage *s = *state;
 	const struct history h = make_history(s, false);
-	const double deadline = (double)(WORLD_NOW_MS / 1000 + WORLD_ABSOLUTE_S);
+	const uint64_t deadline = WORLD_NOW_MS / 1000 + WORLD_ABSOLUTE_S;
 	const double place = score(s, &h.b);
 	char key[64];
 
-	assert_true(place > deadline && place < deadline + 1);
+	assert_true(place > (double)deadline && place < (double)deadline + 1);
 	session_key(&h.b, key);
 	assert_int_equal(real_redis_number(&s->redis, "DEL %s", key), 1);
 	assert_string_equal(redo(s, SUCCESSOR), "done");
