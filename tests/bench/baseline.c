@@ -59,7 +59,7 @@ void baseline_fill(const struct redis_server *redis, size_t value_bytes)
 		bench_die("out of memory", NULL);
 	memset(value, 'x', value_bytes);
 	for (unsigned i = 0; i < BASELINE_KEYS; i++)
-		(void)redisAppendCommand(c, "SET bench:%012u %b", i, value, value_bytes);
+		(void)redisAppendCommand(c, "SET " BASELINE_KEY_OF_N " %b", i, value, value_bytes);
 	for (unsigned i = 0; i < BASELINE_KEYS; i++) {
 		redisReply *reply;
 

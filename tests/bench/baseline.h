@@ -22,6 +22,7 @@ double baseline_run(const struct bench *b, const struct baseline *baseline);
 #define BASELINE_KEYS	   1000
 #define BASELINE_KEYS_TEXT "1000"
 #define BASELINE_KEY	   "bench:__rand_int__"
+#define BASELINE_KEY_OF_N  "bench:%012u"
 #define BASELINE_EXPIRY_MS "1800000"
 void baseline_fill(const struct redis_server *redis, size_t value_bytes);
 

@@ -155,11 +155,11 @@ static void load_sample(struct bench *b, char out[static SHA_BYTES])
 
 static size_t put_sample(void *arg, uint64_t serial, uint8_t *out)
 {
-	const unsigned long long n = serial % BASELINE_KEYS;
+	const unsigned n = (unsigned)(serial % BASELINE_KEYS);
 
 	return (size_t)sprintf((char *)out,
-			       "*6\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n$1\r\n2\r\n$18\r\nbench:%012llu\r\n"
-			       "$18\r\nindex:%012llu\r\n$%zu\r\n%s\r\n",
+			       "*6\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n$1\r\n2\r\n$18\r\n" BASELINE_KEY_OF_N "\r\n"
+			       "$18\r\nindex:%012u\r\n$%zu\r\n%s\r\n",
 			       (const char *)arg, n, n, sizeof(sample_value) - 1, sample_value);
 }
 

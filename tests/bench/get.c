@@ -13,6 +13,8 @@
 #include "support/wait.h"
 
 #define CONNECTIONS 64
+/* Made beforehand; requests go through them in turn. */
+#define FRAMES 64
 
 struct get {
 	struct crowd crowd;
@@ -20,7 +22,7 @@ struct get {
 	struct cost cost; /* of ours */
 	struct baseline baseline;
 	struct peer peer;
-	const struct frames *frames;
+	struct frames frames;
 	struct stage tls;
 	struct crowd tls_crowd;
 	lk_client *clients[CONNECTIONS];
@@ -81,21 +83,28 @@ void bench_get_512(struct bench *b)
 	beside_redis(b, "get-512", 512, "64", "16");
 }
 
+/* Of what was measured, which is freed. */
+static double take_median(struct latencies *l)
+{
+	const double p50 = latencies_at(l, 0.5);
+
+	free(l);
+	return p50;
+}
+
 static double alone_p50(struct bench *b, void *arg)
 {
 	struct get *g = arg;
+	struct latencies *latencies = latencies_new();
 	struct load *load = load_new();
-	double p50;
 
-	load->calm = latencies_new();
+	load->calm = latencies;
 	atomic_store(&load->moment, LOAD_CALM);
 	load_start(load, &b->stage.client, 1, &g->crowd, 1);
 	(void)rate_of(b, &load->done, 1, &g->cost);
 	load_stop(load);
-	p50 = latencies_at(load->calm, 0.5);
-	free(load->calm);
 	free(load);
-	return p50;
+	return take_median(latencies);
 }
 
 /* By the call that blocks: the caller's thread is woken besides. */
@@ -105,7 +114,6 @@ static double blocking_p50(struct bench *b, void *arg)
 	struct get *g = arg;
 	struct latencies *latencies = latencies_new();
 	const uint64_t until_us = bench_now_us() + (uint64_t)(b->settings.seconds * 1e6);
-	double p50;
 
 	for (unsigned i = 0; bench_now_us() < until_us; i++) {
 		const uint64_t start_us = bench_now_us();
@@ -116,23 +124,7 @@ static double blocking_p50(struct bench *b, void *arg)
 			bench_die("a session is not valid", NULL);
 		latencies_note(latencies, bench_now_us() - start_us);
 	}
-	p50 = latencies_at(latencies, 0.5);
-	free(latencies);
-	return p50;
-}
-
-static double p50_of(struct bench *b, struct pump pump)
-{
-	struct latencies *latencies = latencies_new();
-	double p50;
-
-	pump.connections = 1;
-	pump.answer_bytes_min = ATTRIBUTE_BYTES;
-	pump.latencies = latencies;
-	(void)pump_run(b, &pump);
-	p50 = latencies_at(latencies, 0.5);
-	free(latencies);
-	return p50;
+	return take_median(latencies);
 }
 
 static size_t put_frame(void *arg, uint64_t serial, uint8_t *out)
@@ -143,50 +135,55 @@ static size_t put_frame(void *arg, uint64_t serial, uint8_t *out)
 	return framing_put_sp(out, (uint32_t)serial & 0x7fffffff, frame->bytes, frame->len);
 }
 
-static double bare_p50(struct bench *b, void *arg)
+/* What is not VALID has no attributes, and so is no answer. */
+static struct pump to_service(const struct bench *b, struct get *g)
 {
-	const struct get *g = arg;
-
-	return p50_of(b, (struct pump){.port = frames_port(b->stage.service.url),
-				       .framing = &framing_sp,
-				       .ask = put_frame,
-				       .arg = (void *)(uintptr_t)g->frames});
+	return (struct pump){.port = frames_port(b->stage.service.url),
+			     .framing = &framing_sp,
+			     .ask = put_frame,
+			     .arg = &g->frames,
+			     .answer_bytes_min = ATTRIBUTE_BYTES};
 }
 
 static size_t put_redis_get(void *arg, uint64_t serial, uint8_t *out)
 {
 	(void)arg;
-	return (size_t)snprintf((char *)out, PUMP_REQUEST_BYTES_MAX, "*2\r\n$3\r\nGET\r\n$18\r\nbench:%012llu\r\n",
-				(unsigned long long)(serial % BASELINE_KEYS));
+	return (size_t)snprintf((char *)out, PUMP_REQUEST_BYTES_MAX,
+				"*2\r\n$3\r\nGET\r\n$18\r\n" BASELINE_KEY_OF_N "\r\n",
+				(unsigned)(serial % BASELINE_KEYS));
+}
+
+static double p50_of(struct bench *b, struct pump pump)
+{
+	pump.connections = 1;
+	pump.latencies = latencies_new();
+	(void)pump_run(b, &pump);
+	return take_median(pump.latencies);
+}
+
+static double bare_p50(struct bench *b, void *arg)
+{
+	return p50_of(b, to_service(b, arg));
 }
 
 static double proxied_p50(struct bench *b, void *arg)
 {
 	const struct get *g = arg;
 
-	return p50_of(b, (struct pump){.port = g->peer.port, .framing = &framing_resp, .ask = put_redis_get});
-}
-
-static struct baseline proxied(const struct get *g)
-{
-	return (struct baseline){.port = g->peer.port,
-				 .clients = "64",
-				 .pipeline = "1",
-				 .keyspace = BASELINE_KEYS_TEXT,
-				 .command = {"GET", BASELINE_KEY}};
+	return p50_of(b, (struct pump){.port = g->peer.port,
+				       .framing = &framing_resp,
+				       .ask = put_redis_get,
+				       .answer_bytes_min = ATTRIBUTE_BYTES});
 }
 
 static void alone_beside_proxy(struct bench *b, struct get *g)
 {
-	struct frames frames;
-
-	frames_make(&frames, &g->crowd, 64, 1);
-	g->frames = &frames;
+	frames_make(&g->frames, &g->crowd, FRAMES, 1);
 	bench_in_turn(b, "get-alone-p50", alone_p50, proxied_p50, g);
 	cost_print(&g->cost, b, "get-alone-p50");
 	bench_in_turn(b, "get-blocking-p50", blocking_p50, proxied_p50, g);
 	bench_in_turn(b, "get-bare-p50", bare_p50, proxied_p50, g);
-	frames_drop(&frames);
+	frames_drop(&g->frames);
 }
 
 void bench_get_alone(struct bench *b)
@@ -217,33 +214,29 @@ static double many_clients(struct bench *b, void *arg)
 static double pumped(struct bench *b, void *arg)
 {
 	struct get *g = arg;
-	const struct pump pump = {.port = frames_port(b->stage.service.url),
-				  .connections = CONNECTIONS,
-				  .framing = &framing_sp,
-				  .ask = put_frame,
-				  .arg = (void *)(uintptr_t)g->frames,
-				  /* What is not VALID has no attributes. */
-				  .answer_bytes_min = ATTRIBUTE_BYTES,
-				  .cost = &g->cost};
+	struct pump pump = to_service(b, g);
 
+	pump.connections = CONNECTIONS;
+	pump.cost = &g->cost;
 	return pump_run(b, &pump);
 }
 
 static void connections_beside_proxy(struct bench *b, struct get *g)
 {
-	struct frames frames;
-
-	frames_make(&frames, &g->crowd, 64, 1);
-	g->frames = &frames;
-	g->baseline = proxied(g);
+	g->baseline = (struct baseline){.port = g->peer.port,
+					.clients = "64",
+					.pipeline = "1",
+					.keyspace = BASELINE_KEYS_TEXT,
+					.command = {"GET", BASELINE_KEY}};
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		g->clients[i] = stage_client(&b->stage);
 	bench_in_turn(b, "get-connections-library", many_clients, baseline, g);
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		lk_client_close(&g->clients[i]);
+	frames_make(&g->frames, &g->crowd, FRAMES, 1);
 	bench_in_turn(b, "get-connections", pumped, baseline, g);
 	cost_print(&g->cost, b, "get-connections");
-	frames_drop(&frames);
+	frames_drop(&g->frames);
 }
 
 void bench_get_connections(struct bench *b)
