@@ -1,5 +1,5 @@
-/* A user's living sessions, page by page. A page token is the place of the last entry seen, score u64 and NAME in 20
- * bytes of base64url: the next page starts behind it whether or not that entry is still there. */
+/* A user's living sessions, page by page. A page token is the place of the last entry seen, score in 2^20ths, u64, and NAME
+ * in 20 bytes of base64url: the next page starts behind it whether or not that entry is still there. */
 
 #include "base/bytes.h"
 #include "crypto/codec.h"

@@ -14,9 +14,7 @@
 
 #define INTERVAL_S 60
 #define IDLE_MS	   (WORLD_IDLE_S * 1000LL)
-/* Between a command and the look at a time to live, on a busy machine. */
-#define SLACK_MS 20000
-#define POLLS	 100
+#define POLLS	   100
 
 static int with_interval(void **state)
 {

@@ -11,9 +11,7 @@
 #include "history.h"
 #include "session/record.h"
 
-#define DEADLINE_MS ((long long)(WORLD_NOW_MS / 1000 + WORLD_ABSOLUTE_S) * 1000)
-/* Between a command and the look at a time to live, on a busy machine. */
-#define SLACK_MS 20000
+#define DEADLINE_MS ((long long)WORLD_DEADLINE_MS)
 
 static enum status_code try_verify(struct stage *s, const span *tokens, size_t count, struct session_verify_result *ret)
 {
@@ -64,18 +62,12 @@ static void set_record(struct stage *s, const struct held_token *t, const char *
 	freeReplyObject(real_redis_ask(&s->redis, "SET %s %s PX 900000", key, value));
 }
 
-/* In ms; -1: no entry. */
+/* In ms, whole seconds; -1: no entry. */
 static long long score(struct stage *s, const struct held_token *t)
 {
-	char index[64];
-	redisReply *reply;
-	long long n;
+	const double place = index_score(s, t);
 
-	index_key(t, index);
-	reply = real_redis_ask(&s->redis, "ZSCORE %s %b", index, t->handle + 12, (size_t)16);
-	n = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) * 1000 : -1;
-	freeReplyObject(reply);
-	return n;
+	return place < 0 ? -1 : (long long)place * 1000;
 }
 
 static void set_score(struct stage *s, const struct held_token *t, long long to)

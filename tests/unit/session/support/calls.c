@@ -244,3 +244,32 @@ void index_key(const struct held_token *t, char out[static 64])
 {
 	(void)snprintf(out, 64, "lk1:u:{%.11s}", t->handle);
 }
+
+double index_score(struct stage *s, const struct held_token *t)
+{
+	char index[64];
+	redisReply *reply;
+	double score;
+
+	index_key(t, index);
+	reply = real_redis_ask(&s->redis, "ZSCORE %s %b", index, t->handle + 12, (size_t)16);
+	score = reply->type == REDIS_REPLY_STRING ? strtod(reply->str, NULL) : -1;
+	freeReplyObject(reply);
+	return score;
+}
+
+void expect_ttl(struct stage *s, const char *key, long long wanted_ms)
+{
+	const long long ttl = real_redis_number(&s->redis, "PTTL %s", key);
+
+	if (ttl > wanted_ms || ttl < wanted_ms - SLACK_MS)
+		fail_msg("%s lives for %lld ms, not %lld", key, ttl, wanted_ms);
+}
+
+void expect_session_ttl(struct stage *s, const struct held_token *t, long long wanted_ms)
+{
+	char key[64];
+
+	session_key(t, key);
+	expect_ttl(s, key, wanted_ms);
+}

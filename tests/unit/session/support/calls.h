@@ -72,5 +72,12 @@ void expect_attribute(struct stage *s, const struct held_token *t, const char *k
 /* "lk1:s:{TAG}:NAME" and "lk1:u:{TAG}", terminated. */
 void session_key(const struct held_token *t, char out[static 64]);
 void index_key(const struct held_token *t, char out[static 64]);
+/* Of the session's entry in the index; -1: there is none. */
+double index_score(struct stage *s, const struct held_token *t);
+
+/* Between a command and the look at a time to live, on a busy machine. */
+#define SLACK_MS 20000
+void expect_ttl(struct stage *s, const char *key, long long wanted_ms);
+void expect_session_ttl(struct stage *s, const struct held_token *t, long long wanted_ms);
 
 #endif

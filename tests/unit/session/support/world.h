@@ -23,6 +23,8 @@
 #define WORLD_CAP	  5
 #define WORLD_TOMBSTONE_S 600
 #define WORLD_GRACE_S	  10
+/* Of what is made at WORLD_NOW_MS in the default class. */
+#define WORLD_DEADLINE_MS (WORLD_NOW_MS / 1000 * 1000 + WORLD_ABSOLUTE_S * 1000ULL)
 
 struct world {
 	keyring *keys;
